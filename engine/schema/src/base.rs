@@ -1,0 +1,70 @@
+//! What lies under a view: nothing (replay) or a connected database (read lazily).
+
+use tollgate_sql::operation::ObjectKind;
+use tollgate_sql::ObjectName;
+
+use crate::model::{Dependent, Function, Relation, Sequence, UserType};
+
+/// Why the base could not answer. The text never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BaseError {
+    /// What happened, lower case, no full stop.
+    pub message: String,
+}
+
+/// Why a probe of rows gave no number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// No database is connected, or the object is not there yet.
+    #[error("no database to ask")]
+    NotAvailable,
+    /// The probe ran into its statement timeout: treat as unknown.
+    #[error("the probe took too long")]
+    TimedOut,
+    /// The object does not exist in the database.
+    #[error("no such object")]
+    UnknownObject,
+    /// The server refused for another reason.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The ground a [`crate::Schema`] stands on. Implementations answer from one consistent moment and keep what they have
+/// read, so asking twice costs nothing. Names come resolved: with a schema on PostgreSQL, without on `SQLite`.
+pub trait Base: Send + Sync {
+    /// Everything that exists is visible here. `false` when there may be objects the base does not know.
+    fn complete(&self) -> bool;
+    /// Schemas that exist (PostgreSQL; without the system's own).
+    fn schemas(&self) -> Result<Vec<String>, BaseError>;
+    /// Names of all relations, system schemas and Tollgate's and Prisma's own tables left out.
+    fn relation_names(&self) -> Result<Vec<ObjectName>, BaseError>;
+    /// Names of all user-defined types, sequences and functions of a kind.
+    fn names(&self, kind: ObjectKind) -> Result<Vec<ObjectName>, BaseError>;
+    /// Reads many relations in as few round trips as possible; a hint, later calls answer from it.
+    fn prefetch(&self, names: &[ObjectName]) -> Result<(), BaseError>;
+    /// One relation with all that belongs to it.
+    fn relation(&self, name: &ObjectName) -> Result<Option<Relation>, BaseError>;
+    /// Table of an index.
+    fn index_owner(&self, index: &ObjectName) -> Result<Option<ObjectName>, BaseError>;
+    /// A user-defined type.
+    fn user_type(&self, name: &ObjectName) -> Result<Option<UserType>, BaseError>;
+    /// A sequence.
+    fn sequence(&self, name: &ObjectName) -> Result<Option<Sequence>, BaseError>;
+    /// All overloads of a function.
+    fn functions(&self, name: &ObjectName) -> Result<Vec<Function>, BaseError>;
+    /// Extensions: name and schema.
+    fn extensions(&self) -> Result<Vec<(String, String)>, BaseError>;
+    /// Tables with a foreign key to `table`.
+    fn referencing(&self, table: &ObjectName) -> Result<Vec<ObjectName>, BaseError>;
+    /// What needs the object (views, functions, columns of a type, policies, triggers…), as the server records it.
+    fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Result<Vec<Dependent>, BaseError>;
+    /// Rows, counted up to `limit`.
+    fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError>;
+    /// Rows whose `column` is not null, counted up to `limit`.
+    fn count_values(&self, table: &ObjectName, column: &str, limit: u64) -> Result<u64, ProbeError>;
+    /// Rows whose `column` is null, counted up to `limit`.
+    fn count_nulls(&self, table: &ObjectName, column: &str, limit: u64) -> Result<u64, ProbeError>;
+    /// Groups of rows with equal values in `columns` (nulls differ from each other), up to `limit`.
+    fn count_duplicates(&self, table: &ObjectName, columns: &[String], limit: u64) -> Result<u64, ProbeError>;
+}

@@ -1,0 +1,35 @@
+//! SQL scripts to statements to operations, with exact positions. No I/O.
+//!
+//! The grammar is the server's own: PostgreSQL's through `pg_query`, `SQLite`'s through `syntaqlite`. What the server
+//! accepts must never be refused because of us; what cannot be followed is said to be opaque, never guessed.
+
+pub mod error;
+pub mod name;
+pub mod operation;
+pub mod quote;
+pub mod script;
+
+mod postgres;
+mod sqlite;
+
+pub use error::{ParseError, ParseErrorKind};
+pub use name::{Dialect, ObjectName};
+pub use operation::Operation;
+pub use script::{Change, Effect, EnumRebuild, Position, Script, Span, Statement, TableRebuild};
+
+/// Reads a script. Every statement is parsed by the dialect's grammar; the first that is refused is the error.
+///
+/// # Errors
+/// [`ParseError`] with the place of the first statement that does not parse, or that only a client program understands.
+pub fn parse(dialect: Dialect, text: &str) -> Result<Script, ParseError> {
+    match dialect {
+        Dialect::Postgres => postgres::parse(text),
+        Dialect::Sqlite => sqlite::parse(text),
+        Dialect::Mysql => Err(ParseError::new(
+            ParseErrorKind::UnsupportedDialect,
+            text,
+            Span::new(0, 0),
+            "MySQL scripts cannot be read yet",
+        )),
+    }
+}

@@ -1,0 +1,1 @@
+//! tollgate-plugin-webhook
