@@ -1,0 +1,19 @@
+//! Throwaway PostgreSQL: [`cluster`] starts one server a test process, [`Cluster::database`] makes a database in it.
+//!
+//! With `TOLLGATE_TEST_POSTGRES=postgresql://user:password@host:port` the tests use that server instead and only create
+//! databases. `cargo run -p tollgate-testing -- cargo nextest run` starts one cluster for all test processes that way.
+
+mod cluster;
+mod database;
+
+pub use cluster::{Cluster, Setup, cluster, try_cluster};
+pub use database::TestDatabase;
+
+/// Names a running server whose user may create databases and roles.
+pub const SERVER_VARIABLE: &str = "TOLLGATE_TEST_POSTGRES";
+
+/// A role that has to give its password (SCRAM), on clusters that this crate started.
+pub const PASSWORD_ROLE: &str = "tollgate_password";
+
+/// Its password; odd on purpose, so that it has to be percent-encoded in a URL.
+pub const PASSWORD: &str = "s3cret/p@ss:word%";
