@@ -39,7 +39,8 @@ pub trait Base: Send + Sync {
     fn schemas(&self) -> Result<Vec<String>, BaseError>;
     /// Names of all relations, system schemas and Tollgate's and Prisma's own tables left out.
     fn relation_names(&self) -> Result<Vec<ObjectName>, BaseError>;
-    /// Names of all user-defined types, sequences and functions of a kind.
+    /// Names of all user-defined types, sequences and functions of a kind, ascending. Domains are types too; the row types
+    /// of relations, and arrays and multiranges that come with another type, are not listed.
     fn names(&self, kind: ObjectKind) -> Result<Vec<ObjectName>, BaseError>;
     /// Reads many relations in as few round trips as possible; a hint, later calls answer from it.
     fn prefetch(&self, names: &[ObjectName]) -> Result<(), BaseError>;
@@ -55,9 +56,12 @@ pub trait Base: Send + Sync {
     fn functions(&self, name: &ObjectName) -> Result<Vec<Function>, BaseError>;
     /// Extensions: name and schema.
     fn extensions(&self) -> Result<Vec<(String, String)>, BaseError>;
-    /// Tables with a foreign key to `table`.
+    /// Tables with a foreign key to `table`; itself included when it refers to itself.
     fn referencing(&self, table: &ObjectName) -> Result<Vec<ObjectName>, BaseError>;
-    /// What needs the object (views, functions, columns of a type, policies, triggers…), as the server records it.
+    /// What directly needs the object (views, functions, columns of a type, foreign keys of other tables, partitions,
+    /// policies, triggers…), as the server records it. What belongs to the object itself and goes with it (its indexes,
+    /// constraints, owned sequences) is left out, except where it stands in the way of dropping one of its columns: its
+    /// generated columns, policies and triggers, with that column.
     fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Result<Vec<Dependent>, BaseError>;
     /// Rows, counted up to `limit`.
     fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError>;

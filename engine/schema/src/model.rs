@@ -2,6 +2,15 @@
 //!
 //! A catalog read from a server and one replayed from scripts use the same types, so that they can be compared. Types are
 //! named as PostgreSQL's `format_type` prints them; expressions are text, and two texts may mean the same.
+//!
+//! What both sides keep to, so that a comparison sees no difference where there is none:
+//! - Names that other names are looked up by are qualified on PostgreSQL ([`ObjectName::schema`] is set) and bare on
+//!   `SQLite`. Types, collations and operator classes of `pg_catalog` are bare; other types and collations are qualified;
+//!   operator classes are always bare.
+//! - An expression stands without a pair of parentheses around the whole of it: `a > 0`, not `(a > 0)`.
+//! - Lists whose order means nothing (constraints, indexes, triggers, policies, rules, grants, options) are ordered by name
+//!   in bytes. `SQLite` constraints stay in the order of the CREATE TABLE statement, because most have no name.
+//! - An extension's own members are not in the lists of names, though a lookup by name may find them.
 
 use serde::{Deserialize, Serialize};
 use tollgate_sql::operation::{DataType, Identity, ObjectKind, ReferentialAction, SequenceOptions, Volatility};
@@ -64,15 +73,15 @@ pub struct Relation {
     pub tablespace: Option<String>,
     /// Table access method when not `heap`; the module of a `SQLite` virtual table.
     pub access_method: Option<String>,
-    /// `default`, `full`, `nothing`, `index:NAME`.
+    /// `default`, `full`, `nothing`, `index:NAME`; `default` on `SQLite` and for what has no rows.
     pub replica_identity: String,
     /// `SQLite`: WITHOUT ROWID.
     pub without_rowid: bool,
     /// `SQLite`: STRICT.
     pub strict: bool,
-    /// A view's query, as the server prints it or as written.
+    /// A view's query, as the server prints it or as written, without a closing semicolon.
     pub query: Option<String>,
-    /// What a view's query reads.
+    /// The relations a view's query reads.
     pub reads: Vec<ObjectName>,
     /// The statement that made it, where only that recreates it faithfully (`SQLite`: what `sqlite_master` holds; views).
     pub definition: Option<String>,
@@ -91,7 +100,8 @@ pub struct Column {
     pub name: String,
     /// Type.
     pub data_type: DataType,
-    /// NOT NULL, from whatever source (declaration, primary key, identity).
+    /// NOT NULL, from whatever source (declaration, primary key, identity). On `SQLite` what `PRAGMA table_info` says: a
+    /// primary key implies it only in WITHOUT ROWID tables, and in STRICT tables unless the column is the rowid.
     pub not_null: bool,
     /// Default expression as text.
     pub default: Option<String>,
@@ -107,7 +117,8 @@ pub struct Column {
     pub comment: Option<String>,
     /// Column privileges.
     pub grants: Vec<Privilege>,
-    /// Storage, compression, statistics target when not the default.
+    /// Storage, compression, statistics target and attribute options when not the default, in lower case:
+    /// `("storage", "external")`, `("compression", "lz4")`, `("statistics", "500")`, `("n_distinct", "-0.5")`.
     pub options: Vec<(String, String)>,
 }
 
@@ -128,7 +139,10 @@ pub struct Constraint {
     pub comment: Option<String>,
 }
 
-/// What a constraint demands. The index behind a key has the constraint's name.
+/// What a constraint demands. On PostgreSQL the index behind a key has the constraint's name; on `SQLite` it is
+/// `sqlite_autoindex_TABLE_N`, and the rowid (INTEGER PRIMARY KEY) has none. Referenced columns that the script leaves out
+/// are those of the primary key on PostgreSQL; on `SQLite` they stay empty, because it looks them up when rows change.
+/// An exclusion's definition is what follows the word EXCLUDE, without DEFERRABLE and INITIALLY DEFERRED.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "fields are those of the SQL clause")]
@@ -176,11 +190,11 @@ pub struct Index {
     pub nulls_not_distinct: bool,
     /// Stands behind a primary key.
     pub primary: bool,
-    /// The constraint it stands behind.
+    /// The constraint it stands behind; empty for a `SQLite` constraint without a name.
     pub constraint: Option<String>,
     /// Complete and usable; false after a failed CONCURRENTLY.
     pub valid: bool,
-    /// Access method.
+    /// Access method; `btree` on `SQLite`.
     pub method: String,
     /// WHERE condition.
     pub predicate: Option<String>,
@@ -209,7 +223,7 @@ pub struct IndexKey {
     pub collation: Option<String>,
     /// DESC.
     pub descending: bool,
-    /// NULLS FIRST (the default with DESC).
+    /// NULLS FIRST (PostgreSQL's default with DESC); never on `SQLite`.
     pub nulls_first: bool,
 }
 
@@ -292,7 +306,8 @@ pub struct Sequence {
     pub name: ObjectName,
     /// `integer`, `bigint`, `smallint`.
     pub data_type: String,
-    /// Options that are not the defaults.
+    /// Options that are not the defaults for its type and direction, in this order: `increment`, `minvalue`, `maxvalue`,
+    /// `start`, `cache`, `cycle`.
     pub options: SequenceOptions,
     /// Table and column that own it.
     pub owned_by: Option<(ObjectName, String)>,
