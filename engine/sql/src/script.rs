@@ -111,13 +111,14 @@ pub enum Change {
 pub struct TableRebuild {
     /// The table, before and after.
     pub table: ObjectName,
-    /// The name the new table has meanwhile.
+    /// The name the new table has meanwhile; where the old table is renamed away first, that name.
     pub temporary: ObjectName,
     /// Indexes of the statements that belong to it, ascending; the DROP TABLE is among them.
     pub statements: Vec<usize>,
     /// The DROP TABLE among them.
     pub drop_statement: usize,
-    /// New column and the old column (or expression) its values come from.
+    /// New column and the old column (or expression) its values come from; `("*", "*")` where the copy is `SELECT *`,
+    /// whose columns the script alone does not tell.
     pub copied: Vec<(String, String)>,
     /// The copy takes every row (no WHERE, no LIMIT, no DISTINCT, no join).
     pub all_rows: bool,
