@@ -1,1 +1,24 @@
-//! tollgate-plugin
+//! Everything that the author of a Tollgate plugin needs.
+//!
+//! A plugin is one struct that implements one trait ([`Policy`], [`Rollback`] or [`Notifier`]) and one macro line
+//! ([`export_policy!`], [`export_rollback!`], [`export_notifier!`]) that makes the crate a WebAssembly component. The same
+//! crate runs natively under `cargo test`: the feature `testing` brings catalogs made from SQL.
+
+pub mod bindings;
+mod catalog;
+mod contract;
+#[doc(hidden)]
+pub mod glue;
+pub mod http;
+pub mod log;
+mod migration;
+mod plugin;
+pub mod rules;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use catalog::Catalog;
+pub use contract::*;
+pub use http::Http;
+pub use migration::Migration;
+pub use plugin::{NoSettings, Notifier, Policy, Rollback};

@@ -1,0 +1,158 @@
+//! What is known of a database's schema at one moment.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::bindings::catalog::Snapshot;
+use crate::contract::{ColumnName, Constraint, Dependent, ObjectKind, ObjectName, ProbeError, Relation};
+
+/// A schema, read-only. It comes from the connected database or, without one, from replaying earlier migrations; those
+/// of the same plan that have not run yet lie on top of either.
+///
+/// Names are resolved as the server does it, so an unqualified name from the script is fine everywhere. In a component
+/// the engine answers; in native tests a catalog made from SQL does (feature `testing`).
+pub trait Catalog {
+    /// `false`: objects may exist that the catalog does not know (a loose file without its history, dynamic SQL that
+    /// could not be followed). An absent object is then no proof.
+    fn complete(&self) -> bool;
+    /// A name as the server would resolve it among objects of that kind, or as it would create it.
+    fn resolve(&self, kind: ObjectKind, name: &ObjectName) -> ObjectName;
+    /// Names of all tables, views and the like.
+    fn relations(&self) -> Vec<ObjectName>;
+    /// A table, view or the like, with columns, indexes and constraints.
+    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>>;
+    /// Whether an object of any kind is there; `None` when that is not known.
+    fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Option<bool>;
+    /// No rows can exist: the table was made by a migration that has not been applied yet.
+    fn known_empty(&self, table: &ObjectName) -> bool;
+    /// The table of an index.
+    fn index_owner(&self, index: &ObjectName) -> Option<ObjectName>;
+    /// Tables with a foreign key that points at `name`, and that foreign key.
+    fn referencing(&self, name: &ObjectName) -> Vec<(ObjectName, Constraint)>;
+    /// What breaks when the object goes: views, functions, columns of a type.
+    fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Vec<Dependent>;
+    /// Values of an enum, in order.
+    fn enum_values(&self, name: &ObjectName) -> Option<Vec<String>>;
+    /// SQL that makes the object anew with all that belongs to it, foreign keys last.
+    fn ddl(&self, kind: ObjectKind, name: &ObjectName) -> Option<Vec<String>>;
+    /// SQL that makes one column, constraint, index, trigger or policy of a relation anew.
+    fn member_ddl(&self, kind: ObjectKind, of: &ObjectName, member: &str) -> Option<Vec<String>>;
+    /// SQL that turns the table as it is in `target` into what it is here, keeping the rows. `None`: not possible.
+    fn restore_table(&self, name: &ObjectName, target: &dyn Catalog) -> Option<Vec<String>>;
+    /// Rows of a table, counted up to `limit`. Needs the capability `catalog.probe`, as all that follow.
+    fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError>;
+    /// Rows whose column is not null, counted up to `limit`.
+    fn count_values(&self, column: &ColumnName, limit: u64) -> Result<u64, ProbeError>;
+    /// Rows whose column is null, counted up to `limit`.
+    fn count_nulls(&self, column: &ColumnName, limit: u64) -> Result<u64, ProbeError>;
+    /// Groups of rows that share their values in `columns`, counted up to `limit`.
+    fn count_duplicates(&self, table: &ObjectName, columns: &[String], limit: u64) -> Result<u64, ProbeError>;
+
+    /// The engine's handle, which `restore_table` has to hand back to it.
+    #[doc(hidden)]
+    fn snapshot(&self) -> Option<&Snapshot> {
+        None
+    }
+
+    /// The same for a catalog made from SQL.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    fn schema(&self) -> Option<&tollgate_schema::Schema> {
+        None
+    }
+}
+
+/// The engine's catalog; remembers the relations that were asked for, because each question crosses the sandbox.
+pub(crate) struct HostCatalog<'a> {
+    snapshot: &'a Snapshot,
+    relations: RefCell<HashMap<ObjectName, Option<Rc<Relation>>>>,
+}
+
+impl<'a> HostCatalog<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        Self {
+            snapshot,
+            relations: RefCell::default(),
+        }
+    }
+}
+
+impl Catalog for HostCatalog<'_> {
+    fn complete(&self) -> bool {
+        self.snapshot.complete()
+    }
+
+    fn resolve(&self, kind: ObjectKind, name: &ObjectName) -> ObjectName {
+        self.snapshot.resolve(kind, name)
+    }
+
+    fn relations(&self) -> Vec<ObjectName> {
+        self.snapshot.relations()
+    }
+
+    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>> {
+        if let Some(known) = self.relations.borrow().get(name) {
+            return known.clone();
+        }
+        let relation = self.snapshot.relation(name).map(Rc::new);
+        self.relations.borrow_mut().insert(name.clone(), relation.clone());
+        relation
+    }
+
+    fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Option<bool> {
+        self.snapshot.exists(kind, name)
+    }
+
+    fn known_empty(&self, table: &ObjectName) -> bool {
+        self.snapshot.known_empty(table)
+    }
+
+    fn index_owner(&self, index: &ObjectName) -> Option<ObjectName> {
+        self.snapshot.index_owner(index)
+    }
+
+    fn referencing(&self, name: &ObjectName) -> Vec<(ObjectName, Constraint)> {
+        self.snapshot.referencing(name)
+    }
+
+    fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Vec<Dependent> {
+        self.snapshot.dependents(kind, name)
+    }
+
+    fn enum_values(&self, name: &ObjectName) -> Option<Vec<String>> {
+        self.snapshot.enum_values(name)
+    }
+
+    fn ddl(&self, kind: ObjectKind, name: &ObjectName) -> Option<Vec<String>> {
+        self.snapshot.ddl(kind, name)
+    }
+
+    fn member_ddl(&self, kind: ObjectKind, of: &ObjectName, member: &str) -> Option<Vec<String>> {
+        self.snapshot.member_ddl(kind, of, member)
+    }
+
+    fn restore_table(&self, name: &ObjectName, target: &dyn Catalog) -> Option<Vec<String>> {
+        self.snapshot.restore_table(name, target.snapshot()?)
+    }
+
+    fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError> {
+        self.snapshot.count_rows(table, limit)
+    }
+
+    fn count_values(&self, column: &ColumnName, limit: u64) -> Result<u64, ProbeError> {
+        self.snapshot.count_values(column, limit)
+    }
+
+    fn count_nulls(&self, column: &ColumnName, limit: u64) -> Result<u64, ProbeError> {
+        self.snapshot.count_nulls(column, limit)
+    }
+
+    fn count_duplicates(&self, table: &ObjectName, columns: &[String], limit: u64) -> Result<u64, ProbeError> {
+        self.snapshot.count_duplicates(table, columns, limit)
+    }
+
+    fn snapshot(&self) -> Option<&Snapshot> {
+        Some(self.snapshot)
+    }
+}

@@ -1,0 +1,181 @@
+//! What has already happened inside the script when one of its statements runs.
+//!
+//! `before` and `after` show the two ends of a migration. Between them a table may be made, filled, renamed and dropped;
+//! this index answers for each moment.
+
+use crate::contract::{ObjectKind, ObjectName, Operation, Statement};
+
+/// Everything in the script that makes, fills or renames something, in order.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    events: Vec<(usize, Event)>,
+}
+
+#[derive(Debug)]
+enum Event {
+    Created(ObjectKind, ObjectName),
+    Filled(ObjectName),
+    Renamed(ObjectKind, ObjectName, ObjectName),
+    ColumnAdded(ObjectName, String),
+    ColumnRenamed(ObjectName, String, String),
+    ColumnDropped(ObjectName, String),
+}
+
+/// Whether two names mean the same object.
+pub(super) type Same<'a> = &'a dyn Fn(&ObjectName, &ObjectName) -> bool;
+
+impl History {
+    /// Reads the script once. Steps of a rebuild are left out: the table stays what it is. So is what may not happen.
+    pub(super) fn of(statements: &[Statement]) -> Self {
+        let mut history = Self::default();
+        let effects = statements
+            .iter()
+            .flat_map(|statement| statement.effects.iter().map(move |effect| (statement, effect)));
+        for (ordinal, (statement, effect)) in effects.enumerate() {
+            if statement.part_of.is_none() {
+                history.record(ordinal, &effect.operation, effect.conditional);
+            }
+        }
+        history
+    }
+
+    fn record(&mut self, ordinal: usize, operation: &Operation, conditional: bool) {
+        let event = match operation {
+            Operation::Insert(change) | Operation::Update(change) => Some(Event::Filled(change.table.clone())),
+            // From here on only what is certain to happen: a safe reading must not rest on what may not be there.
+            _ if conditional => None,
+            Operation::CreateTable(table) if table.if_not_exists => None,
+            Operation::CreateTable(table) => {
+                self.events
+                    .push((ordinal, Event::Created(ObjectKind::Table, table.name.clone())));
+                table.from_query.then(|| Event::Filled(table.name.clone()))
+            }
+            Operation::CreateEnum(definition) => Some(Event::Created(ObjectKind::Type, definition.name.clone())),
+            Operation::CreateIndex(index) if !index.if_not_exists => index.name.as_ref().map(|name| {
+                Event::Created(
+                    ObjectKind::Index,
+                    ObjectName {
+                        schema: index.table.schema.clone(),
+                        name: name.clone(),
+                    },
+                )
+            }),
+            Operation::Create(created) if !created.if_not_exists && !created.or_replace => {
+                Some(Event::Created(created.kind, created.name.clone()))
+            }
+            Operation::Rename(rename) => {
+                let to = ObjectName {
+                    schema: rename.from.schema.clone(),
+                    name: rename.to.clone(),
+                };
+                Some(Event::Renamed(rename.kind, rename.from.clone(), to))
+            }
+            Operation::SetSchema(change) => {
+                let to = ObjectName::qualified(change.to.clone(), change.name.name.clone());
+                Some(Event::Renamed(change.kind, change.name.clone(), to))
+            }
+            Operation::AddColumn(added) if !added.if_not_exists => {
+                Some(Event::ColumnAdded(added.table.clone(), added.column.name.clone()))
+            }
+            Operation::RenameColumn(rename) => Some(Event::ColumnRenamed(
+                rename.from.table.clone(),
+                rename.from.column.clone(),
+                rename.to.clone(),
+            )),
+            Operation::DropColumn(dropped) => Some(Event::ColumnDropped(
+                dropped.column.table.clone(),
+                dropped.column.column.clone(),
+            )),
+            _ => None,
+        };
+        if let Some(event) = event {
+            self.events.push((ordinal, event));
+        }
+    }
+
+    /// What the object was called before the script; `None` when the script made it.
+    pub(super) fn original(
+        &self,
+        kind: ObjectKind,
+        name: &ObjectName,
+        ordinal: usize,
+        same: Same<'_>,
+    ) -> Option<ObjectName> {
+        let mut name = name.clone();
+        for event in self.earlier(ordinal) {
+            match event {
+                Event::Created(created, made) if class(*created) == class(kind) && same(made, &name) => return None,
+                Event::Renamed(renamed, from, to) if class(*renamed) == class(kind) && same(to, &name) => {
+                    name.clone_from(from);
+                }
+                _ => {}
+            }
+        }
+        Some(name)
+    }
+
+    /// What a column of a table was called before the script; `None` when the script added it. Renames of the table are
+    /// followed by the caller's name for it: `table` is the name at `ordinal`.
+    pub(super) fn original_column(
+        &self,
+        table: &ObjectName,
+        column: &str,
+        ordinal: usize,
+        same: Same<'_>,
+    ) -> Option<String> {
+        let mut table = table.clone();
+        let mut column = column.to_owned();
+        for event in self.earlier(ordinal) {
+            match event {
+                Event::Renamed(kind, from, to) if class(*kind) == ObjectKind::Table && same(to, &table) => {
+                    table.clone_from(from);
+                }
+                Event::ColumnAdded(of, added) if *added == column && same(of, &table) => return None,
+                Event::ColumnRenamed(of, from, to) if *to == column && same(of, &table) => column.clone_from(from),
+                _ => {}
+            }
+        }
+        Some(column)
+    }
+
+    /// The column was dropped earlier in the script.
+    pub(super) fn dropped_column(&self, table: &ObjectName, column: &str, ordinal: usize, same: Same<'_>) -> bool {
+        self.earlier(ordinal)
+            .any(|event| matches!(event, Event::ColumnDropped(of, dropped) if dropped == column && same(of, table)))
+    }
+
+    /// Rows were written to the table earlier in the script.
+    pub(super) fn filled(&self, table: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
+        let mut table = table.clone();
+        for event in self.earlier(ordinal) {
+            match event {
+                Event::Filled(filled) if same(filled, &table) => return true,
+                Event::Renamed(kind, from, to) if class(*kind) == ObjectKind::Table && same(to, &table) => {
+                    table.clone_from(from);
+                }
+                Event::Created(ObjectKind::Table, made) if same(made, &table) => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Newest first.
+    fn earlier(&self, ordinal: usize) -> impl Iterator<Item = &Event> {
+        self.events
+            .iter()
+            .rev()
+            .filter(move |(at, _)| *at < ordinal)
+            .map(|(_, event)| event)
+    }
+}
+
+/// Kinds that share one name space, as the server looks them up.
+fn class(kind: ObjectKind) -> ObjectKind {
+    match kind {
+        ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::ForeignTable => ObjectKind::Table,
+        ObjectKind::Domain => ObjectKind::Type,
+        ObjectKind::Procedure | ObjectKind::Aggregate => ObjectKind::Function,
+        other => other,
+    }
+}

@@ -1,0 +1,46 @@
+//! The examples beside the rules, run as tests.
+
+use super::policy;
+use crate::plugin::Policy;
+use crate::rules::{Rule, split_example};
+
+/// Runs both examples of every rule with the whole policy switched on: the bad one must be reported by exactly that rule,
+/// the good one must not be.
+///
+/// # Panics
+/// When an example is missing, or is not judged as it says; the text names the rule.
+#[track_caller]
+pub fn assert_examples<P: Policy>(rules: &[Rule]) {
+    for rule in rules {
+        assert!(
+            !rule.summary.is_empty() && !rule.explanation.is_empty(),
+            "{} does not explain itself",
+            rule.id
+        );
+        let bad = found::<P>(rule, rule.bad);
+        assert!(!bad.is_empty(), "{}: the bad example is not reported", rule.id);
+        assert!(
+            bad.iter().all(|id| id == rule.id),
+            "{}: the bad example is also reported by {bad:?}",
+            rule.id
+        );
+        let good = found::<P>(rule, rule.good);
+        assert!(
+            !good.iter().any(|id| id == rule.id),
+            "{}: the good example is reported",
+            rule.id
+        );
+    }
+}
+
+#[track_caller]
+fn found<P: Policy>(rule: &Rule, example: &str) -> Vec<String> {
+    assert!(!example.trim().is_empty(), "{} lacks an example", rule.id);
+    let Some(dialect) = rule.dialects.first() else {
+        panic!("{} is for no server", rule.id)
+    };
+    let (before, migration) = split_example(example);
+    let test = policy::<P>().dialect(*dialect);
+    let test = if before.is_empty() { test } else { test.before(before) };
+    test.found_rules(migration)
+}
