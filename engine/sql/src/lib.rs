@@ -9,6 +9,7 @@ pub mod operation;
 pub mod quote;
 pub mod script;
 
+mod objects;
 mod postgres;
 mod sqlite;
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::ObjectName;
+use crate::name::{Dialect, ObjectName};
 
 /// A data type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +19,61 @@ pub struct DataType {
     pub modifiers: Vec<String>,
     /// Array dimensions; 0 for a scalar.
     pub dimensions: u32,
+}
+
+impl DataType {
+    /// The type as SQL, as the server prints it: modifiers in front of `with time zone`, array brackets behind.
+    pub fn sql(&self, dialect: Dialect) -> String {
+        let mut text = match &self.schema {
+            Some(schema) => format!("{}.", dialect.quote_if_needed(schema)),
+            None => String::new(),
+        };
+        let printed_as_is = dialect != Dialect::Postgres || (self.schema.is_none() && is_printed_as_is(&self.name));
+        let name = if printed_as_is {
+            self.name.clone()
+        } else {
+            dialect.quote_if_needed(&self.name)
+        };
+        let (head, tail) = match name.find(" with time zone").or_else(|| name.find(" without time zone")) {
+            Some(at) if printed_as_is => name.split_at(at),
+            _ => (name.as_str(), ""),
+        };
+        text.push_str(head);
+        if !self.modifiers.is_empty() {
+            text.push('(');
+            text.push_str(&self.modifiers.join(","));
+            text.push(')');
+        }
+        text.push_str(tail);
+        text.push_str(&"[]".repeat(self.dimensions as usize));
+        text
+    }
+}
+
+/// Built-in PostgreSQL types whose printed name is more than one plain identifier or a keyword.
+fn is_printed_as_is(name: &str) -> bool {
+    const NAMES: [&str; 19] = [
+        "\"char\"",
+        "bigint",
+        "bit",
+        "bit varying",
+        "boolean",
+        "character",
+        "character varying",
+        "double precision",
+        "integer",
+        "interval",
+        "json",
+        "numeric",
+        "real",
+        "smallint",
+        "time with time zone",
+        "time without time zone",
+        "timestamp with time zone",
+        "timestamp without time zone",
+        "xml",
+    ];
+    NAMES.contains(&name) || name.starts_with("interval ") || name.ends_with("%TYPE")
 }
 
 /// When an expression gives another value.
@@ -496,99 +551,310 @@ pub enum TransactionControl {
 /// What a statement does to the schema, to rows, or to the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the fields are those of the SQL statement that names the variant")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the SQL statement that names the variant"
+)]
 pub enum Operation {
     // Schemas
-    CreateSchema { name: String, if_not_exists: bool },
+    CreateSchema {
+        name: String,
+        if_not_exists: bool,
+    },
     // Tables
     CreateTable(Box<CreateTable>),
     AddColumn(Box<AddColumn>),
-    DropColumn { table: ObjectName, column: String, if_exists: bool, cascade: bool },
-    RenameColumn { table: ObjectName, from: String, to: String },
-    AlterColumnType { table: ObjectName, column: String, to: DataType, using: Option<Expression>, collation: Option<ObjectName> },
-    SetNotNull { table: ObjectName, column: String },
-    DropNotNull { table: ObjectName, column: String },
-    SetDefault { table: ObjectName, column: String, default: Expression },
-    DropDefault { table: ObjectName, column: String },
-    AddIdentity { table: ObjectName, column: String, identity: Identity, options: SequenceOptions },
+    DropColumn {
+        table: ObjectName,
+        column: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    RenameColumn {
+        table: ObjectName,
+        from: String,
+        to: String,
+    },
+    AlterColumnType {
+        table: ObjectName,
+        column: String,
+        to: DataType,
+        using: Option<Expression>,
+        collation: Option<ObjectName>,
+    },
+    SetNotNull {
+        table: ObjectName,
+        column: String,
+    },
+    DropNotNull {
+        table: ObjectName,
+        column: String,
+    },
+    SetDefault {
+        table: ObjectName,
+        column: String,
+        default: Expression,
+    },
+    DropDefault {
+        table: ObjectName,
+        column: String,
+    },
+    AddIdentity {
+        table: ObjectName,
+        column: String,
+        identity: Identity,
+        options: SequenceOptions,
+    },
     /// ALTER COLUMN … SET GENERATED / sequence options.
-    AlterIdentity { table: ObjectName, column: String, identity: Option<Identity>, options: SequenceOptions },
-    DropIdentity { table: ObjectName, column: String, if_exists: bool },
+    AlterIdentity {
+        table: ObjectName,
+        column: String,
+        identity: Option<Identity>,
+        options: SequenceOptions,
+    },
+    DropIdentity {
+        table: ObjectName,
+        column: String,
+        if_exists: bool,
+    },
     /// SET EXPRESSION AS (…): rewrites the table.
-    SetExpression { table: ObjectName, column: String, expression: Expression },
-    DropExpression { table: ObjectName, column: String, if_exists: bool },
+    SetExpression {
+        table: ObjectName,
+        column: String,
+        expression: Expression,
+    },
+    DropExpression {
+        table: ObjectName,
+        column: String,
+        if_exists: bool,
+    },
     /// SET STATISTICS, SET STORAGE, SET COMPRESSION, SET (options), as `(word, value)`.
-    SetColumnOption { table: ObjectName, column: String, option: String, value: String },
-    AddConstraint { table: ObjectName, constraint: Box<ConstraintDefinition> },
-    DropConstraint { table: ObjectName, name: String, if_exists: bool, cascade: bool },
-    ValidateConstraint { table: ObjectName, name: String },
-    RenameConstraint { table: ObjectName, from: String, to: String },
+    SetColumnOption {
+        table: ObjectName,
+        column: String,
+        option: String,
+        value: String,
+    },
+    AddConstraint {
+        table: ObjectName,
+        constraint: Box<ConstraintDefinition>,
+    },
+    DropConstraint {
+        table: ObjectName,
+        name: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    ValidateConstraint {
+        table: ObjectName,
+        name: String,
+    },
+    RenameConstraint {
+        table: ObjectName,
+        from: String,
+        to: String,
+    },
     /// ALTER CONSTRAINT … [NOT] DEFERRABLE.
-    AlterConstraint { table: ObjectName, name: String, deferrable: bool, initially_deferred: bool },
-    AttachPartition { table: ObjectName, partition: ObjectName, bound: String },
-    DetachPartition { table: ObjectName, partition: ObjectName, concurrently: bool, finalize: bool },
-    Inherit { table: ObjectName, parent: ObjectName, inherit: bool },
+    AlterConstraint {
+        table: ObjectName,
+        name: String,
+        deferrable: bool,
+        initially_deferred: bool,
+    },
+    AttachPartition {
+        table: ObjectName,
+        partition: ObjectName,
+        bound: String,
+    },
+    DetachPartition {
+        table: ObjectName,
+        partition: ObjectName,
+        concurrently: bool,
+        finalize: bool,
+    },
+    Inherit {
+        table: ObjectName,
+        parent: ObjectName,
+        inherit: bool,
+    },
     /// ENABLE/DISABLE ROW LEVEL SECURITY.
-    RowSecurity { table: ObjectName, enable: bool },
+    RowSecurity {
+        table: ObjectName,
+        enable: bool,
+    },
     /// FORCE / NO FORCE ROW LEVEL SECURITY.
-    ForceRowSecurity { table: ObjectName, force: bool },
+    ForceRowSecurity {
+        table: ObjectName,
+        force: bool,
+    },
     /// ENABLE/DISABLE TRIGGER; `name` is `None` for ALL and USER.
-    EnableTrigger { table: ObjectName, name: Option<String>, enable: bool },
+    EnableTrigger {
+        table: ObjectName,
+        name: Option<String>,
+        enable: bool,
+    },
     /// REPLICA IDENTITY: `default`, `full`, `nothing` or `index:NAME`.
-    ReplicaIdentity { table: ObjectName, identity: String },
+    ReplicaIdentity {
+        table: ObjectName,
+        identity: String,
+    },
     /// SET LOGGED / UNLOGGED.
-    SetLogged { table: ObjectName, logged: bool },
-    SetTablespace { kind: ObjectKind, name: ObjectName, tablespace: String },
-    SetAccessMethod { table: ObjectName, method: String },
+    SetLogged {
+        table: ObjectName,
+        logged: bool,
+    },
+    SetTablespace {
+        kind: ObjectKind,
+        name: ObjectName,
+        tablespace: String,
+    },
+    SetAccessMethod {
+        table: ObjectName,
+        method: String,
+    },
     /// SET (…) / RESET (…): a reset has no value.
-    SetStorageParameters { kind: ObjectKind, name: ObjectName, parameters: Vec<(String, Option<String>)> },
+    SetStorageParameters {
+        kind: ObjectKind,
+        name: ObjectName,
+        parameters: Vec<(String, Option<String>)>,
+    },
     // Indexes
     CreateIndex(Box<CreateIndex>),
     /// ALTER INDEX parent ATTACH PARTITION child.
-    AttachIndex { index: ObjectName, child: ObjectName },
+    AttachIndex {
+        index: ObjectName,
+        child: ObjectName,
+    },
     // Types
-    CreateEnum { name: ObjectName, values: Vec<String> },
-    AddEnumValue { name: ObjectName, value: String, if_not_exists: bool, before: Option<String>, after: Option<String> },
-    RenameEnumValue { name: ObjectName, from: String, to: String },
-    CreateDomain { name: ObjectName, data_type: DataType, not_null: bool, default: Option<Expression>, constraints: Vec<ConstraintDefinition>, collation: Option<ObjectName> },
-    AlterDomain { name: ObjectName, change: DomainChange },
-    CreateComposite { name: ObjectName, attributes: Vec<ColumnDefinition> },
+    CreateEnum {
+        name: ObjectName,
+        values: Vec<String>,
+    },
+    AddEnumValue {
+        name: ObjectName,
+        value: String,
+        if_not_exists: bool,
+        before: Option<String>,
+        after: Option<String>,
+    },
+    RenameEnumValue {
+        name: ObjectName,
+        from: String,
+        to: String,
+    },
+    CreateDomain {
+        name: ObjectName,
+        data_type: DataType,
+        not_null: bool,
+        default: Option<Expression>,
+        constraints: Vec<ConstraintDefinition>,
+        collation: Option<ObjectName>,
+    },
+    AlterDomain {
+        name: ObjectName,
+        change: DomainChange,
+    },
+    CreateComposite {
+        name: ObjectName,
+        attributes: Vec<ColumnDefinition>,
+    },
     /// ALTER TYPE … ADD/DROP/ALTER ATTRIBUTE, as written.
-    AlterComposite { name: ObjectName, text: String },
+    AlterComposite {
+        name: ObjectName,
+        text: String,
+    },
     /// CREATE TYPE … AS RANGE and base types, as written.
-    CreateOtherType { name: ObjectName, definition: String },
+    CreateOtherType {
+        name: ObjectName,
+        definition: String,
+    },
     // Views, functions, triggers, sequences
     CreateView(Box<CreateView>),
-    RefreshView { name: ObjectName, concurrently: bool },
+    RefreshView {
+        name: ObjectName,
+        concurrently: bool,
+    },
     CreateFunction(Box<CreateFunction>),
     CreateTrigger(Box<CreateTrigger>),
-    CreateRule { name: String, table: ObjectName, or_replace: bool, definition: String },
-    CreateSequence { name: ObjectName, if_not_exists: bool, temporary: bool, data_type: Option<String>, options: SequenceOptions, owned_by: Option<(ObjectName, String)> },
-    AlterSequence { name: ObjectName, options: SequenceOptions, owned_by: Option<Option<(ObjectName, String)>> },
+    CreateRule {
+        name: String,
+        table: ObjectName,
+        or_replace: bool,
+        definition: String,
+    },
+    CreateSequence {
+        name: ObjectName,
+        if_not_exists: bool,
+        temporary: bool,
+        data_type: Option<String>,
+        options: SequenceOptions,
+        owned_by: Option<(ObjectName, String)>,
+    },
+    AlterSequence {
+        name: ObjectName,
+        options: SequenceOptions,
+        owned_by: Option<Option<(ObjectName, String)>>,
+    },
     CreatePolicy(Box<Policy>),
     AlterPolicy(Box<Policy>),
-    CreateExtension { name: String, schema: Option<String>, if_not_exists: bool },
+    CreateExtension {
+        name: String,
+        schema: Option<String>,
+        if_not_exists: bool,
+    },
     // Any object
     Drop(Drop),
     /// RENAME TO of a relation, index, sequence, type, function, schema, …
-    Rename { kind: ObjectKind, from: ObjectName, on: Option<ObjectName>, arguments: Option<Vec<String>>, to: String },
-    SetSchema { kind: ObjectKind, name: ObjectName, arguments: Option<Vec<String>>, to: String },
-    SetOwner { kind: ObjectKind, name: ObjectName, owner: String },
+    Rename {
+        kind: ObjectKind,
+        from: ObjectName,
+        on: Option<ObjectName>,
+        arguments: Option<Vec<String>>,
+        to: String,
+    },
+    SetSchema {
+        kind: ObjectKind,
+        name: ObjectName,
+        arguments: Option<Vec<String>>,
+        to: String,
+    },
+    SetOwner {
+        kind: ObjectKind,
+        name: ObjectName,
+        owner: String,
+    },
     /// COMMENT ON: `member` is the column, constraint, trigger or policy name of `name`; no `text` removes it.
-    Comment { kind: ObjectKind, name: ObjectName, member: Option<String>, arguments: Option<Vec<String>>, text: Option<String> },
+    Comment {
+        kind: ObjectKind,
+        name: ObjectName,
+        member: Option<String>,
+        arguments: Option<Vec<String>>,
+        text: Option<String>,
+    },
     Grant(Grant),
     // Rows
     Insert(RowChange),
     Update(RowChange),
     Delete(RowChange),
-    Truncate { table: ObjectName, cascade: bool, restart_identity: bool },
+    Truncate {
+        table: ObjectName,
+        cascade: bool,
+        restart_identity: bool,
+    },
     // Session and control
     Transaction(TransactionControl),
     /// SET [LOCAL] name = value; a RESET has no value. `SQLite`: PRAGMA name = value, with `pragma`.
-    SetParameter { name: String, value: Option<String>, local: bool, pragma: bool },
+    SetParameter {
+        name: String,
+        value: Option<String>,
+        local: bool,
+        pragma: bool,
+    },
     /// SQL that is made at run time and cannot be seen: `EXECUTE format(…)`, an unknown function called by SELECT, a DO
     /// block in another language. `text` is what is visible of it.
-    Dynamic { text: String },
+    Dynamic {
+        text: String,
+    },
     Other(OtherOperation),
 }
 
@@ -600,14 +866,14 @@ pub enum DomainChange {
     SetDefault(Option<Expression>),
     SetNotNull(bool),
     AddConstraint(Box<ConstraintDefinition>),
-    DropConstraint { name: String, if_exists: bool, cascade: bool },
-    RenameConstraint { from: String, to: String },
+    DropConstraint {
+        name: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    RenameConstraint {
+        from: String,
+        to: String,
+    },
     ValidateConstraint(String),
-}
-
-impl Operation {
-    /// The objects the operation names: what it changes first, then what it reads or refers to.
-    pub fn objects(&self) -> Vec<ObjectName> {
-        Vec::new()
-    }
 }

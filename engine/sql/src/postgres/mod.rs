@@ -1,8 +1,101 @@
-//! PostgreSQL: the server's own grammar through `pg_query`.
+//! PostgreSQL: the server's own grammar through libpg_query, and what its trees mean.
+//!
+//! One pass of the scanner and one of the grammar read a whole file; every span is then found among the tokens.
+
+mod alter;
+mod builtins;
+mod columns;
+mod expressions;
+mod grammar;
+mod indexes;
+mod names;
+mod objects;
+mod other;
+mod plpgsql;
+mod reader;
+mod rebuild;
+mod refusals;
+mod routines;
+mod rows;
+mod session;
+mod source;
+mod tables;
+mod transactional;
+mod type_statements;
+mod types;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 use crate::error::{ParseError, ParseErrorKind};
-use crate::script::{Script, Span};
+use crate::name::Dialect;
+use crate::script::{Script, Span, Statement};
+use grammar::GrammarError;
+use reader::Reader;
+use source::Source;
 
+/// See [`crate::parse`].
 pub(crate) fn parse(text: &str) -> Result<Script, ParseError> {
-    Err(ParseError::new(ParseErrorKind::Syntax, text, Span::new(0, 0), "being written"))
+    // The C side counts bytes with 32-bit signed numbers.
+    if i32::try_from(text.len()).is_err() {
+        let message = "the script is larger than 2 GiB";
+        return Err(ParseError::new(
+            ParseErrorKind::TooLarge,
+            text,
+            Span::new(0, 0),
+            message,
+        ));
+    }
+    let masked = without_byte_order_mark(text);
+    let source = Source {
+        text: &masked,
+        tokens: grammar::tokens(&masked),
+    };
+    let statements = grammar::with_room(&source.tokens, || statements(&source))
+        .map_err(|error| refusals::explain(&source, text, error))?;
+    refusals::check(text, &statements)?;
+    let mut script = Script {
+        dialect: Dialect::Postgres,
+        text: text.to_owned(),
+        statements,
+        changes: Vec::new(),
+    };
+    rebuild::recognise(&mut script);
+    Ok(script)
+}
+
+/// The grammar takes a byte order mark for a letter; blanks of the same width keep every offset.
+fn without_byte_order_mark(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => format!("   {rest}").into(),
+        None => text.into(),
+    }
+}
+
+/// Every statement of `source` with what it does.
+fn statements(source: &Source<'_>) -> Result<Vec<Statement>, GrammarError> {
+    let tree = grammar::tree(source.text)?;
+    let mut statements = Vec::with_capacity(tree.stmts.len());
+    for raw in &tree.stmts {
+        let Some(node) = names::boxed(raw.stmt.as_deref()) else {
+            continue;
+        };
+        let start = source::offset(raw.stmt_location);
+        let end = match source::offset(raw.stmt_len) {
+            0 => source.text.len(),
+            length => start + length,
+        };
+        let range = (source.token_at(start), source.token_at(end));
+        let mut reader = Reader::new(source, range);
+        reader.read(node);
+        statements.push(Statement {
+            index: statements.len(),
+            span: source.span(range),
+            transactional: reader.transactional && transactional::transactional(node),
+            effects: reader.effects,
+            part_of: None,
+        });
+    }
+    Ok(statements)
 }

@@ -1,0 +1,114 @@
+//! The one door to libpg_query: text to protobuf tree, text to tokens, and where the grammar gave up.
+//!
+//! `pg_query::parse` drops the position of an error and walks the whole tree to summarise it, so the C function is
+//! called here directly. Nothing else in this crate is `unsafe`.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+
+use pg_query::protobuf::{self, ParseResult, ScanToken};
+use prost::Message;
+
+/// Statements with more tokens than this are read on a thread with a large stack: trees nest as deep as expressions do.
+const SHALLOW_TOKENS: usize = 250;
+
+/// Enough for the deepest tree that libpg_query's own 2 MB limit lets through, also without optimisation.
+const DEEP_STACK: usize = 512 * 1024 * 1024;
+
+/// Why the grammar refused a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GrammarError {
+    /// The grammar's own words.
+    pub message: String,
+    /// Byte offset at which it gave up, where it says so.
+    pub offset: Option<usize>,
+}
+
+#[repr(C)]
+struct CError {
+    message: *const c_char,
+    funcname: *const c_char,
+    filename: *const c_char,
+    lineno: c_int,
+    cursorpos: c_int,
+    context: *const c_char,
+}
+
+#[repr(C)]
+struct CParseResult {
+    length: usize,
+    data: *const u8,
+    stderr_buffer: *const c_char,
+    error: *const CError,
+}
+
+unsafe extern "C" {
+    fn pg_query_parse_protobuf_opts(input: *const c_char, parser_options: c_int) -> CParseResult;
+    fn pg_query_free_protobuf_parse_result(result: CParseResult);
+}
+
+/// The tree of every statement in `text`.
+pub(super) fn tree(text: &str) -> Result<ParseResult, GrammarError> {
+    let input = CString::new(text).map_err(|error| GrammarError {
+        message: "the script contains a NUL character".to_owned(),
+        offset: Some(error.nul_position()),
+    })?;
+    // SAFETY: declared as in pg_query.h of the libpg_query that the pg_query crate links. `input` lives across the call;
+    // the buffers of the result are read only before they are freed, once, with the function made for it.
+    unsafe {
+        let result = pg_query_parse_protobuf_opts(input.as_ptr(), 0);
+        let read = if result.error.is_null() {
+            let bytes: &[u8] = if result.data.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(result.data, result.length)
+            };
+            ParseResult::decode(bytes).map_err(|error| GrammarError {
+                message: error.to_string(),
+                offset: None,
+            })
+        } else {
+            let error = &*result.error;
+            Err(GrammarError {
+                message: CStr::from_ptr(error.message).to_string_lossy().into_owned(),
+                offset: usize::try_from(error.cursorpos)
+                    .ok()
+                    .and_then(|position| position.checked_sub(1)),
+            })
+        };
+        pg_query_free_protobuf_parse_result(result);
+        read
+    }
+}
+
+/// The tokens of `text` without comments. Empty where the scanner refuses it; the grammar will say why.
+pub(super) fn tokens(text: &str) -> Vec<ScanToken> {
+    let mut tokens = pg_query::scan_tokens(text).unwrap_or_default();
+    let comments = [protobuf::Token::SqlComment as i32, protobuf::Token::CComment as i32];
+    tokens.retain(|token| !comments.contains(&token.token));
+    tokens
+}
+
+/// Runs `work` where its recursion has room for what `tokens` may nest.
+pub(super) fn with_room<T: Send>(tokens: &[ScanToken], work: impl Fn() -> T + Sync) -> T {
+    let semicolon = protobuf::Token::Ascii59 as i32;
+    let longest = tokens
+        .split(|token| token.token == semicolon)
+        .map(<[ScanToken]>::len)
+        .max()
+        .unwrap_or(0);
+    if longest <= SHALLOW_TOKENS {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        match std::thread::Builder::new()
+            .stack_size(DEEP_STACK)
+            .spawn_scoped(scope, &work)
+            .map(|deep| deep.join())
+        {
+            Ok(Ok(value)) => value,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // No thread to be had: nearly every statement is shallow all the same.
+            Err(_) => work(),
+        }
+    })
+}

@@ -1,0 +1,109 @@
+//! Opt-in: whole folders of real PostgreSQL files.
+//!
+//! `TOLLGATE_REAL_POSTGRES` names a folder of Prisma migrations, `TOLLGATE_PG_REGRESS` PostgreSQL's regression scripts.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+
+use tollgate_sql::{Dialect, ParseErrorKind, parse};
+
+/// Every `.sql` file below the folder that `variable` names; says so and gives nothing when it is unset.
+fn files(variable: &str) -> Vec<(PathBuf, String)> {
+    let Some(folder) = std::env::var_os(variable) else {
+        println!("skipped: {variable} is not set");
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    collect(Path::new(&folder), &mut found);
+    found.sort();
+    assert!(!found.is_empty(), "{variable} names a folder without .sql files");
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "sql") {
+            let bytes = std::fs::read(&path).unwrap();
+            found.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+}
+
+fn is_query(text: &str) -> bool {
+    let word = text.split_whitespace().next().unwrap_or("").to_ascii_uppercase();
+    matches!(
+        word.trim_start_matches('('),
+        "SELECT" | "WITH" | "VALUES" | "TABLE" | "EXPLAIN"
+    )
+}
+
+#[test]
+fn real_migrations_parse_and_every_change_is_seen() {
+    let files = files("TOLLGATE_REAL_POSTGRES");
+    let started = std::time::Instant::now();
+    let scripts: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path, parse(Dialect::Postgres, text)))
+        .collect();
+    println!("{} files in {:?}", files.len(), started.elapsed());
+    for (path, script) in scripts {
+        let script = script.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for statement in &script.statements {
+            let text = statement.span.of(&script.text);
+            assert!(
+                !statement.effects.is_empty() || is_query(text),
+                "{}: no effect: {text}",
+                path.display()
+            );
+            for effect in &statement.effects {
+                assert!(!effect.span.of(&script.text).is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_servers_own_scripts_are_accepted_statement_by_statement() {
+    let mut refused = 0;
+    let mut accepted = 0;
+    for (path, text) in files("TOLLGATE_PG_REGRESS") {
+        let pieces = match pg_query::split_with_scanner(&text) {
+            Ok(pieces) => pieces.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+            Err(_) => text.split_inclusive(";\n").map(str::to_owned).collect(),
+        };
+        for piece in pieces {
+            let theirs = pg_query::parse(&piece, 0);
+            match (parse(Dialect::Postgres, &piece), theirs) {
+                (Ok(script), Ok(tree)) => {
+                    accepted += 1;
+                    assert_eq!(
+                        script.statements.len(),
+                        tree.protobuf.stmts.len(),
+                        "{}: {piece}",
+                        path.display()
+                    );
+                    for statement in &script.statements {
+                        let text = statement.span.of(&script.text);
+                        assert!(
+                            !statement.effects.is_empty() || is_query(text),
+                            "{}: {text}",
+                            path.display()
+                        );
+                    }
+                }
+                (Err(error), Ok(_)) => {
+                    let by_name = [ParseErrorKind::CopyFromStdin, ParseErrorKind::UnbalancedTransaction];
+                    assert!(by_name.contains(&error.kind), "{}: {error}: {piece}", path.display());
+                }
+                (Ok(_), Err(pg_query::Error::Decode(_))) => {}
+                (Ok(_), Err(error)) => panic!("{}: only we accept ({error}): {piece}", path.display()),
+                (Err(_), Err(_)) => refused += 1,
+            }
+        }
+    }
+    println!("{accepted} accepted, {refused} refused by both");
+}
