@@ -1,1 +1,14 @@
-fn main() {}
+//! `tollgate`, the program: arguments, configuration, output. What migrations do is the engine's business; only this
+//! crate prints, reads the environment, or ends the process.
+
+mod args;
+mod command;
+mod config;
+mod exit;
+mod failure;
+mod output;
+mod run;
+
+fn main() -> std::process::ExitCode {
+    run::run(std::env::args_os()).into()
+}

@@ -1,0 +1,53 @@
+//! What every command works with, and the way to the right one.
+
+use crate::args::{Cli, Command};
+use crate::config::{Config, Flags, load};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Ui;
+use crate::output::path::shown;
+
+/// What a command works with.
+pub struct Context<'a> {
+    /// What is printed goes through here.
+    pub ui: &'a Ui,
+    /// What the command line says about the configuration; a command may add its own flags.
+    pub flags: Flags,
+}
+
+impl Context<'_> {
+    /// Reads the configuration. Only commands that need one call this.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let config = load::load(&self.flags, &mut |secret| self.ui.hide(secret))?;
+        for warning in &config.warnings {
+            self.ui.warn(warning);
+        }
+        for path in config.file.iter().chain(config.env_files()) {
+            self.ui.detail(format!("read {}", shown(path)));
+        }
+        Ok(config)
+    }
+}
+
+/// Runs the command that was asked for.
+pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
+    if let Some(url) = &cli.global.database_url {
+        ui.hide(url);
+    }
+    let context = Context {
+        ui,
+        flags: cli.global.flags(),
+    };
+    match &cli.command {
+        Command::Init(args) => super::init::run(args, &context),
+        Command::New(args) => super::new::run(args, &context),
+        Command::Check(args) => super::check::run(args, &context),
+        Command::Deploy(args) => super::deploy::run(args, context),
+        Command::Status(args) => super::status::run(args, &context),
+        Command::Rollback(args) => super::rollback::run(args, &context),
+        Command::Resolve(args) => super::resolve::run(args, &context),
+        Command::Plugin(args) => super::plugin::run(args, &context),
+        Command::Config(args) => super::config::run(args, &context),
+        Command::Completions(args) => Ok(super::completions::run(args)),
+    }
+}

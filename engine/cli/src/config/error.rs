@@ -1,0 +1,268 @@
+//! What can be wrong with a configuration, each with the place to look at.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use figment::error::{Actual, Kind};
+
+use super::source::SourceFile;
+use crate::output::path::shown;
+
+/// Why there is no configuration to work with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file that was named cannot be read.
+    #[error("the configuration file {} cannot be read: {reason}", shown(path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// Files say what makes no sense.
+    #[error("the configuration is not valid")]
+    Invalid {
+        /// Everything that is wrong, in the order of the files.
+        problems: Vec<Problem>,
+        /// What the snippets must not show.
+        secrets: Vec<String>,
+    },
+    /// A variable's text is not what the setting needs.
+    #[error("the variable {variable} must be {expected}")]
+    Variable {
+        /// Its name, and the `.env` file it is from.
+        variable: String,
+        /// What would do.
+        expected: String,
+    },
+    /// `--env` names an environment that no file has.
+    #[error("there is no environment named {name}")]
+    NoEnvironment {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+        /// The file that was read, if any.
+        file: Option<PathBuf>,
+    },
+    /// `env:NAME` where NAME is not set.
+    #[error("{key} is to be read from the variable {variable}, which is not set")]
+    Unset {
+        /// The setting.
+        key: String,
+        /// The variable.
+        variable: String,
+        /// Where the setting stands, if in a file.
+        place: Option<Place>,
+        /// `.env` files that were looked at.
+        looked_at: Vec<PathBuf>,
+    },
+    /// Nothing says which database.
+    #[error("no database is configured")]
+    NoDatabase,
+    /// There is no folder of migrations.
+    #[error("no folder of migrations was found")]
+    NoMigrations {
+        /// Where was looked.
+        looked_at: Vec<PathBuf>,
+    },
+    /// The folder of migrations that was named is not there.
+    #[error("the folder of migrations {} does not exist", shown(path))]
+    MissingMigrations {
+        /// The folder.
+        path: PathBuf,
+        /// Who named it, in words.
+        named_by: String,
+    },
+    /// A plugin that cannot be used as configured.
+    #[error("the plugin {plugin} {problem}")]
+    Plugin {
+        /// Its name.
+        plugin: String,
+        /// What is wrong, as the rest of the sentence.
+        problem: String,
+        /// Where, if in a file.
+        place: Option<Place>,
+    },
+    /// Bundles that extend each other.
+    #[error("the bundle {} extends itself", shown(path))]
+    Circle {
+        /// The bundle.
+        path: PathBuf,
+    },
+    /// The current folder is gone or closed to us.
+    #[error("the current folder cannot be read: {0}")]
+    NoCurrentFolder(std::io::Error),
+}
+
+/// A place in a file.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// The bytes to point at.
+    pub span: Range<usize>,
+}
+
+/// One thing that is wrong in a file.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Stable name of the kind of problem.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+    /// What the label under the place says.
+    pub label: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// What figment wants instead of what it found.
+pub fn expected(error: &figment::Error) -> String {
+    match &error.kind {
+        Kind::UnknownVariant(_, known) => one_of(known),
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => in_words(expected),
+        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "a smaller number".to_owned(),
+        _ => "something else".to_owned(),
+    }
+}
+
+impl Problem {
+    /// The file is not TOML.
+    pub fn syntax(file: &Arc<SourceFile>, span: Range<usize>, message: String) -> Self {
+        Self {
+            code: "config::syntax",
+            message: format!("{} is not valid TOML", shown(&file.path)),
+            place: Place {
+                file: Arc::clone(file),
+                span,
+            },
+            label: message,
+            help: None,
+        }
+    }
+
+    /// A value of another kind than the key needs.
+    pub fn wrong_type(file: &Arc<SourceFile>, path: &[String], expected: &str) -> Self {
+        Self {
+            code: "config::wrong-type",
+            message: format!("{} must be {expected}", path.join(".")),
+            place: Place {
+                file: Arc::clone(file),
+                span: file.value(path).unwrap_or(0..0),
+            },
+            label: format!("expected {expected}"),
+            help: None,
+        }
+    }
+
+    /// What figment says of a layer. `prefix` is where the layer stands in the file (`environments`, NAME).
+    pub fn typed(file: &Arc<SourceFile>, prefix: &[String], error: &figment::Error) -> Self {
+        let path: Vec<String> = prefix.iter().chain(&error.path).cloned().collect();
+        match &error.kind {
+            Kind::UnknownField(name, known) => Self::unknown_key(file, prefix, &path, name, known),
+            Kind::UnknownVariant(found, known) => {
+                let mut problem = Self::wrong_type(file, &path, &one_of(known));
+                problem.help = nearest(found, known).map(|near| format!("did you mean \"{near}\"?"));
+                problem
+            }
+            Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+                let mut problem = Self::wrong_type(file, &path, &in_words(expected));
+                problem.label = format!("this is {}", kind_of(found));
+                problem
+            }
+            Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => Self::wrong_type(file, &path, "a smaller number"),
+            other => {
+                let mut problem = Self::wrong_type(file, &path, "something else");
+                problem.message = format!("{}: {other}", path.join("."));
+                "not understood".clone_into(&mut problem.label);
+                problem
+            }
+        }
+    }
+
+    fn unknown_key(file: &Arc<SourceFile>, prefix: &[String], path: &[String], name: &str, known: &[&str]) -> Self {
+        let parent = &path[..path.len().saturating_sub(1)];
+        let table = if parent.is_empty() {
+            "at the top of the file".to_owned()
+        } else {
+            format!("in [{}]", parent.join("."))
+        };
+        // At the top of a file two keys are allowed that no layer knows.
+        let mut known = known.to_vec();
+        if path.len() == 1 && prefix.is_empty() {
+            known.extend(["environments", "extends"]);
+        }
+        let help = match nearest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known keys {table}: {}", known.join(", ")),
+        };
+        Self {
+            code: "config::unknown-key",
+            message: format!("unknown key `{name}` {table}"),
+            place: Place {
+                file: Arc::clone(file),
+                span: file.key(path).unwrap_or(0..0),
+            },
+            label: "not a key of Tollgate's".to_owned(),
+            help: Some(help),
+        }
+    }
+}
+
+/// The name that was most likely meant, if one is near enough.
+pub fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&typed.to_lowercase(), &candidate.to_lowercase()),
+                *candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn one_of(known: &[&str]) -> String {
+    let quoted: Vec<_> = known.iter().map(|name| format!("\"{name}\"")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+/// serde names Rust's types; people know TOML's.
+fn in_words(expected: &str) -> String {
+    if expected.starts_with("struct ") || expected == "a map" {
+        return "a table".to_owned();
+    }
+    match expected {
+        "u64" | "u32" => "a whole number, 0 or more",
+        "a boolean" | "bool" => "true or false",
+        "a sequence" => "a list",
+        "path string" => "a path",
+        "string or table" => "a text",
+        _ if expected.starts_with("enum ") => "one of the known words",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// Its kind and never its content: that may be a secret.
+fn kind_of(found: &Actual) -> &'static str {
+    match found {
+        Actual::Bool(_) => "true or false",
+        Actual::Unsigned(_) | Actual::Signed(_) => "a whole number",
+        Actual::Float(_) => "a fraction",
+        Actual::Str(_) | Actual::Char(_) => "a text",
+        Actual::Seq => "a list",
+        Actual::Map => "a table",
+        _ => "something else",
+    }
+}

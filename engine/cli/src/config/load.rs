@@ -1,0 +1,446 @@
+//! From files, environment and flags to one [`Config`]: finds them, checks each by itself, lays them over each other.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::Config;
+use super::error::{ConfigError, Problem, expected};
+use super::model::{Settings, defaults};
+use super::origin::Origin;
+use super::source::{self, Parsed, SourceFile};
+use super::variables::{self, Variable, Variables, nest};
+
+/// The file that is looked for.
+pub const FILE_NAME: &str = "tollgate.toml";
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--env`
+    pub environment: Option<String>,
+    /// Flag, key and value of every setting that a flag makes.
+    pub settings: Vec<(&'static str, &'static str, Value)>,
+}
+
+impl Flags {
+    /// Adds a text, if the flag was given.
+    pub fn text(&mut self, flag: &'static str, key: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.settings.push((flag, key, Value::from(value)));
+        }
+    }
+
+    /// Adds a number, if the flag was given.
+    pub fn number(&mut self, flag: &'static str, key: &'static str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.settings.push((flag, key, Value::from(value)));
+        }
+    }
+}
+
+/// Reads everything that configures this run. Texts that must not be printed are handed to `hide` as soon as they are
+/// known, so that not even an error shows them.
+pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigError> {
+    let cwd = std::env::current_dir().map_err(ConfigError::NoCurrentFolder)?;
+    let mut variables = Variables::of_process();
+    let file = find_file(flags, &variables, &cwd)?;
+    let parsed = match &file {
+        Some(path) => read_with_bundles(path, hide)?,
+        None => Vec::new(),
+    };
+    let root = file
+        .as_deref()
+        .and_then(Path::parent)
+        .map_or_else(|| cwd.clone(), Path::to_owned);
+    let environment = choose_environment(flags, &variables, &parsed, file.as_deref())?;
+    let mut layers = Layers::new()?;
+    layers.files(parsed, environment.as_deref())?;
+    read_dotenv(&mut variables, &layers, &root)?;
+    layers.slack(&variables);
+    layers.variables(&variables)?;
+    for (flag, key, value) in &flags.settings {
+        layers.add(Origin::Flag(flag), nest(key, value.clone()));
+    }
+    let warnings = unknown_variables(&variables);
+    let config = layers.finish(Finished {
+        variables,
+        root,
+        cwd,
+        file,
+        environment,
+        warnings,
+    })?;
+    for secret in config.secrets() {
+        hide(&secret);
+    }
+    Ok(config)
+}
+
+fn find_file(flags: &Flags, variables: &Variables, cwd: &Path) -> Result<Option<PathBuf>, ConfigError> {
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| variables.get(variables::CONFIG).map(|found| found.value.into()));
+    if let Some(named) = named {
+        let path = cwd.join(named);
+        return match std::fs::metadata(&path) {
+            Ok(found) if found.is_file() => Ok(Some(path)),
+            Ok(_) => Err(ConfigError::Unreadable {
+                path,
+                reason: "it is not a file".to_owned(),
+            }),
+            Err(error) => Err(ConfigError::Unreadable {
+                path,
+                reason: error.to_string(),
+            }),
+        };
+    }
+    Ok(cwd
+        .ancestors()
+        .map(|folder| folder.join(FILE_NAME))
+        .find(|path| path.is_file()))
+}
+
+/// The file and all bundles below it, the lowest first.
+fn read_with_bundles(path: &Path, hide: &mut dyn FnMut(&str)) -> Result<Vec<Parsed>, ConfigError> {
+    let mut files = Vec::new();
+    read_below(path, &mut Vec::new(), &mut files, hide)?;
+    Ok(files)
+}
+
+fn read_below(
+    path: &Path,
+    above: &mut Vec<PathBuf>,
+    files: &mut Vec<Parsed>,
+    hide: &mut dyn FnMut(&str),
+) -> Result<(), ConfigError> {
+    let identity = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if above.contains(&identity) {
+        return Err(ConfigError::Circle { path: path.to_owned() });
+    }
+    above.push(identity);
+    let parsed = source::read(path).inspect_err(|error| {
+        if let ConfigError::Invalid { secrets, .. } = error {
+            secrets.iter().for_each(|secret| hide(secret));
+        }
+    })?;
+    parsed.secrets.iter().for_each(|secret| hide(secret));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for bundle in &parsed.extends {
+        read_below(&folder.join(bundle), above, files, hide)?;
+    }
+    above.pop();
+    files.push(parsed);
+    Ok(())
+}
+
+fn choose_environment(
+    flags: &Flags,
+    variables: &Variables,
+    parsed: &[Parsed],
+    file: Option<&Path>,
+) -> Result<Option<String>, ConfigError> {
+    let named = flags
+        .environment
+        .clone()
+        .or_else(|| variables.get(variables::ENVIRONMENT).map(|found| found.value));
+    let Some(name) = named else { return Ok(None) };
+    let mut known: Vec<String> = parsed
+        .iter()
+        .flat_map(|file| file.environments.keys().cloned())
+        .collect();
+    if known.contains(&name) {
+        return Ok(Some(name));
+    }
+    known.sort();
+    known.dedup();
+    Err(ConfigError::NoEnvironment {
+        name,
+        known,
+        file: file.map(Path::to_owned),
+    })
+}
+
+/// Where Prisma looks for `.env`: beside the nearest package.json, beside the schema, in `prisma/`, in the folder
+/// itself. Where the migrations are in a package of a monorepo, that package is looked at too. The first one that has a
+/// name wins.
+fn read_dotenv(variables: &mut Variables, layers: &Layers, root: &Path) -> Result<(), ConfigError> {
+    let mut folders = Vec::new();
+    folders.extend(nearest_package(root));
+    let schema = layers.path("prisma.schema", root);
+    folders.extend(schema.as_deref().map(super::project::schema_folder));
+    folders.push(root.join("prisma"));
+    folders.push(root.to_owned());
+    let beside = layers
+        .path("migrations.dir", root)
+        .and_then(|dir| dir.parent().map(Path::to_owned));
+    folders.extend(beside.as_deref().and_then(nearest_package));
+    folders.extend(beside);
+    folders
+        .iter()
+        .try_for_each(|folder| variables.add_file(&folder.join(".env")))
+}
+
+fn nearest_package(folder: &Path) -> Option<PathBuf> {
+    folder
+        .ancestors()
+        .find(|folder| folder.join("package.json").is_file())
+        .map(Path::to_owned)
+}
+
+fn unknown_variables(variables: &Variables) -> Vec<String> {
+    let warn = |(name, near): (String, Option<String>)| match near {
+        Some(near) => format!("the variable {name} sets nothing; did you mean {near}?"),
+        None => format!("the variable {name} sets nothing"),
+    };
+    variables::unknown(variables).into_iter().map(warn).collect()
+}
+
+/// The layers on their way to a [`Config`].
+struct Layers {
+    figment: Figment,
+    origins: Vec<Origin>,
+}
+
+/// What else a [`Config`] is made of.
+struct Finished {
+    variables: Variables,
+    root: PathBuf,
+    cwd: PathBuf,
+    file: Option<PathBuf>,
+    environment: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Layers {
+    fn new() -> Result<Self, ConfigError> {
+        let mut layers = Self {
+            figment: Figment::new(),
+            origins: Vec::new(),
+        };
+        let defaults = Value::serialize(defaults()).map_err(|error| internal(&error))?;
+        layers.add(Origin::Default, prune(defaults.into_dict().unwrap_or_default()));
+        Ok(layers)
+    }
+
+    fn add(&mut self, origin: Origin, dict: Dict) {
+        let layer = Layer {
+            number: self.origins.len(),
+            dict,
+        };
+        self.origins.push(origin);
+        self.figment = std::mem::take(&mut self.figment).merge(layer);
+    }
+
+    /// Checks every part of every file, those of other environments included, and adds those that count.
+    fn files(&mut self, parsed: Vec<Parsed>, environment: Option<&str>) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        let mut secrets = Vec::new();
+        let mut chosen = Vec::new();
+        for Parsed {
+            file,
+            main,
+            environments,
+            secrets: own,
+            ..
+        } in parsed
+        {
+            secrets.extend(own);
+            problems.extend(check(&file, &[], &main));
+            self.add(
+                Origin::File {
+                    file: Arc::clone(&file),
+                    prefix: Vec::new(),
+                },
+                main,
+            );
+            for (name, dict) in environments {
+                let prefix = vec!["environments".to_owned(), name];
+                problems.extend(check(&file, &prefix, &dict));
+                if environment == Some(&prefix[1]) {
+                    chosen.push((
+                        Origin::File {
+                            file: Arc::clone(&file),
+                            prefix,
+                        },
+                        dict,
+                    ));
+                }
+            }
+        }
+        for (origin, dict) in chosen {
+            self.add(origin, dict);
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Invalid { problems, secrets })
+        }
+    }
+
+    /// Slack needs nothing but its address: where the variable is set and no file has an endpoint, that is it.
+    fn slack(&mut self, variables: &Variables) {
+        const NAME: &str = "SLACK_WEBHOOK_URL";
+        let Some(variable) = variables.get(NAME) else { return };
+        if !self.figment.contains("plugins.slack.endpoints") {
+            let value = Value::from(format!("env:{NAME}"));
+            self.add(
+                Origin::Variable(variable),
+                nest("plugins.slack.endpoints.webhook.url", value),
+            );
+        }
+    }
+
+    fn variables(&mut self, variables: &Variables) -> Result<(), ConfigError> {
+        self.database_url(variables);
+        for (variable, _, dict) in variables::settings(variables) {
+            self.variable(variable, dict)?;
+        }
+        Ok(())
+    }
+
+    /// DATABASE_URL is above the files, as every variable, but every tool of a project reads it. So where a file says
+    /// that the URL is in *another* variable (a direct one beside the pooled one, production's beside one's own), that
+    /// is the environment's answer already and it must not be exchanged for the wrong database.
+    fn database_url(&mut self, variables: &Variables) {
+        let Some(variable) = variables.get("DATABASE_URL") else {
+            return;
+        };
+        let elsewhere = self.text("database.url").is_some_and(|url| url.starts_with("env:"));
+        if !elsewhere {
+            let value = Value::from(variable.value.as_str());
+            self.add(Origin::Variable(variable), nest("database.url", value));
+        }
+    }
+
+    fn variable(&mut self, variable: Variable, dict: Dict) -> Result<(), ConfigError> {
+        if let Err(error) = typed(&dict) {
+            let name = Origin::Variable(variable).to_string();
+            return Err(ConfigError::Variable {
+                variable: name,
+                expected: expected(&error),
+            });
+        }
+        self.add(Origin::Variable(variable), dict);
+        Ok(())
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.figment.find_value(key).ok()?.into_string()
+    }
+
+    /// A path that a file sets, as seen from there.
+    fn path(&self, key: &str, root: &Path) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        let folder = super::origin::find(&self.figment, &self.origins, key).folder(root, root);
+        Some(folder.join(text))
+    }
+
+    fn finish(self, parts: Finished) -> Result<Config, ConfigError> {
+        let settings = self.figment.extract().map_err(|error| internal(&error))?;
+        let Finished {
+            variables,
+            root,
+            cwd,
+            file,
+            environment,
+            warnings,
+        } = parts;
+        let Self { figment, origins } = self;
+        Ok(Config {
+            settings,
+            figment,
+            origins,
+            variables,
+            root,
+            cwd,
+            file,
+            environment,
+            warnings,
+        })
+    }
+}
+
+/// Everything wrong in one layer: what is found is taken out and the rest read again, so that all mistakes of a file
+/// show at once.
+fn check(file: &Arc<SourceFile>, prefix: &[String], dict: &Dict) -> Vec<Problem> {
+    const MOST: usize = 20;
+    let mut dict = dict.clone();
+    let mut problems = Vec::new();
+    while let Err(error) = typed(&dict) {
+        problems.push(Problem::typed(file, prefix, &error));
+        if problems.len() == MOST || !remove(&mut dict, &error.path) {
+            break;
+        }
+    }
+    let place = |problem: &Problem| problem.place.span.start;
+    problems.sort_by_key(place);
+    problems
+}
+
+fn typed(dict: &Dict) -> Result<Settings, figment::Error> {
+    Figment::from(Layer {
+        number: 0,
+        dict: dict.clone(),
+    })
+    .extract()
+}
+
+/// Removes the value at `path`, or the list that holds it.
+fn remove(dict: &mut Dict, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else {
+        return false;
+    };
+    if rest.is_empty() {
+        return dict.remove(first).is_some();
+    }
+    match dict.get_mut(first) {
+        Some(Value::Dict(_, inner)) => remove(inner, rest),
+        Some(_) => dict.remove(first).is_some(),
+        None => false,
+    }
+}
+
+/// Without what is not set: serde writes absent options and empty tables, which would hide what a layer did not say.
+fn prune(dict: Dict) -> Dict {
+    dict.into_iter()
+        .filter_map(|(key, value)| match value {
+            Value::Empty(..) => None,
+            Value::Dict(tag, inner) => {
+                let inner = prune(inner);
+                (!inner.is_empty()).then_some((key, Value::Dict(tag, inner)))
+            }
+            other => Some((key, other)),
+        })
+        .collect()
+}
+
+/// The layers were read one by one before; laid over each other they cannot become wrong. Should they, say which.
+fn internal(error: &figment::Error) -> ConfigError {
+    ConfigError::Variable {
+        variable: error.path.join("."),
+        expected: expected(error),
+    }
+}
+
+/// One layer as figment takes it. Its number leads back to its origin.
+struct Layer {
+    number: usize,
+    dict: Dict,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("layer", figment::Source::Custom(self.number.to_string()))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(BTreeMap::from([(Profile::Default, self.dict.clone())]))
+    }
+}

@@ -1,0 +1,292 @@
+//! What `tollgate.toml` may say, key by key, as it is written: `env:` references unresolved, paths as typed.
+//!
+//! Unknown keys are refused, so no `flatten` and no untagged enums: both give messages that point nowhere. Every layer
+//! (file, bundle, environment) is read into [`Settings`] by itself first, which is how its errors get their lines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a layer of configuration can set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `[database]`
+    pub database: Database,
+    /// `[prisma]`
+    pub prisma: Prisma,
+    /// `[migrations]`
+    pub migrations: Migrations,
+    /// `[check]`
+    pub check: Check,
+    /// `[deploy]`
+    pub deploy: Deploy,
+    /// `[lock]`
+    pub lock: Lock,
+    /// `[state]`
+    pub state: State,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[plugins.NAME]`
+    pub plugins: BTreeMap<String, Plugin>,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// Connection URL, or `env:NAME` for the variable that holds it.
+    pub url: Option<String>,
+    /// What the migrations are written for, where neither a URL nor `migration_lock.toml` says it.
+    pub provider: Option<Provider>,
+    /// Server version to assume when no database is connected, for example `15.4`.
+    pub server_version: Option<String>,
+}
+
+/// A database product, by Prisma's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// PostgreSQL.
+    #[serde(alias = "postgres")]
+    Postgresql,
+    /// `SQLite`.
+    Sqlite,
+    /// `MySQL` and `MariaDB`.
+    Mysql,
+}
+
+impl Provider {
+    /// The name that `migration_lock.toml` uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgresql => "postgresql",
+            Self::Sqlite => "sqlite",
+            Self::Mysql => "mysql",
+        }
+    }
+
+    /// The provider that a name, or a connection URL, begins with.
+    pub fn guess(text: &str) -> Option<Self> {
+        match text.split(':').next().unwrap_or_default() {
+            "postgresql" | "postgres" => Some(Self::Postgresql),
+            "sqlite" | "file" => Some(Self::Sqlite),
+            "mysql" => Some(Self::Mysql),
+            _ => None,
+        }
+    }
+}
+
+/// The Prisma project around the migrations.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prisma {
+    /// The schema file (or folder); `file:` URLs are relative to its folder and a `.env` beside it is read.
+    pub schema: Option<PathBuf>,
+}
+
+/// Where the migrations are and what to make of irregular ones.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Migrations {
+    /// The folder with one folder a migration.
+    pub dir: Option<PathBuf>,
+    /// A migration that is not applied yet although a later one is.
+    pub out_of_order: Option<Reaction>,
+    /// A migration in the ledger without a folder.
+    pub missing: Option<Reaction>,
+    /// An applied migration whose file has been changed since.
+    pub edited: Option<Reaction>,
+}
+
+/// What to do about an irregularity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reaction {
+    /// Say nothing.
+    Allow,
+    /// Say it and go on.
+    Warn,
+    /// Refuse to deploy.
+    Error,
+}
+
+/// When findings stop a deploy.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Check {
+    /// Findings of this level and above block.
+    pub block_at: Option<Severity>,
+}
+
+/// How far a mistake reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Context worth showing.
+    Low,
+    /// Risky.
+    Medium,
+    /// Loses data or is certain to fail.
+    High,
+}
+
+/// Time limits of a deploy. Milliseconds; 0 means no limit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deploy {
+    /// How long to wait for another deploy to finish.
+    pub lock_timeout_ms: Option<u64>,
+    /// How long a statement may wait for a lock on a table, and keep others waiting behind it.
+    pub statement_lock_timeout_ms: Option<u64>,
+    /// How long a statement may run.
+    pub statement_timeout_ms: Option<u64>,
+    /// How often a migration is tried again after a lock timeout, a deadlock or a serialization failure.
+    pub retries: Option<u32>,
+}
+
+/// The lock that keeps two deploys apart.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lock {
+    /// A direct connection for the lock, where `database.url` goes through a transaction pooler. URL or `env:NAME`.
+    pub url: Option<String>,
+    /// Take the lock away from whoever holds it.
+    pub force_release: Option<bool>,
+}
+
+/// Where Tollgate keeps what it knows beyond the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct State {
+    /// Another database for Tollgate's own tables. URL or `env:NAME`.
+    pub url: Option<String>,
+}
+
+/// What one call of a plugin may use; what is not set is the engine's default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Instructions, roughly: wasmtime's fuel.
+    pub fuel: Option<u64>,
+    /// Memory in MiB.
+    pub memory_mib: Option<u64>,
+    /// Wall-clock time in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Findings or rollback steps that a plugin may return.
+    pub findings: Option<u64>,
+    /// Log lines that a plugin may write.
+    pub log_lines: Option<u64>,
+    /// Size of everything a plugin returns, in KiB.
+    pub output_kib: Option<u64>,
+}
+
+/// One plugin.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plugin {
+    /// `builtin:NAME` or the path of a component.
+    pub source: Option<String>,
+    /// Whether it is asked at all.
+    pub enabled: Option<bool>,
+    /// Capabilities it gets if it asks for them, for example `catalog.probe` or `http:webhook`.
+    pub grant: Option<Vec<String>>,
+    /// Whether a policy that fails blocks (the default) or only warns.
+    pub on_failure: Option<OnFailure>,
+    /// Whether a deploy fails when this notifier does.
+    pub required: Option<bool>,
+    /// Level of each rule.
+    pub rules: BTreeMap<String, RuleLevel>,
+    /// Whatever the plugin itself wants to know.
+    pub settings: BTreeMap<String, serde_json::Value>,
+    /// Where it may send HTTP requests.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// Limits for this plugin alone.
+    pub limits: Option<Limits>,
+}
+
+/// What becomes of a deploy when a policy fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It is blocked: what was not judged is not let through.
+    Block,
+    /// It goes on with a warning.
+    Warn,
+}
+
+/// The level of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleLevel {
+    /// Not reported at all.
+    Off,
+    /// Informs.
+    Low,
+    /// Warns.
+    Medium,
+    /// Blocks until approved.
+    High,
+}
+
+/// A place that a plugin may send HTTP requests to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Endpoint {
+    /// URL or `env:NAME`.
+    pub url: Option<String>,
+    /// Allow addresses of private networks.
+    pub allow_private: Option<bool>,
+    /// Allow the plugin to append a path.
+    pub allow_path: Option<bool>,
+    /// Headers that the engine adds. Text or `env:NAME`.
+    pub headers: BTreeMap<String, String>,
+    /// Secrets that the plugin may use by name without seeing them. Text or `env:NAME`.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// The lowest layer: what holds where nothing else is said.
+pub fn defaults() -> Settings {
+    Settings {
+        migrations: Migrations {
+            dir: None,
+            out_of_order: Some(Reaction::Warn),
+            missing: Some(Reaction::Warn),
+            edited: Some(Reaction::Error),
+        },
+        check: Check {
+            block_at: Some(Severity::High),
+        },
+        deploy: Deploy {
+            lock_timeout_ms: Some(30_000),
+            statement_lock_timeout_ms: Some(5_000),
+            statement_timeout_ms: Some(0),
+            retries: Some(5),
+        },
+        lock: Lock {
+            url: None,
+            force_release: Some(false),
+        },
+        plugins: BUNDLED
+            .iter()
+            .map(|(name, grant)| ((*name).to_owned(), bundled(name, grant)))
+            .collect(),
+        ..Settings::default()
+    }
+}
+
+/// The plugins that come with the program, and what each is granted where the configuration says nothing.
+pub const BUNDLED: &[(&str, &[&str])] = &[
+    ("destructive", &["catalog.probe"]),
+    ("rollback", &[]),
+    ("slack", &["http:webhook"]),
+];
+
+fn bundled(name: &str, grant: &[&str]) -> Plugin {
+    Plugin {
+        source: Some(format!("builtin:{name}")),
+        grant: Some(grant.iter().map(|&capability| capability.to_owned()).collect()),
+        ..Plugin::default()
+    }
+}

@@ -1,0 +1,152 @@
+//! The configuration of one run: the settings, and the answers that need more than a setting (variables, folders).
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+
+use super::error::ConfigError;
+use super::model::Settings;
+use super::origin::{self, Origin};
+use super::secret::Secret;
+use super::variables::{Variable, Variables};
+
+/// The prefix of a text that names the variable to read instead.
+const INDIRECT: &str = "env:";
+
+/// Everything that configures a run.
+pub struct Config {
+    /// The settings of all layers.
+    pub settings: Settings,
+    /// The folder of `tollgate.toml`, or the current one.
+    pub root: PathBuf,
+    /// The current folder.
+    pub cwd: PathBuf,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// The chosen environment.
+    pub environment: Option<String>,
+    /// What is odd but no mistake.
+    pub warnings: Vec<String>,
+    pub(super) figment: Figment,
+    pub(super) origins: Vec<Origin>,
+    pub(super) variables: Variables,
+}
+
+/// A database URL and the folder that a relative file in it starts from.
+#[derive(Debug, Clone)]
+pub struct DatabaseUrl {
+    /// The URL.
+    pub url: Secret,
+    /// The folder.
+    pub relative_to: PathBuf,
+}
+
+impl Config {
+    /// Where `key` is from.
+    pub fn origin(&self, key: &str) -> &Origin {
+        origin::find(&self.figment, &self.origins, key)
+    }
+
+    /// The `.env` files that were read.
+    pub fn env_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.variables.files()
+    }
+
+    /// A path as seen from where it was written.
+    pub fn from_origin(&self, key: &str, path: &Path) -> PathBuf {
+        let joined = self.origin(key).folder(&self.root, &self.cwd).join(path);
+        // `a/./b` and `a/b` are one place; people get to see the shorter one.
+        joined.components().collect()
+    }
+
+    /// The database to work on.
+    pub fn database_url(&self) -> Result<DatabaseUrl, ConfigError> {
+        let url = self.settings.database.url.as_deref().ok_or(ConfigError::NoDatabase)?;
+        self.locate("database.url", url)
+    }
+
+    /// The direct connection for the lock, if there is one of its own.
+    pub fn lock_url(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
+        self.settings
+            .lock
+            .url
+            .as_deref()
+            .map(|url| self.locate("lock.url", url))
+            .transpose()
+    }
+
+    /// The database of Tollgate's own tables, if it is another one.
+    pub fn state_url(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
+        self.settings
+            .state
+            .url
+            .as_deref()
+            .map(|url| self.locate("state.url", url))
+            .transpose()
+    }
+
+    /// Prisma's rule: a relative file starts from the schema's folder. Without a schema it starts where the URL was
+    /// written, or for a variable at the root of the project, as everybody there reads the same variable.
+    fn locate(&self, key: &str, url: &str) -> Result<DatabaseUrl, ConfigError> {
+        let written = || match self.origin(key) {
+            Origin::Variable(Variable { file: None, .. }) => self.root.clone(),
+            other => other.folder(&self.root, &self.cwd),
+        };
+        let relative_to = self.prisma_folder().unwrap_or_else(written);
+        Ok(DatabaseUrl {
+            url: self.text(key, url)?,
+            relative_to,
+        })
+    }
+
+    /// A text, or what the variable that it names holds.
+    pub fn text(&self, key: &str, text: &str) -> Result<Secret, ConfigError> {
+        let Some(name) = text.strip_prefix(INDIRECT) else {
+            return Ok(Secret::new(text));
+        };
+        match self.variables.get(name) {
+            Some(variable) => Ok(Secret::new(variable.value)),
+            None => Err(ConfigError::Unset {
+                key: key.to_owned(),
+                variable: name.to_owned(),
+                place: self
+                    .origin(key)
+                    .place(&key.split('.').map(ToOwned::to_owned).collect::<Vec<_>>()),
+                looked_at: self.variables.looked_at().to_vec(),
+            }),
+        }
+    }
+
+    /// The text, if it is set, and without an error if a variable is not.
+    pub fn text_if_set(&self, text: &str) -> Option<Secret> {
+        match text.strip_prefix(INDIRECT) {
+            None => Some(Secret::new(text)),
+            Some(name) => self.variables.get(name).map(|variable| Secret::new(variable.value)),
+        }
+    }
+
+    /// Every text of this configuration that must never be printed.
+    pub fn secrets(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let urls = [&settings.database.url, &settings.lock.url, &settings.state.url]
+            .into_iter()
+            .flatten();
+        let endpoints = || settings.plugins.values().flat_map(|plugin| plugin.endpoints.values());
+        let of_plugins = endpoints().flat_map(|endpoint| {
+            endpoint
+                .url
+                .iter()
+                .chain(endpoint.headers.values())
+                .chain(endpoint.secrets.values())
+        });
+        let configured = urls.chain(of_plugins).filter_map(|text| self.text_if_set(text));
+        // Set but not used, because a file names another one: still not for printing.
+        let usual = ["DATABASE_URL", "SLACK_WEBHOOK_URL"]
+            .into_iter()
+            .filter_map(|name| self.variables.get(name));
+        configured
+            .map(|secret| secret.expose().to_owned())
+            .chain(usual.map(|variable| variable.value))
+            .collect()
+    }
+}

@@ -1,0 +1,50 @@
+//! What the program's exit status means. These numbers are part of the interface: CI jobs branch on them.
+
+use std::process::ExitCode;
+
+/// Why the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or there was nothing to do.
+    Done,
+    /// The operation failed.
+    Failed,
+    /// The command line or the configuration is wrong; nothing was attempted.
+    Usage,
+    /// A policy blocks, or an approval is missing.
+    Blocked,
+    /// Somebody else holds the lock.
+    Locked,
+    /// The database is not in the expected state: migrations are pending (`status`), failed, missing or edited.
+    Unexpected,
+}
+
+impl Exit {
+    /// The status that the shell sees.
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Blocked => 3,
+            Self::Locked => 4,
+            Self::Unexpected => 5,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}
+
+/// The table that `tollgate --help` ends with.
+pub const HELP: &str = "\
+Exit status:
+  0  done, or nothing to do
+  1  the operation failed
+  2  wrong arguments or configuration
+  3  blocked by a policy, or awaiting approval
+  4  the lock is held by somebody else
+  5  the database is not in the expected state (pending for `status`, failed, missing, edited)";

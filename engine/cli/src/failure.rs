@@ -1,0 +1,136 @@
+//! Why a command ended early: one or more reports and the exit status. Every error becomes one of these at this edge.
+
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::config::error::{Place, Problem};
+use crate::exit::Exit;
+use crate::output::path::shown;
+use crate::output::report::{Report, Snippet};
+
+/// An unsuccessful end.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    reports: Vec<Report>,
+}
+
+impl Failure {
+    /// One report.
+    pub fn new(exit: Exit, report: Report) -> Self {
+        Self {
+            exit,
+            reports: vec![report],
+        }
+    }
+
+    /// Several at once.
+    pub fn several(exit: Exit, reports: Vec<Report>) -> Self {
+        Self { exit, reports }
+    }
+
+    /// A file that could not be read or written.
+    pub fn file(code: &'static str, doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let report = Report::error(code, format!("cannot {doing} {}: {error}", shown(path)));
+        Self::new(Exit::Failed, report)
+    }
+
+    /// What the shell gets.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// What went wrong.
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let message = error.to_string();
+        let reports = match error {
+            ConfigError::Invalid { problems, .. } => problems.into_iter().map(of_problem).collect(),
+            ConfigError::Unreadable { .. } => vec![
+                Report::error("config::unreadable", message)
+                    .help("name another one with --config, or `tollgate init` writes one"),
+            ],
+            ConfigError::Variable { .. } => vec![Report::error("config::variable", message)],
+            ConfigError::NoEnvironment { name, known, file } => vec![no_environment(message, &name, &known, file)],
+            ConfigError::Unset { variable, place, looked_at, .. } => {
+                vec![at(Report::error("config::unset", message), place, "named here").help(unset(&variable, &looked_at))]
+            }
+            ConfigError::NoDatabase => vec![Report::error("config::no-database", message).help(
+                "set DATABASE_URL (also in .env), pass --database-url, or write `url` under [database] in tollgate.toml",
+            )],
+            ConfigError::NoMigrations { looked_at } => vec![Report::error("config::no-migrations", message).help(format!(
+                "looked for {}; name it with --migrations or with `dir` under [migrations] in tollgate.toml",
+                list(&looked_at)
+            ))],
+            ConfigError::MissingMigrations { named_by, .. } => {
+                vec![Report::error("config::no-migrations", message).help(format!("it is set by {named_by}"))]
+            }
+            ConfigError::Plugin { place, .. } => vec![
+                at(Report::error("config::plugin", message), place, "here")
+                    .help("`source` is builtin:NAME or the path of a component"),
+            ],
+            ConfigError::Circle { .. } => vec![Report::error("config::circle", message)],
+            ConfigError::NoCurrentFolder(_) => vec![Report::error("config::folder", message)],
+        };
+        Self {
+            exit: Exit::Usage,
+            reports,
+        }
+    }
+}
+
+fn of_problem(problem: Problem) -> Report {
+    let Problem {
+        code,
+        message,
+        place,
+        label,
+        help,
+    } = problem;
+    let report = at(Report::error(code, message), Some(place), &label);
+    match help {
+        Some(help) => report.help(help),
+        None => report,
+    }
+}
+
+fn at(report: Report, place: Option<Place>, label: &str) -> Report {
+    let Some(Place { file, span }) = place else {
+        return report;
+    };
+    report.snippet(Snippet::new(shown(&file.path), file.text.clone()).label(span, label))
+}
+
+fn no_environment(message: String, name: &str, known: &[String], file: Option<PathBuf>) -> Report {
+    let report = Report::error("config::no-environment", message);
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    match (crate::config::error::nearest(name, &names), file) {
+        (Some(near), _) => report.help(format!("did you mean {near}?")),
+        (None, Some(file)) if known.is_empty() => {
+            report.help(format!("{} has none; add [environments.{name}]", shown(&file)))
+        }
+        (None, Some(file)) => report.help(format!("{} has {}", file.display(), known.join(", "))),
+        (None, None) => report.help("environments are tables of tollgate.toml, and there is none here"),
+    }
+}
+
+fn unset(variable: &str, looked_at: &[PathBuf]) -> String {
+    let there: Vec<PathBuf> = looked_at.iter().filter(|path| path.is_file()).cloned().collect();
+    if there.is_empty() {
+        format!("set {variable} in the environment or in a .env file")
+    } else {
+        format!(
+            "set {variable} in the environment or in a .env file ({} does not have it)",
+            list(&there)
+        )
+    }
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
+}

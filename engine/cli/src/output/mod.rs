@@ -1,0 +1,13 @@
+//! Everything that is printed goes through here: redacted, in colour only on a terminal, for people or for programs.
+
+pub mod documents;
+pub mod path;
+pub mod progress;
+pub mod redact;
+pub mod render;
+pub mod report;
+pub mod stream;
+pub mod style;
+mod ui;
+
+pub use ui::{Format, Ui, Verbosity};

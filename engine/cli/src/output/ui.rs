@@ -1,0 +1,169 @@
+//! The printer: one for the whole run.
+
+use std::cell::RefCell;
+use std::io::{BufRead, IsTerminal, Write};
+
+use clap::ValueEnum;
+
+use super::documents::{Body, Document, ErrorDocument, ReportDocument};
+use super::progress::Progress;
+use super::redact::Redactor;
+use super::render::render;
+use super::report::Report;
+use super::{stream, style};
+use crate::failure::Failure;
+
+/// What to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text
+    #[default]
+    Human,
+    /// One JSON document on standard output
+    Json,
+}
+
+/// How much to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Results, warnings and errors.
+    Quiet,
+    /// What happens, too.
+    Normal,
+    /// What plugins log, too.
+    Verbose,
+}
+
+/// Width of drawings where the terminal does not say its own.
+const WIDTH: usize = 100;
+
+/// The printer.
+pub struct Ui {
+    format: Format,
+    verbosity: Verbosity,
+    command: &'static str,
+    redactor: RefCell<Redactor>,
+    warnings: RefCell<Vec<ReportDocument>>,
+}
+
+impl Ui {
+    /// A printer for a run of `command`.
+    pub fn new(format: Format, verbosity: Verbosity, command: &'static str) -> Self {
+        Self {
+            format,
+            verbosity,
+            command,
+            redactor: RefCell::default(),
+            warnings: RefCell::default(),
+        }
+    }
+
+    /// Whether a program reads the output.
+    pub fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Never prints this text, in any of its spellings.
+    pub fn hide(&self, secret: &str) {
+        self.redactor.borrow_mut().add(secret);
+    }
+
+    /// A line of the result, for people. A program gets the document instead.
+    pub fn line(&self, text: impl AsRef<str>) {
+        if !self.json() {
+            stream::stdout(&self.redacted(&format!("{}\n", text.as_ref())));
+        }
+    }
+
+    /// A line about what happens meanwhile.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.json() && self.verbosity >= Verbosity::Normal {
+            stream::stderr(&self.redacted(&format!("{}\n", text.as_ref())));
+        }
+    }
+
+    /// A line that only the curious see.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if !self.json() && self.verbosity >= Verbosity::Verbose {
+            stream::stderr(&self.redacted(&format!("{}\n", style::paint(style::DIM, text.as_ref()))));
+        }
+    }
+
+    /// A warning in one line.
+    pub fn warn(&self, message: impl Into<String>) {
+        let message = message.into();
+        if self.json() {
+            self.warnings
+                .borrow_mut()
+                .push(ReportDocument::from(&Report::warning("warning", message)));
+        } else {
+            let text = format!("{} {message}\n", style::paint(style::WARN, "warning:"));
+            stream::stderr(&self.redacted(&text));
+        }
+    }
+
+    /// A diagnostic with its place. For a program, one that is no error is kept for the document's `warnings`.
+    pub fn report(&self, report: &Report) {
+        if self.json() {
+            self.warnings.borrow_mut().push(ReportDocument::from(report));
+        } else {
+            stream::stderr(&self.redacted(&render(report, width())));
+        }
+    }
+
+    /// The end of an unsuccessful run.
+    pub fn failure(&self, failure: &Failure) {
+        if self.json() {
+            let errors = failure.reports().iter().map(ReportDocument::from).collect();
+            self.document(&ErrorDocument {
+                status: failure.exit().status(),
+                errors,
+            });
+        } else {
+            failure.reports().iter().for_each(|report| self.report(report));
+        }
+    }
+
+    /// The result for a program.
+    pub fn document<T: Body>(&self, body: &T) {
+        if !self.json() {
+            return;
+        }
+        let warnings = self.warnings.take();
+        let document = Document {
+            version: T::VERSION,
+            command: self.command,
+            warnings,
+            body,
+        };
+        // A document is text, numbers and lists, and those can always be written.
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        stream::stdout(&self.redacted(&format!("{text}\n")));
+    }
+
+    /// A progress bar, drawn only for people at a terminal and only when the run turns out to be long.
+    pub fn progress(&self, steps: usize) -> Progress {
+        let shown = !self.json() && self.verbosity >= Verbosity::Normal && std::io::stdout().is_terminal();
+        Progress::new(shown, steps)
+    }
+
+    /// Asks, if there is somebody to answer.
+    pub fn confirm(&self, question: &str) -> Option<bool> {
+        if self.json() || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        stream::stderr(&self.redacted(&format!("{question} [y/N] ")));
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        self.redactor.borrow().redact(text)
+    }
+}
+
+fn width() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 160))
+}
