@@ -61,6 +61,12 @@ impl FailureKind {
     }
 }
 
+impl std::fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// One thing a plugin does not like about its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsIssue {
@@ -72,7 +78,7 @@ pub struct SettingsIssue {
 
 /// A plugin failed. The run goes on; what that means for it is decided above.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("plugin `{plugin}` failed ({}): {message}", kind.name())]
+#[error("plugin `{plugin}` failed ({kind}): {message}")]
 #[non_exhaustive]
 pub struct PluginError {
     /// Name of the plugin in the configuration.

@@ -33,3 +33,4 @@ pub use host::{Host, HostOptions, LoadRequest};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine, LogSink, NoLog};
 pub use plugin::Plugin;
+pub use types::{Kind, MigrationInput, PolicyCall, RollbackCall};
