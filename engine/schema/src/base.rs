@@ -1,7 +1,7 @@
 //! What lies under a view: nothing (replay) or a connected database (read lazily).
 
-use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::ObjectName;
+use tollgate_sql::operation::ObjectKind;
 
 use crate::model::{Dependent, Function, Relation, Sequence, UserType};
 

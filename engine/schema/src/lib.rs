@@ -1,6 +1,23 @@
 //! The catalog as plain data, and what each SQL operation does to it. No I/O.
+//!
+//! [`Schema`] is what everything else asks: an overlay of changes over a [`Base`], which is nothing (replay), or a
+//! connected database that is read only where somebody asks.
 
 pub mod base;
+pub mod context;
 pub mod model;
+pub mod render;
+
+mod apply;
+mod follow;
+mod ground;
+mod lookup;
+mod names;
+mod outline;
+mod probe;
+mod schema;
+mod text;
 
 pub use base::{Base, BaseError, ProbeError};
+pub use context::Context;
+pub use schema::Schema;

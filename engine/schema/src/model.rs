@@ -13,8 +13,8 @@
 //! - An extension's own members are not in the lists of names, though a lookup by name may find them.
 
 use serde::{Deserialize, Serialize};
-use tollgate_sql::operation::{DataType, Identity, ObjectKind, ReferentialAction, SequenceOptions, Volatility};
 use tollgate_sql::ObjectName;
+use tollgate_sql::operation::{DataType, Identity, ObjectKind, ReferentialAction, SequenceOptions, Volatility};
 
 /// What a relation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -147,8 +147,15 @@ pub struct Constraint {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "fields are those of the SQL clause")]
 pub enum ConstraintRule {
-    PrimaryKey { columns: Vec<String>, include: Vec<String> },
-    Unique { columns: Vec<String>, include: Vec<String>, nulls_not_distinct: bool },
+    PrimaryKey {
+        columns: Vec<String>,
+        include: Vec<String>,
+    },
+    Unique {
+        columns: Vec<String>,
+        include: Vec<String>,
+        nulls_not_distinct: bool,
+    },
     ForeignKey {
         columns: Vec<String>,
         references: ObjectName,
@@ -158,8 +165,15 @@ pub enum ConstraintRule {
         on_delete_columns: Vec<String>,
         match_full: bool,
     },
-    Check { expression: String, columns: Vec<String>, no_inherit: bool },
-    Exclude { definition: String, columns: Vec<String> },
+    Check {
+        expression: String,
+        columns: Vec<String>,
+        no_inherit: bool,
+    },
+    Exclude {
+        definition: String,
+        columns: Vec<String>,
+    },
 }
 
 impl ConstraintRule {
@@ -292,11 +306,23 @@ pub struct UserType {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "fields are those of the SQL statement")]
 pub enum TypeKind {
-    Enum { values: Vec<String> },
-    Domain { base: DataType, not_null: bool, default: Option<String>, checks: Vec<(String, String)>, collation: Option<ObjectName> },
-    Composite { attributes: Vec<(String, DataType)> },
+    Enum {
+        values: Vec<String>,
+    },
+    Domain {
+        base: DataType,
+        not_null: bool,
+        default: Option<String>,
+        checks: Vec<(String, String)>,
+        collation: Option<ObjectName>,
+    },
+    Composite {
+        attributes: Vec<(String, DataType)>,
+    },
     /// Range and base types: the full CREATE TYPE statement.
-    Other { definition: String },
+    Other {
+        definition: String,
+    },
 }
 
 /// A sequence.

@@ -1,0 +1,94 @@
+//! What a schema has to know about its server to resolve names.
+
+use tollgate_sql::{Dialect, ObjectName};
+
+/// Which server a schema belongs to and where it looks for unqualified names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The server's dialect.
+    pub dialect: Dialect,
+    /// Major, minor, patch, where known.
+    pub server_version: Option<(u32, u32, u32)>,
+    /// Schemas of unqualified names, first match wins; objects are created in the first. Empty on `SQLite`.
+    pub search_path: Vec<String>,
+}
+
+impl Context {
+    /// The context of a server of which nothing but its dialect is known.
+    pub fn new(dialect: Dialect) -> Self {
+        let search_path = match dialect {
+            Dialect::Postgres => vec!["public".to_owned()],
+            Dialect::Sqlite | Dialect::Mysql => Vec::new(),
+        };
+        Self {
+            dialect,
+            server_version: None,
+            search_path,
+        }
+    }
+
+    /// The same with another search path.
+    #[must_use]
+    pub fn with_search_path(mut self, path: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.search_path = path.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether the server is known to be older than `major`.
+    pub(crate) fn older_than(&self, major: u32) -> bool {
+        self.server_version.is_some_and(|(actual, ..)| actual < major)
+    }
+}
+
+/// How a dialect compares names: PostgreSQL exactly (the parser has folded them), `SQLite` without regard to case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folding(pub Dialect);
+
+impl Folding {
+    /// Whether two identifiers name the same thing.
+    pub fn same(self, left: &str, right: &str) -> bool {
+        match self.0 {
+            Dialect::Sqlite => left.eq_ignore_ascii_case(right),
+            Dialect::Postgres | Dialect::Mysql => left == right,
+        }
+    }
+
+    /// Whether two resolved object names are the same.
+    pub fn same_object(self, left: &ObjectName, right: &ObjectName) -> bool {
+        match self.0 {
+            Dialect::Sqlite => self.key(left) == self.key(right),
+            Dialect::Postgres | Dialect::Mysql => left == right,
+        }
+    }
+
+    /// The key under which an object is kept.
+    pub fn key(self, name: &ObjectName) -> ObjectName {
+        match self.0 {
+            Dialect::Sqlite => {
+                let schema = name.schema.as_ref().map(|schema| schema.to_ascii_lowercase());
+                ObjectName {
+                    schema: schema.filter(|schema| schema != "main"),
+                    name: name.name.to_ascii_lowercase(),
+                }
+            }
+            Dialect::Postgres | Dialect::Mysql => name.clone(),
+        }
+    }
+
+    /// Where `name` stands among `names`.
+    pub fn position(self, names: &[String], name: &str) -> Option<usize> {
+        names.iter().position(|other| self.same(other, name))
+    }
+
+    /// Whether `names` has `name`.
+    pub fn contains(self, names: &[String], name: &str) -> bool {
+        self.position(names, name).is_some()
+    }
+
+    /// Replaces `from` by `to` wherever it stands in `names`.
+    pub fn replace(self, names: &mut [String], from: &str, to: &str) {
+        for name in names.iter_mut().filter(|name| self.same(name, from)) {
+            to.clone_into(name);
+        }
+    }
+}

@@ -1,0 +1,814 @@
+//! What a [`Schema`] answers: names, relations, types, sequences, functions, and who depends on what.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tollgate_sql::ObjectName;
+use tollgate_sql::operation::{DataType, ObjectKind};
+
+use crate::base::BaseError;
+use crate::model::{
+    Constraint, ConstraintRule, Dependent, Function, Relation, RelationKind, Sequence, TypeKind, UserType,
+};
+use crate::schema::{Schema, TEMPORARY};
+use crate::text::{mentions_column, mentions_object, mentions_regclass};
+
+/// Objects that share one set of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Relation,
+    Index,
+    Sequence,
+    Type,
+    Function,
+    Schema,
+    Extension,
+    /// Not kept in the model.
+    Other,
+}
+
+impl Class {
+    pub fn of(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::ForeignTable => {
+                Self::Relation
+            }
+            ObjectKind::Index => Self::Index,
+            ObjectKind::Sequence => Self::Sequence,
+            ObjectKind::Type | ObjectKind::Domain => Self::Type,
+            ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Aggregate => Self::Function,
+            ObjectKind::Schema => Self::Schema,
+            ObjectKind::Extension => Self::Extension,
+            _ => Self::Other,
+        }
+    }
+
+    /// One kind that stands for the class in [`crate::schema::Overlay::doubtful`].
+    pub fn doubtful_kind(kind: ObjectKind) -> ObjectKind {
+        match Self::of(kind) {
+            Self::Relation => ObjectKind::Table,
+            Self::Type => ObjectKind::Type,
+            Self::Function => ObjectKind::Function,
+            _ => kind,
+        }
+    }
+}
+
+impl Schema {
+    /// A name as the server resolves it: with the schema where the object is found along the search path, or where it
+    /// would be created. On `SQLite` the spelling of the existing object.
+    pub fn resolve(&self, kind: ObjectKind, name: &ObjectName) -> ObjectName {
+        self.find(kind, name).unwrap_or_else(|_| self.creation_name(name))
+    }
+
+    /// [`Schema::resolve`] that says when the base cannot answer.
+    pub(crate) fn find(&self, kind: ObjectKind, name: &ObjectName) -> Result<ObjectName, BaseError> {
+        let class = Class::of(kind);
+        if matches!(class, Class::Schema | Class::Extension) {
+            return Ok(name.clone());
+        }
+        if self.is_sqlite() {
+            let temporary = ObjectName::qualified("temp", &name.name);
+            if name.schema.is_none()
+                && self
+                    .overlay
+                    .relations
+                    .get(&self.key(&temporary))
+                    .is_some_and(Option::is_some)
+            {
+                return Ok(temporary);
+            }
+            let plain = self.creation_name(name);
+            return Ok(self.get(&plain)?.map_or(plain, |relation| relation.name.clone()));
+        }
+        if name.schema.is_some() {
+            return Ok(name.clone());
+        }
+        let temporary = ObjectName::qualified(TEMPORARY, &name.name);
+        if self.has(class, &temporary)? {
+            return Ok(temporary);
+        }
+        let path = self.path();
+        if path.len() > 1 {
+            for schema in path {
+                let candidate = ObjectName::qualified(schema, &name.name);
+                if self.has(class, &candidate)? {
+                    return Ok(candidate);
+                }
+            }
+        }
+        Ok(self.creation_name(name))
+    }
+
+    /// Where an object of this name would be created.
+    pub(crate) fn creation_name(&self, name: &ObjectName) -> ObjectName {
+        if self.is_sqlite() {
+            let schema = name
+                .schema
+                .clone()
+                .filter(|schema| !schema.eq_ignore_ascii_case("main"));
+            return ObjectName {
+                schema,
+                name: name.name.clone(),
+            };
+        }
+        match &name.schema {
+            Some(_) => name.clone(),
+            None => ObjectName::qualified(self.creation_schema(), &name.name),
+        }
+    }
+
+    fn creation_schema(&self) -> &str {
+        let existing = |schema: &&String| self.schema_known(schema);
+        let path = self.path();
+        path.iter()
+            .find(existing)
+            .or(path.first())
+            .or(self.context().search_path.first())
+            .map_or("public", String::as_str)
+    }
+
+    fn schema_known(&self, schema: &str) -> bool {
+        match self.overlay.schemas.get(schema) {
+            Some(exists) => *exists,
+            None => self
+                .base
+                .schemas()
+                .is_ok_and(|schemas| schemas.iter().any(|known| known == schema)),
+        }
+    }
+
+    /// Whether an object of `class` is known under a resolved name. `SQLite`: by key.
+    pub(crate) fn has(&self, class: Class, name: &ObjectName) -> Result<bool, BaseError> {
+        Ok(match class {
+            Class::Relation => self.get(name)?.is_some(),
+            Class::Index => self.index_owner(name)?.is_some(),
+            Class::Sequence => self.sequence(name)?.is_some(),
+            Class::Type => self.user_type(name)?.is_some(),
+            Class::Function => !self.functions(name)?.is_empty(),
+            Class::Schema => self.schemas()?.contains(&name.name),
+            Class::Extension => self.extensions()?.iter().any(|(extension, _)| *extension == name.name),
+            Class::Other => false,
+        })
+    }
+
+    /// Names of all relations.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn relations(&self) -> Result<Vec<ObjectName>, BaseError> {
+        let mut names = BTreeSet::new();
+        for name in self.base.relation_names()? {
+            if !self.overlay.relations.contains_key(&self.key(&name)) {
+                names.insert(name);
+            }
+        }
+        let kept = self
+            .overlay
+            .relations
+            .values()
+            .flatten()
+            .filter(|relation| !relation.temporary);
+        names.extend(kept.map(|relation| relation.name.clone()));
+        Ok(names.into_iter().collect())
+    }
+
+    /// One relation with all that belongs to it.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn relation(&self, name: &ObjectName) -> Result<Option<Arc<Relation>>, BaseError> {
+        self.get(&self.find(ObjectKind::Table, name)?)
+    }
+
+    /// Whether an object is there. `None`: not known, because the schema is incomplete or only a condition makes it,
+    /// or because the model does not keep objects of this kind.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Result<Option<bool>, BaseError> {
+        let class = Class::of(kind);
+        if class == Class::Other {
+            return Ok(None);
+        }
+        let found = self.find(kind, name)?;
+        if self
+            .overlay
+            .doubtful
+            .contains(&(Class::doubtful_kind(kind), self.key(&found)))
+        {
+            return Ok(None);
+        }
+        if self.has(class, &found)? {
+            let matches = match (class, self.get(&found)?) {
+                (Class::Relation, Some(relation)) => relation_is(relation.kind, kind),
+                _ => true,
+            };
+            return Ok(Some(matches));
+        }
+        let dropped = match class {
+            Class::Relation => self.overlay.relations.contains_key(&self.key(&found)),
+            Class::Sequence => self.overlay.sequences.contains_key(&found),
+            Class::Type => self.overlay.types.contains_key(&found),
+            Class::Function => self.overlay.functions.contains_key(&found),
+            Class::Schema => self.overlay.schemas.contains_key(&found.name),
+            Class::Extension => self.overlay.extensions.contains_key(&found.name),
+            Class::Index | Class::Other => false,
+        };
+        Ok((dropped || self.complete()).then_some(false))
+    }
+
+    /// Whether no row can exist: the table was made here and nothing was inserted since.
+    pub fn known_empty(&self, table: &ObjectName) -> bool {
+        self.overlay
+            .empty
+            .contains(&self.key(&self.resolve(ObjectKind::Table, table)))
+    }
+
+    /// Table of an index.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn index_owner(&self, index: &ObjectName) -> Result<Option<ObjectName>, BaseError> {
+        let schemas: Vec<Option<&str>> = match &index.schema {
+            Some(schema) => vec![Some(schema)],
+            None if self.is_sqlite() => vec![None],
+            None => self.path().iter().map(|schema| Some(schema.as_str())).collect(),
+        };
+        for schema in schemas {
+            let in_schema = |relation: &&Arc<Relation>| relation.name.schema.as_deref() == schema;
+            let here = self.overlay.relations.values().flatten().filter(in_schema);
+            for relation in here {
+                if relation
+                    .indexes
+                    .iter()
+                    .any(|known| self.folding().same(&known.name, &index.name))
+                {
+                    return Ok(Some(relation.name.clone()));
+                }
+            }
+            let asked = ObjectName {
+                schema: schema.map(str::to_owned),
+                name: index.name.clone(),
+            };
+            if let Some(owner) = self.base.index_owner(&asked)?
+                && !self.overlay.relations.contains_key(&self.key(&owner))
+            {
+                return Ok(Some(owner));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tables that hold a foreign key to `table`, with that constraint.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn referencing(&self, table: &ObjectName) -> Result<Vec<(ObjectName, Constraint)>, BaseError> {
+        let table = self.find(ObjectKind::Table, table)?;
+        let mut names = self.overlay_names();
+        if let Some(base) = self.base_name(&table)? {
+            for name in self.base.referencing(&base)? {
+                names.extend(self.current_name(&name));
+            }
+        }
+        let mut found = Vec::new();
+        for name in names {
+            let Some(relation) = self.get(&name)? else { continue };
+            for constraint in &relation.constraints {
+                if let ConstraintRule::ForeignKey { references, .. } = &constraint.rule
+                    && self.folding().same_object(references, &table)
+                {
+                    found.push((relation.name.clone(), constraint.clone()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Values of an enum in order; `None` when there is no such enum or it is not known.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn enum_values(&self, name: &ObjectName) -> Result<Option<Vec<String>>, BaseError> {
+        Ok(self.user_type(name)?.and_then(|found| match &found.kind {
+            TypeKind::Enum { values } => Some(values.clone()),
+            _ => None,
+        }))
+    }
+
+    /// A user-defined type.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn user_type(&self, name: &ObjectName) -> Result<Option<Arc<UserType>>, BaseError> {
+        for name in self.places(name) {
+            match self.overlay.types.get(&name) {
+                Some(Some(known)) => return Ok(Some(Arc::clone(known))),
+                Some(None) => {}
+                None => {
+                    if let Some(read) = self.base.user_type(&name)? {
+                        return Ok(Some(Arc::new(read)));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A sequence.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn sequence(&self, name: &ObjectName) -> Result<Option<Arc<Sequence>>, BaseError> {
+        for name in self.places(name) {
+            match self.overlay.sequences.get(&name) {
+                Some(Some(known)) => return Ok(Some(Arc::clone(known))),
+                Some(None) => {}
+                None => {
+                    if let Some(read) = self.base.sequence(&name)? {
+                        return Ok(Some(Arc::new(read)));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// All overloads of a function.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn functions(&self, name: &ObjectName) -> Result<Vec<Function>, BaseError> {
+        for name in self.places(name) {
+            let found = match self.overlay.functions.get(&name) {
+                Some(known) => known.clone(),
+                None => self.base.functions(&name)?,
+            };
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Names of all user-defined types.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn type_names(&self) -> Result<Vec<ObjectName>, BaseError> {
+        let mut names: BTreeSet<_> = self.base.names(ObjectKind::Type)?.into_iter().collect();
+        names.extend(self.base.names(ObjectKind::Domain)?);
+        for (name, known) in self.overlay.types.iter() {
+            if known.is_some() {
+                names.insert(name.clone())
+            } else {
+                names.remove(name)
+            };
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Names of all sequences.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn sequence_names(&self) -> Result<Vec<ObjectName>, BaseError> {
+        let mut names: BTreeSet<_> = self.base.names(ObjectKind::Sequence)?.into_iter().collect();
+        for (name, known) in self.overlay.sequences.iter() {
+            if known.is_some() {
+                names.insert(name.clone())
+            } else {
+                names.remove(name)
+            };
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Names of all functions, procedures and aggregates.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn function_names(&self) -> Result<Vec<ObjectName>, BaseError> {
+        let mut names = BTreeSet::new();
+        for kind in [ObjectKind::Function, ObjectKind::Procedure, ObjectKind::Aggregate] {
+            names.extend(self.base.names(kind)?);
+        }
+        for (name, overloads) in self.overlay.functions.iter() {
+            if overloads.is_empty() {
+                names.remove(name)
+            } else {
+                names.insert(name.clone())
+            };
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Schemas that exist.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn schemas(&self) -> Result<Vec<String>, BaseError> {
+        let mut names: BTreeSet<_> = self.base.schemas()?.into_iter().collect();
+        for (name, exists) in self.overlay.schemas.iter() {
+            if *exists {
+                names.insert(name.clone())
+            } else {
+                names.remove(name)
+            };
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Extensions and their schemas.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn extensions(&self) -> Result<Vec<(String, String)>, BaseError> {
+        let mut known: Vec<_> = self.base.extensions()?;
+        known.retain(|(name, _)| !self.overlay.extensions.contains_key(name));
+        let made = self.overlay.extensions.iter();
+        known.extend(made.filter_map(|(name, schema)| Some((name.clone(), schema.clone()?))));
+        known.sort();
+        Ok(known)
+    }
+
+    /// Where a name may be found, in the order of the search path.
+    fn places(&self, name: &ObjectName) -> Vec<ObjectName> {
+        if self.is_sqlite() || name.schema.is_some() {
+            return vec![name.clone()];
+        }
+        self.path()
+            .iter()
+            .map(|schema| ObjectName::qualified(schema, &name.name))
+            .collect()
+    }
+
+    /// Resolved names of all relations in the overlay.
+    pub(crate) fn overlay_names(&self) -> BTreeSet<ObjectName> {
+        self.overlay
+            .relations
+            .values()
+            .flatten()
+            .map(|relation| relation.name.clone())
+            .collect()
+    }
+
+    /// The name a relation of now has in the base.
+    pub(crate) fn base_name(&self, name: &ObjectName) -> Result<Option<ObjectName>, BaseError> {
+        let key = self.key(name);
+        match self.overlay.origins.get(&key) {
+            Some(origin) => Ok(origin.base.clone()),
+            None => self.base_spelling(&key),
+        }
+    }
+
+    /// The name a relation of the base has now; `None` when it is gone.
+    pub(crate) fn current_name(&self, base: &ObjectName) -> Option<ObjectName> {
+        let key = self.key(base);
+        let from_base = |origin: &crate::schema::Origin| origin.base.as_ref().is_some_and(|name| self.key(name) == key);
+        let own = self.overlay.origins.get(&key);
+        let live = |key: &ObjectName| self.overlay.relations.get(key).is_none_or(Option::is_some);
+        if own.is_none_or(from_base) && live(&key) {
+            return Some(base.clone());
+        }
+        let renamed = self
+            .overlay
+            .origins
+            .iter()
+            .find(|(name, origin)| from_base(origin) && live(name));
+        renamed.map(|(name, _)| name.clone())
+    }
+
+    /// Resolved names of the relations that may have to do with an object: those of the overlay, and those of which the
+    /// base says that they depend on it.
+    pub(crate) fn candidates(&self, kind: ObjectKind, name: &ObjectName) -> Result<BTreeSet<ObjectName>, BaseError> {
+        let mut names = self.overlay_names();
+        let relation = Class::of(kind) == Class::Relation;
+        let base = if relation {
+            self.base_name(name)?
+        } else {
+            Some(name.clone())
+        };
+        if let Some(base) = base {
+            for dependent in self.base.dependents(kind, &base)? {
+                names.extend(self.current_name(&dependent.name));
+            }
+            if relation {
+                for referencing in self.base.referencing(&base)? {
+                    names.extend(self.current_name(&referencing));
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether `data_type` is the user-defined type `name`.
+    pub(crate) fn is_type(&self, data_type: &DataType, name: &ObjectName) -> bool {
+        data_type.name == name.name
+            && match &data_type.schema {
+                Some(schema) => Some(schema) == name.schema.as_ref(),
+                None => name
+                    .schema
+                    .as_ref()
+                    .is_none_or(|schema| self.path().contains(schema) || self.context().search_path.contains(schema)),
+            }
+    }
+}
+
+/// Whether a relation of `actual` kind is what the SQL word `wanted` names.
+fn relation_is(actual: RelationKind, wanted: ObjectKind) -> bool {
+    match wanted {
+        ObjectKind::View => actual == RelationKind::View,
+        ObjectKind::MaterializedView => actual == RelationKind::MaterializedView,
+        ObjectKind::ForeignTable => actual == RelationKind::ForeignTable,
+        _ => matches!(
+            actual,
+            RelationKind::Table | RelationKind::PartitionedTable | RelationKind::ForeignTable
+        ),
+    }
+}
+
+impl Schema {
+    /// Views, functions, columns of a type and other objects that break with `name`. Functions are not followed into:
+    /// the server does not record what their bodies use either.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Result<Vec<Dependent>, BaseError> {
+        let class = Class::of(kind);
+        let name = self.find(kind, name)?;
+        let mut found = BTreeSet::new();
+        let base = if class == Class::Relation {
+            self.base_name(&name)?
+        } else {
+            Some(name.clone())
+        };
+        if let Some(base) = base {
+            for dependent in self.base.dependents(kind, &base)? {
+                found.extend(self.still_dependent(dependent)?);
+            }
+        }
+        for relation in self.overlay.relations.values().flatten() {
+            match class {
+                Class::Relation => self.depends_on_relation(relation, &name, &mut found),
+                Class::Type => self.depends_on_type(relation, &name, &mut found),
+                Class::Function => self.depends_on_function(relation, &name, &mut found),
+                Class::Sequence => self.depends_on_sequence(relation, &name, &mut found),
+                _ => {}
+            }
+        }
+        if class == Class::Type {
+            self.functions_of_type(&name, &mut found);
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// What the base says, unless the overlay has another word: relations it holds are looked at afresh.
+    fn still_dependent(&self, dependent: Dependent) -> Result<Option<Dependent>, BaseError> {
+        if matches!(Class::of(dependent.kind), Class::Function) {
+            let replaced = self.overlay.functions.contains_key(&dependent.name);
+            return Ok((!replaced).then_some(dependent));
+        }
+        let Some(current) = self.current_name(&dependent.name) else {
+            return Ok(None);
+        };
+        let Some(Some(relation)) = self.overlay.relations.get(&self.key(&current)) else {
+            return Ok(Some(dependent));
+        };
+        let same = |name: &str, member: &String| self.folding().same(name, member);
+        let kept = match &dependent.member {
+            // Found afresh, with its present name, from the relation itself.
+            None => Class::of(dependent.kind) != Class::Relation,
+            Some(member) => {
+                relation.policies.iter().any(|policy| same(&policy.name, member))
+                    || relation.rules.iter().any(|(rule, _)| same(rule, member))
+            }
+        };
+        Ok(kept.then(|| Dependent {
+            name: current,
+            ..dependent
+        }))
+    }
+
+    fn depends_on_relation(&self, relation: &Relation, name: &ObjectName, found: &mut BTreeSet<Dependent>) {
+        let same = |other: &ObjectName| self.folding().same_object(other, name);
+        if relation.reads.iter().any(|read| self.reads(read, name)) {
+            let kind = if relation.kind == RelationKind::MaterializedView {
+                ObjectKind::MaterializedView
+            } else {
+                ObjectKind::View
+            };
+            let columns = self.columns_read(relation, name);
+            let whole = Dependent {
+                name: relation.name.clone(),
+                member: None,
+                kind,
+                column: None,
+            };
+            if columns.is_empty() {
+                found.insert(whole);
+            } else {
+                found.extend(columns.into_iter().map(|column| Dependent {
+                    column: Some(column),
+                    ..whole.clone()
+                }));
+            }
+        }
+        for constraint in &relation.constraints {
+            if let ConstraintRule::ForeignKey {
+                references,
+                referenced_columns,
+                ..
+            } = &constraint.rule
+                && same(references)
+                && !same(&relation.name)
+            {
+                let dependent = Dependent {
+                    name: relation.name.clone(),
+                    member: Some(constraint.name.clone()),
+                    kind: ObjectKind::Constraint,
+                    column: None,
+                };
+                found.extend(referenced_columns.iter().map(|column| Dependent {
+                    column: Some(column.clone()),
+                    ..dependent.clone()
+                }));
+                if referenced_columns.is_empty() {
+                    found.insert(dependent);
+                }
+            }
+        }
+        if relation.partition_of.as_ref().is_some_and(|(parent, _)| same(parent)) || relation.inherits.iter().any(same)
+        {
+            found.insert(Dependent {
+                name: relation.name.clone(),
+                member: None,
+                kind: ObjectKind::Table,
+                column: None,
+            });
+        }
+        for policy in relation.policies.iter().filter(|_| !same(&relation.name)) {
+            if policy
+                .using
+                .iter()
+                .chain(&policy.check)
+                .any(|text| mentions_object(self.dialect(), text, name))
+            {
+                found.insert(Dependent {
+                    name: relation.name.clone(),
+                    member: Some(policy.name.clone()),
+                    kind: ObjectKind::Policy,
+                    column: None,
+                });
+            }
+        }
+    }
+
+    /// Columns of `table` that a view surely or possibly reads; empty when that cannot be told.
+    fn columns_read(&self, view: &Relation, table: &ObjectName) -> Vec<String> {
+        let (Some(query), Ok(Some(table))) = (&view.query, self.get(table)) else {
+            return Vec::new();
+        };
+        if query.contains('*') {
+            return Vec::new();
+        }
+        let read = |column: &&crate::model::Column| {
+            let mut query = query.as_str();
+            // Behind an alias a column is qualified by a name that is not the table's: look at bare words as well.
+            let dotted;
+            if query.contains('.') {
+                dotted = query.replace('.', " ");
+                query = &dotted;
+            }
+            mentions_column(self.dialect(), query, &table.name.name, &column.name)
+        };
+        table
+            .columns
+            .iter()
+            .filter(read)
+            .map(|column| column.name.clone())
+            .collect()
+    }
+
+    fn depends_on_type(&self, relation: &Relation, name: &ObjectName, found: &mut BTreeSet<Dependent>) {
+        for column in relation
+            .columns
+            .iter()
+            .filter(|column| self.is_type(&column.data_type, name))
+        {
+            found.insert(Dependent {
+                name: relation.name.clone(),
+                member: Some(column.name.clone()),
+                kind: ObjectKind::Column,
+                column: None,
+            });
+        }
+    }
+
+    fn functions_of_type(&self, name: &ObjectName, found: &mut BTreeSet<Dependent>) {
+        for function in self.overlay.functions.values().flatten() {
+            if function
+                .arguments
+                .iter()
+                .chain(&function.returns)
+                .any(|text| mentions_object(self.dialect(), text, name))
+            {
+                found.insert(Dependent {
+                    name: function.name.clone(),
+                    member: None,
+                    kind: function.kind,
+                    column: None,
+                });
+            }
+        }
+    }
+
+    fn depends_on_function(&self, relation: &Relation, name: &ObjectName, found: &mut BTreeSet<Dependent>) {
+        let member = |member: &str, kind| Dependent {
+            name: relation.name.clone(),
+            member: Some(member.to_owned()),
+            kind,
+            column: None,
+        };
+        let mentions = |text: &String| mentions_object(self.dialect(), text, name);
+        let calls = |function: &ObjectName| {
+            function.name == name.name && (function.schema.is_none() || function.schema == name.schema)
+        };
+        for trigger in relation
+            .triggers
+            .iter()
+            .filter(|trigger| trigger.function.as_ref().is_some_and(calls))
+        {
+            found.insert(member(&trigger.name, ObjectKind::Trigger));
+        }
+        for column in &relation.columns {
+            if column
+                .default
+                .iter()
+                .chain(column.generated.as_ref().map(|(text, _)| text))
+                .any(mentions)
+            {
+                found.insert(member(&column.name, ObjectKind::Column));
+            }
+        }
+        for policy in &relation.policies {
+            if policy.using.iter().chain(&policy.check).any(mentions) {
+                found.insert(member(&policy.name, ObjectKind::Policy));
+            }
+        }
+        for constraint in &relation.constraints {
+            if matches!(&constraint.rule, ConstraintRule::Check { expression, .. } if mentions(expression)) {
+                found.insert(member(&constraint.name, ObjectKind::Constraint));
+            }
+        }
+        for index in &relation.indexes {
+            if index
+                .parts
+                .iter()
+                .filter_map(|part| part.expression.as_ref())
+                .chain(&index.predicate)
+                .any(mentions)
+            {
+                found.insert(member(&index.name, ObjectKind::Index));
+            }
+        }
+        if relation.query.as_ref().is_some_and(mentions) {
+            found.insert(Dependent {
+                name: relation.name.clone(),
+                member: None,
+                kind: ObjectKind::View,
+                column: None,
+            });
+        }
+    }
+
+    fn depends_on_sequence(&self, relation: &Relation, name: &ObjectName, found: &mut BTreeSet<Dependent>) {
+        for column in &relation.columns {
+            if column
+                .default
+                .as_ref()
+                .is_some_and(|text| mentions_regclass(text, name))
+            {
+                found.insert(Dependent {
+                    name: relation.name.clone(),
+                    member: Some(column.name.clone()),
+                    kind: ObjectKind::Column,
+                    column: None,
+                });
+            }
+        }
+    }
+
+    /// Whether a name that a query reads is the resolved object `name`.
+    pub(crate) fn reads(&self, read: &ObjectName, name: &ObjectName) -> bool {
+        let folding = self.folding();
+        match &read.schema {
+            Some(_) => folding.same_object(read, name),
+            None => {
+                folding.same(&read.name, &name.name)
+                    && name.schema.as_ref().is_none_or(|schema| self.path().contains(schema))
+            }
+        }
+    }
+}
