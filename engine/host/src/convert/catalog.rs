@@ -5,7 +5,7 @@
 
 use tollgate_schema::model::{Column, Constraint, ConstraintRule, Dependent, Index, Relation, RelationKind};
 use tollgate_schema::{BaseError, ProbeError, Schema};
-use tollgate_sql::{ObjectName, operation as sql};
+use tollgate_sql::{Dialect, ObjectName, operation as sql};
 use wasmtime::component::Resource;
 
 use super::{from_object_kind, from_object_name, object_kind, object_name, object_names};
@@ -67,8 +67,9 @@ impl wit::HostSnapshot for State {
     }
 
     fn relation(&mut self, snapshot: Handle, name: types::ObjectName) -> wasmtime::Result<Option<wit::Relation>> {
-        let found = known(self.snapshot(&snapshot)?.relation(&from_object_name(name)))?;
-        Ok(found.map(|found| relation(&found)))
+        let schema = self.snapshot(&snapshot)?;
+        let found = known(schema.relation(&from_object_name(name)))?;
+        Ok(found.map(|found| relation(&found, schema.context().dialect)))
     }
 
     fn exists(
@@ -214,7 +215,7 @@ fn from_column(column: ColumnName) -> (ObjectName, String) {
     (from_object_name(column.table), column.column)
 }
 
-fn relation(relation: &Relation) -> wit::Relation {
+fn relation(relation: &Relation, dialect: Dialect) -> wit::Relation {
     wit::Relation {
         name: object_name(&relation.name),
         kind: match relation.kind {
@@ -224,7 +225,7 @@ fn relation(relation: &Relation) -> wit::Relation {
             RelationKind::MaterializedView => wit::RelationKind::MaterializedView,
             RelationKind::ForeignTable => wit::RelationKind::ForeignTable,
         },
-        columns: relation.columns.iter().map(column).collect(),
+        columns: relation.columns.iter().map(|found| column(found, dialect)).collect(),
         indexes: relation.indexes.iter().map(index).collect(),
         constraints: relation.constraints.iter().map(constraint).collect(),
         triggers: relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
@@ -236,10 +237,10 @@ fn relation(relation: &Relation) -> wit::Relation {
     }
 }
 
-fn column(column: &Column) -> wit::Column {
+fn column(column: &Column, dialect: Dialect) -> wit::Column {
     wit::Column {
         name: column.name.clone(),
-        data_type: super::type_name(&column.data_type),
+        data_type: column.data_type.sql(dialect),
         not_null: column.not_null,
         default: column.default.clone(),
         generated: column.generated.as_ref().map(|(expression, _)| expression.clone()),

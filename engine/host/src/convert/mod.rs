@@ -100,11 +100,6 @@ object_kinds!(
     Other,
 );
 
-/// A type as the server prints it: `character varying(255)`, `timestamp(3) without time zone`, `integer[]`.
-pub(crate) fn type_name(data_type: &sql::DataType) -> String {
-    tollgate_schema::type_name(data_type)
-}
-
 pub(crate) fn severity(severity: Severity) -> wit::Severity {
     match severity {
         Severity::Low => wit::Severity::Low,

@@ -2,22 +2,22 @@
 //! its own there becomes `other`, with its tag, its objects and its details as JSON.
 
 use serde_json::{Value, json};
-use tollgate_sql::ObjectName;
 use tollgate_sql::operation as sql;
 use tollgate_sql::operation::Operation as From;
+use tollgate_sql::{Dialect, ObjectName};
 
 use super::{column_name, object_kind, object_name, object_names};
 use crate::bindings::script as wit;
 use crate::bindings::script::Operation as To;
 
-pub(super) fn operation(operation: &From) -> To {
+pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
     use sql::ObjectKind;
     match operation {
         // Columns
-        From::CreateTable(table) => To::CreateTable(created_table(table)),
+        From::CreateTable(table) => To::CreateTable(created_table(table, dialect)),
         From::AddColumn(add) => To::AddColumn(wit::AddedColumn {
             table: object_name(&add.table),
-            column: column(&add.column),
+            column: column(&add.column, dialect),
             constraints: add.constraints.iter().map(constraint).collect(),
             if_not_exists: add.if_not_exists,
         }),
@@ -43,7 +43,7 @@ pub(super) fn operation(operation: &From) -> To {
             collation: _,
         } => To::AlterColumnType(wit::ColumnTypeChange {
             column: column_name(table, column),
-            to: super::type_name(to),
+            to: to.sql(dialect),
             using: using.as_ref().map(expression),
         }),
         From::SetNotNull { table, column } => To::SetNotNull(column_name(table, column)),
@@ -446,11 +446,15 @@ fn created_on(kind: sql::ObjectKind, name: &str, table: &ObjectName) -> wit::Cre
     }
 }
 
-fn created_table(table: &sql::CreateTable) -> wit::CreatedTable {
+fn created_table(table: &sql::CreateTable, dialect: Dialect) -> wit::CreatedTable {
     wit::CreatedTable {
         name: object_name(&table.name),
         if_not_exists: table.if_not_exists,
-        columns: table.columns.iter().map(column).collect(),
+        columns: table
+            .columns
+            .iter()
+            .map(|definition| column(definition, dialect))
+            .collect(),
         constraints: table.constraints.iter().map(constraint).collect(),
         temporary: table.temporary,
         partition_of: table.partition_of.as_ref().map(|(parent, _)| object_name(parent)),
@@ -475,10 +479,10 @@ fn created_index(index: &sql::CreateIndex) -> wit::CreatedIndex {
     }
 }
 
-fn column(column: &sql::ColumnDefinition) -> wit::ColumnDefinition {
+fn column(column: &sql::ColumnDefinition, dialect: Dialect) -> wit::ColumnDefinition {
     wit::ColumnDefinition {
         name: column.name.clone(),
-        data_type: super::type_name(&column.data_type),
+        data_type: column.data_type.sql(dialect),
         not_null: column.not_null,
         default: column.default.as_ref().map(expression),
         generated: column

@@ -1,6 +1,6 @@
 //! The contract's `script` interface: the migration a call is about.
 
-use tollgate_sql::{Change, Effect, Span, Statement};
+use tollgate_sql::{Change, Dialect, Effect, Span, Statement};
 use wasmtime::component::Resource;
 
 use super::{column_name, narrow, object_name};
@@ -23,7 +23,12 @@ impl wit::HostMigration for State {
     }
 
     fn statements(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<wit::Statement>> {
-        Ok(self.migration()?.script.statements.iter().map(statement).collect())
+        let script = &self.migration()?.script;
+        Ok(script
+            .statements
+            .iter()
+            .map(|of| statement(of, script.dialect))
+            .collect())
     }
 
     fn changes(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<wit::Change>> {
@@ -46,20 +51,20 @@ pub(super) fn span(span: Span) -> types::Span {
     }
 }
 
-fn statement(statement: &Statement) -> wit::Statement {
+fn statement(statement: &Statement, dialect: Dialect) -> wit::Statement {
     wit::Statement {
         index: narrow(statement.index),
         span: span(statement.span),
-        effects: statement.effects.iter().map(effect).collect(),
+        effects: statement.effects.iter().map(|of| effect(of, dialect)).collect(),
         transactional: statement.transactional,
         part_of: statement.part_of.map(narrow),
     }
 }
 
-fn effect(effect: &Effect) -> wit::Effect {
+fn effect(effect: &Effect, dialect: Dialect) -> wit::Effect {
     wit::Effect {
         at: span(effect.span),
-        operation: super::operation::operation(&effect.operation),
+        operation: super::operation::operation(&effect.operation, dialect),
         conditional: effect.conditional,
     }
 }
