@@ -41,7 +41,24 @@ struct CParseResult {
     error: *const CError,
 }
 
+#[repr(C)]
+struct CScanToken {
+    start: c_int,
+    end: c_int,
+    token: c_int,
+    keyword_kind: c_int,
+}
+
+#[repr(C)]
+struct CScanResult {
+    tokens: *const CScanToken,
+    n_tokens: c_int,
+    error: *const CError,
+}
+
 unsafe extern "C" {
+    fn pg_query_scan_tokens(input: *const c_char) -> CScanResult;
+    fn pg_query_free_scan_tokens_result(result: CScanResult);
     fn pg_query_parse_protobuf_opts(input: *const c_char, parser_options: c_int) -> CParseResult;
     fn pg_query_free_protobuf_parse_result(result: CParseResult);
 }
@@ -81,11 +98,35 @@ pub(super) fn tree(text: &str) -> Result<ParseResult, GrammarError> {
 }
 
 /// The tokens of `text` without comments. Empty where the scanner refuses it; the grammar will say why.
+///
+/// `pg_query::scan_tokens` makes a slice from a null pointer when there are none, which is undefined behaviour.
 pub(super) fn tokens(text: &str) -> Vec<ScanToken> {
-    let mut tokens = pg_query::scan_tokens(text).unwrap_or_default();
+    let Ok(input) = CString::new(text) else {
+        return Vec::new();
+    };
     let comments = [protobuf::Token::SqlComment as i32, protobuf::Token::CComment as i32];
-    tokens.retain(|token| !comments.contains(&token.token));
-    tokens
+    // SAFETY: as in `tree`; a null pointer never becomes a slice.
+    unsafe {
+        let result = pg_query_scan_tokens(input.as_ptr());
+        let count = usize::try_from(result.n_tokens).unwrap_or(0);
+        let raw: &[CScanToken] = if result.error.is_null() && !result.tokens.is_null() {
+            std::slice::from_raw_parts(result.tokens, count)
+        } else {
+            &[]
+        };
+        let tokens = raw
+            .iter()
+            .filter(|token| !comments.contains(&token.token))
+            .map(|token| ScanToken {
+                start: token.start,
+                end: token.end,
+                token: token.token,
+                keyword_kind: token.keyword_kind,
+            });
+        let tokens = tokens.collect();
+        pg_query_free_scan_tokens_result(result);
+        tokens
+    }
 }
 
 /// Runs `work` where its recursion has room for what `tokens` may nest.
