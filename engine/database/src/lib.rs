@@ -1,1 +1,37 @@
-//! tollgate-database
+//! The only crate that opens database connections: PostgreSQL and `SQLite`, chosen by URL.
+//!
+//! It keeps Prisma's ledger, runs scripts so that they are applied and recorded or neither, holds the lock that keeps two
+//! runs apart, reads catalogs, and keeps Tollgate's own state beside the ledger. It reads no environment and prints nothing.
+
+pub mod catalog;
+pub mod error;
+pub mod execute;
+pub mod ledger;
+pub mod lock;
+pub mod state;
+pub mod target;
+pub mod url;
+
+mod connection;
+mod database;
+mod postgres;
+mod recovery;
+mod resolve;
+mod sql_text;
+mod sqlite;
+
+pub use database::{ConnectOptions, Database, ServerInfo};
+pub use error::{DatabaseError, ServerDetails, ServerError};
+pub use execute::{
+    Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder, Migration, Problem,
+    RollbackRequest, RolledBack,
+};
+pub use ledger::{LedgerError, LedgerRow};
+pub use lock::{LockError, LockEvent, LockOptions, RunLock};
+pub use postgres::cancel::Canceller;
+pub use postgres::connection::Notice;
+pub use resolve::ResolveError;
+pub use state::State;
+pub use state::progress::{Direction, Progress};
+pub use target::Target;
+pub use url::UrlError;

@@ -1,0 +1,419 @@
+//! One connected database: what it is, its ledger, and the connections that the rest works on.
+
+use std::sync::{Arc, Weak};
+
+use diesel::sql_types::{BigInt, Text};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use tollgate_schema::{Base, BaseError, Context};
+use tollgate_sql::Dialect;
+
+use crate::catalog::postgres::{CatalogOptions, PostgresCatalog};
+use crate::catalog::sqlite::SqliteCatalog;
+use crate::connection::{Connection, OpenOptions, on_backend};
+use crate::error::DatabaseError;
+use crate::ledger::store::Place;
+use crate::ledger::{LedgerRow, TABLE, store};
+use crate::postgres::cancel::Canceller;
+use crate::postgres::connect::{SessionOptions, open_client};
+use crate::sql_text::literal;
+use crate::sqlite::connect::Access;
+use crate::state::progress::{self, Direction, Progress};
+use crate::state::{State, setup};
+use crate::target::{Target, TargetKind};
+
+/// Oldest PostgreSQL that is known to work.
+const OLDEST_POSTGRES: u32 = 11;
+
+/// How to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// Create the database (PostgreSQL: and the schema) when it is missing.
+    pub create_missing: bool,
+    /// What the server shows as our name, unless the URL says otherwise.
+    pub application_name: String,
+    /// Refuse to write anything.
+    pub read_only: bool,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            create_missing: false,
+            application_name: "tollgate".to_owned(),
+            read_only: false,
+        }
+    }
+}
+
+/// What answers at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Whose grammar.
+    pub dialect: Dialect,
+    /// Major, minor, patch. PostgreSQL since 10 has no patch: 0.
+    pub version: (u32, u32, u32),
+    /// In its own words.
+    pub text: String,
+}
+
+/// An open database.
+pub struct Database {
+    pub(crate) target: Target,
+    pub(crate) options: OpenOptions,
+    pub(crate) connection: Connection,
+    /// `SQLite`: the sidecar file, once it was needed.
+    sidecar: Option<Connection>,
+    pub(crate) place: Place,
+    server: ServerInfo,
+    ledger_ready: bool,
+    state_ready: bool,
+    /// Role at the start of the session, when it is not the session's user.
+    role: Option<String>,
+    catalogs: Vec<Weak<PostgresCatalog>>,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl Database {
+    /// Connects.
+    pub fn connect(target: &Target, options: &ConnectOptions) -> Result<Self, DatabaseError> {
+        let mut options = OpenOptions {
+            create_missing: options.create_missing,
+            application_name: options.application_name.clone(),
+            read_only: options.read_only,
+        };
+        let mut connection = Connection::open(target, &options)?;
+        // From now on it exists; should it vanish in the middle of a run, nobody wants an empty one instead.
+        options.create_missing = false;
+        let server = server_info(&mut connection, target)?;
+        let role = initial_role(&mut connection)?;
+        Ok(Self {
+            target: target.clone(),
+            options,
+            connection,
+            sidecar: None,
+            place: Place {
+                schema: target.schema().map(str::to_owned),
+            },
+            server,
+            ledger_ready: false,
+            state_ready: false,
+            role,
+            catalogs: Vec::new(),
+        })
+    }
+
+    /// What answers at the other end.
+    pub fn server(&self) -> ServerInfo {
+        self.server.clone()
+    }
+
+    /// Where it is.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// How names in scripts for this database are resolved.
+    pub fn context(&self) -> Context {
+        Context {
+            dialect: self.server.dialect,
+            server_version: Some(self.server.version),
+            search_path: self.place.schema.iter().cloned().collect(),
+        }
+    }
+
+    /// All rows of the ledger, oldest first. `None`: there is no ledger.
+    pub fn ledger(&mut self) -> Result<Option<Vec<LedgerRow>>, DatabaseError> {
+        store::read(&mut self.connection, &self.place)
+    }
+
+    /// Makes the ledger unless it is there.
+    pub fn create_ledger(&mut self) -> Result<(), DatabaseError> {
+        if !self.ledger_ready {
+            store::create(&mut self.connection, &self.place)?;
+            self.ledger_ready = true;
+        }
+        Ok(())
+    }
+
+    /// Whether there are tables beside the ledger: a database that was not made by migrations alone. On PostgreSQL only
+    /// ordinary tables of the target's schema count.
+    pub fn has_tables(&mut self) -> Result<bool, DatabaseError> {
+        let query = match &self.place.schema {
+            Some(schema) => format!(
+                "SELECT count(*) AS number FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+                 ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = {} AND c.relname <> '{TABLE}'",
+                literal(schema)
+            ),
+            None => format!(
+                "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+                 AND name <> '{TABLE}'"
+            ),
+        };
+        let counts: Result<Vec<Count>, _> = on_backend!(&mut self.connection, inner => sql_query(query).load(inner));
+        let counts = counts.map_err(|error| self.connection.explain("look for tables", &error))?;
+        Ok(counts.iter().any(|count| count.number > 0))
+    }
+
+    /// What the database contains, read when asked for, on a connection of its own that sees one moment. It ends with
+    /// its last owner, and on PostgreSQL also before a statement that has to wait for all older transactions (CREATE
+    /// INDEX CONCURRENTLY): answers already read stay, new questions are errors then.
+    pub fn catalog(&mut self) -> Result<Arc<dyn Base>, DatabaseError> {
+        match &self.target.kind {
+            TargetKind::Postgres(target) => {
+                let target = target.clone();
+                let session = SessionOptions {
+                    application_name: self.options.application_name.clone(),
+                    read_only: true,
+                };
+                let connect = move || {
+                    open_client(&target, &session).map_err(|error| BaseError {
+                        message: error.to_string(),
+                    })
+                };
+                let catalog = Arc::new(PostgresCatalog::new(connect, CatalogOptions::default()));
+                self.catalogs.retain(|catalog| catalog.strong_count() > 0);
+                self.catalogs.push(Arc::downgrade(&catalog));
+                Ok(catalog)
+            }
+            TargetKind::Sqlite(target) => {
+                let target = target.clone();
+                Ok(Arc::new(SqliteCatalog::new(move || {
+                    crate::sqlite::connect::open(&target, Access::Read).map_err(|error| BaseError {
+                        message: error.to_string(),
+                    })
+                })))
+            }
+        }
+    }
+
+    /// Something that another thread can use to cancel the statement that runs. `None` on `SQLite`.
+    pub fn canceller(&self) -> Option<Canceller> {
+        match (&self.connection, &self.target.kind) {
+            (Connection::Postgres(connection), TargetKind::Postgres(target)) => {
+                Some(Canceller::new(connection.cancel_token(), target.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends the snapshots of catalogs that are still about.
+    pub(crate) fn end_catalogs(&mut self) {
+        for catalog in self.catalogs.drain(..).filter_map(|catalog| catalog.upgrade()) {
+            catalog.end();
+        }
+    }
+
+    /// Tollgate's own tables. They are made when they are not there.
+    pub fn state(&mut self) -> Result<State<'_>, DatabaseError> {
+        self.prepare_state()?;
+        let ledger = self.ledger_name();
+        Ok(State {
+            connection: self.state_connection(),
+            ledger,
+        })
+    }
+
+    /// Tollgate's own tables, when they are there. Never creates them.
+    pub fn read_state(&mut self) -> Result<Option<State<'_>>, DatabaseError> {
+        if !self.state_ready {
+            if let TargetKind::Sqlite(target) = &self.target.kind {
+                let path = target.state_path();
+                if !path.exists() {
+                    return Ok(None);
+                }
+                let place = path.display().to_string();
+                let file = crate::sqlite::connect::open_file(&path, Access::Read, target.busy_timeout, &place)?;
+                self.sidecar = Some(Connection::Sqlite(Box::new(file)));
+            }
+            if !setup::is_current(self.state_connection())? {
+                self.sidecar = None;
+                return Ok(None);
+            }
+        }
+        let ledger = self.ledger_name();
+        Ok(Some(State {
+            connection: self.state_connection(),
+            ledger,
+        }))
+    }
+
+    pub(crate) fn prepare_state(&mut self) -> Result<(), DatabaseError> {
+        if self.state_ready {
+            return Ok(());
+        }
+        match &self.target.kind {
+            TargetKind::Postgres(target) => {
+                if !setup::is_current(&mut self.connection)? {
+                    let session = SessionOptions {
+                        application_name: self.options.application_name.clone(),
+                        read_only: self.options.read_only,
+                    };
+                    setup::set_up_postgres(target, &session)?;
+                }
+            }
+            TargetKind::Sqlite(target) => {
+                let file = setup::open_sqlite(&target.state_path())?;
+                self.sidecar = Some(Connection::Sqlite(Box::new(file)));
+            }
+        }
+        self.state_ready = true;
+        Ok(())
+    }
+
+    fn ledger_name(&self) -> String {
+        self.place.schema.clone().unwrap_or_else(|| "main".to_owned())
+    }
+
+    pub(crate) fn state_connection(&mut self) -> &mut Connection {
+        self.sidecar.as_mut().unwrap_or(&mut self.connection)
+    }
+
+    /// What is known of a script that did not come through.
+    pub(crate) fn progress(&mut self, row: &str, direction: Direction) -> Result<Option<Progress>, DatabaseError> {
+        progress::read(self.state_connection(), row, direction)
+    }
+
+    /// Records progress now, by itself.
+    pub(crate) fn keep(&mut self, progress: &Progress) -> Result<(), DatabaseError> {
+        let connection = self.sidecar.as_mut().unwrap_or(&mut self.connection);
+        let sql = progress.save(connection.is_postgres());
+        let sql = if connection.is_postgres() {
+            as_role(self.role.as_deref(), &format!("BEGIN; {{}} {sql} COMMIT"))
+        } else {
+            sql
+        };
+        connection.run_own("record how far the migration came", &sql)
+    }
+
+    /// The statements that record progress or the end of a script, for the same transaction as its statements.
+    pub(crate) fn record(&self, direction: Direction, row: &str, finished: bool, progress: &Progress) -> String {
+        let ledger = match (direction, finished) {
+            (Direction::Up, true) => Some(self.place.finish(row)),
+            (Direction::Up, false) => Some(self.place.progress(row, progress.done)),
+            (Direction::Down, true) => Some(self.place.roll_back(row)),
+            (Direction::Down, false) => None,
+        };
+        let mut sql = ledger.map_or_else(String::new, |sql| sql + ";");
+        if self.connection.is_postgres() {
+            sql.push_str(&if finished {
+                progress::forget(true, row)
+            } else {
+                progress.save(true)
+            });
+        }
+        sql
+    }
+
+    /// After the commit: the same for a state that is kept elsewhere.
+    pub(crate) fn follow(&mut self, progress: &Progress, finished: bool) -> Result<(), DatabaseError> {
+        match &mut self.sidecar {
+            None => Ok(()),
+            Some(sidecar) => {
+                let sql = if finished {
+                    progress::forget(false, &progress.row)
+                } else {
+                    progress.save(false)
+                };
+                sidecar.run_own("record how far the migration came", &sql)
+            }
+        }
+    }
+
+    /// Statements of ours inside a transaction of a script that may have taken another role. SET LOCAL ends with the
+    /// transaction; then the script's own setting holds again.
+    pub(crate) fn as_ourselves(&self, sql: &str) -> String {
+        if self.connection.is_postgres() {
+            as_role(self.role.as_deref(), &format!("{{}} {sql}"))
+        } else {
+            sql.to_owned()
+        }
+    }
+
+    /// Puts the session back to what it was before a script ran.
+    pub(crate) fn restore_session(&mut self, disturbed: bool) -> Result<(), DatabaseError> {
+        if let Connection::Postgres(connection) = &mut self.connection {
+            return connection
+                .restore_session()
+                .map_err(|error| DatabaseError::server("put the session back", error));
+        }
+        // A new connection is the one thing that surely forgets every PRAGMA, attached file and temporary table.
+        if disturbed { self.reconnect() } else { Ok(()) }
+    }
+
+    /// Opens the main connection again.
+    pub(crate) fn reconnect(&mut self) -> Result<(), DatabaseError> {
+        self.connection = Connection::open(&self.target, &self.options)?;
+        Ok(())
+    }
+}
+
+/// Puts what makes the session act as itself in the place of `{}`.
+fn as_role(role: Option<&str>, sql: &str) -> String {
+    let role = role.map_or_else(|| "NONE".to_owned(), crate::sql_text::identifier);
+    sql.replacen(
+        "{}",
+        &format!("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role};"),
+        1,
+    )
+}
+
+fn initial_role(connection: &mut Connection) -> Result<Option<String>, DatabaseError> {
+    let Connection::Postgres(inner) = &mut *connection else {
+        return Ok(None);
+    };
+    let role: Result<Vec<Line>, _> = sql_query("SELECT pg_catalog.current_setting('role') AS line").load(&mut **inner);
+    let role = role.map_err(|error| connection.explain("read the session's role", &error))?;
+    Ok(role
+        .into_iter()
+        .next()
+        .map(|role| role.line)
+        .filter(|role| role != "none"))
+}
+
+fn server_info(connection: &mut Connection, target: &Target) -> Result<ServerInfo, DatabaseError> {
+    let query = match connection {
+        Connection::Postgres(_) => {
+            "SELECT pg_catalog.current_setting('server_version_num') || ' ' || pg_catalog.version() AS line"
+        }
+        Connection::Sqlite(_) => "SELECT sqlite_version() AS line",
+    };
+    let lines: Result<Vec<Line>, _> = on_backend!(&mut *connection, inner => sql_query(query).load(inner));
+    let lines = lines.map_err(|error| connection.explain("ask for the server's version", &error))?;
+    let line = lines.into_iter().next().map(|line| line.line).unwrap_or_default();
+    if !connection.is_postgres() {
+        let mut parts = line.split('.').map(|part| part.parse().unwrap_or(0));
+        let mut next = || parts.next().unwrap_or(0);
+        let version = (next(), next(), next());
+        return Ok(ServerInfo {
+            dialect: Dialect::Sqlite,
+            version,
+            text: format!("SQLite {line}"),
+        });
+    }
+    let (number, text) = line.split_once(' ').unwrap_or((&line, ""));
+    let number: u32 = number.parse().unwrap_or(0);
+    let version = (number / 10_000, number % 10_000, 0);
+    if version.0 < OLDEST_POSTGRES {
+        let reason = format!("it is too old: {text}; PostgreSQL {OLDEST_POSTGRES} or newer is needed");
+        return Err(DatabaseError::Unsupported {
+            target: target.describe(),
+            reason,
+        });
+    }
+    Ok(ServerInfo {
+        dialect: Dialect::Postgres,
+        version,
+        text: text.to_owned(),
+    })
+}

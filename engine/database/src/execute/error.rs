@@ -1,0 +1,206 @@
+//! Why a migration could not be applied or taken back, and what the database is like now.
+
+use tollgate_sql::{Position, Span};
+
+use crate::error::{DatabaseError, ServerError};
+
+/// A migration could not be applied or taken back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("migration \"{migration}\" failed: {problem}")]
+pub struct ExecuteError {
+    /// Folder name.
+    pub migration: String,
+    /// What went wrong.
+    pub problem: Box<Problem>,
+    /// What the database is like now.
+    pub state: DatabaseState,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The server refused a statement of the file.
+    #[error("{error}")]
+    Statement {
+        /// Which, from zero.
+        index: usize,
+        /// Where: the place the server points at, or the whole statement.
+        span: Span,
+        /// Where that is.
+        position: Position,
+        /// What the server said.
+        error: ServerError,
+        /// Attempts that were made.
+        attempts: u32,
+    },
+    /// The server refused to commit: a deferred constraint, usually.
+    #[error("the transaction could not be committed: {error}")]
+    Commit {
+        /// The statements of the transaction, from zero: first and last.
+        statements: (usize, usize),
+        /// What the server said.
+        error: ServerError,
+    },
+    /// An earlier attempt is unfinished, and it is not certain that nothing of it is in the database.
+    #[error("an earlier attempt is unfinished")]
+    Unfinished {
+        /// What is known of it.
+        leftovers: super::Leftovers,
+    },
+    /// The file was changed before the place where an earlier attempt stopped.
+    #[error("its first {statements} statements are in the database and have been changed in the file since")]
+    Changed {
+        /// How many.
+        statements: usize,
+    },
+    /// It is not applied, so it cannot be taken back.
+    #[error("it is not applied")]
+    NotApplied,
+    /// Something other than a statement of the file.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// What the database is like after a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseState {
+    /// As it was before: nothing of the migration is in it.
+    Unchanged,
+    /// Some statements are in.
+    Partly {
+        /// Statements before this one are in, counted from zero.
+        done: usize,
+        /// This one failed outside a transaction and may have left something.
+        in_doubt: Option<usize>,
+    },
+    /// The connection was lost at a moment at which both is possible.
+    Unknown,
+}
+
+impl ExecuteError {
+    pub(crate) fn new(migration: &str, problem: impl Into<Problem>, state: DatabaseState) -> Self {
+        Self {
+            migration: migration.to_owned(),
+            problem: Box::new(problem.into()),
+            state,
+        }
+    }
+
+    /// What the server said, when it was the server.
+    pub fn server(&self) -> Option<&ServerError> {
+        match &*self.problem {
+            Problem::Statement { error, .. }
+            | Problem::Commit { error, .. }
+            | Problem::Database(DatabaseError::Server { error, .. }) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// SQLSTATE.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.server()?.sqlstate.as_deref()
+    }
+
+    /// The failed statement, from zero.
+    pub fn statement(&self) -> Option<usize> {
+        match &*self.problem {
+            Problem::Statement { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// Where to point in the file.
+    pub fn span(&self) -> Option<Span> {
+        match &*self.problem {
+            Problem::Statement { span, .. } => Some(*span),
+            _ => None,
+        }
+    }
+
+    /// DETAIL.
+    pub fn detail(&self) -> Option<&str> {
+        self.server()?.more.detail.as_deref()
+    }
+
+    /// HINT.
+    pub fn hint(&self) -> Option<&str> {
+        self.server()?.more.hint.as_deref()
+    }
+
+    /// What the database is like now and what to do, in a sentence or two.
+    pub fn help(&self) -> String {
+        if let Problem::Changed { statements } = &*self.problem {
+            return format!(
+                "restore the first {statements} statements of the file and resume, or bring the database to the state you \
+                 want by hand and use resolve"
+            );
+        }
+        match &self.state {
+            DatabaseState::Unchanged => match &*self.problem {
+                Problem::NotApplied => "the database is as it was before".to_owned(),
+                Problem::Unfinished { .. } => {
+                    "look at what the database holds of it, then use resolve --applied or resolve --rolled-back"
+                        .to_owned()
+                }
+                _ => "nothing of it is in the database: mend the cause and run the command again".to_owned(),
+            },
+            DatabaseState::Partly { done, in_doubt } => {
+                let doubt = in_doubt.map_or_else(String::new, |index| {
+                    format!(
+                        " statement {} ran outside a transaction and may have left something behind;",
+                        index + 1
+                    )
+                });
+                format!(
+                    "{} of its statements {} in the database;{doubt} mend the cause and resume, or use resolve",
+                    done,
+                    if *done == 1 { "is" } else { "are" }
+                )
+            }
+            DatabaseState::Unknown => {
+                "the connection was lost; run the command again, it finds out what is in the database".to_owned()
+            }
+        }
+    }
+}
+
+/// The text for the ledger's `logs`, as Prisma words it.
+pub(crate) fn logs(migration: &str, problem: &Problem) -> String {
+    let (error, place) = match problem {
+        Problem::Statement {
+            index, position, error, ..
+        } => (
+            Some(error),
+            format!(
+                "Statement {} at line {}, column {}",
+                index + 1,
+                position.line,
+                position.column
+            ),
+        ),
+        Problem::Commit { error, .. } => (Some(error), "COMMIT".to_owned()),
+        _ => (None, String::new()),
+    };
+    let code = error.and_then(|error| error.sqlstate.as_deref()).unwrap_or("none");
+    let mut text = format!(
+        "A migration failed to apply. New migrations cannot be applied before the error is recovered from. Read more about \
+         how to resolve migration issues in a production database: https://pris.ly/d/migrate-resolve\n\n\
+         Migration name: {migration}\n\nDatabase error code: {code}\n\nDatabase error:\nERROR: {problem}\n"
+    );
+    if let Some(error) = error {
+        for (title, line) in [
+            ("DETAIL", &error.more.detail),
+            ("HINT", &error.more.hint),
+            ("CONTEXT", &error.more.context),
+        ] {
+            if let Some(line) = line {
+                text.push_str(&format!("{title}: {line}\n"));
+            }
+        }
+    }
+    if !place.is_empty() {
+        text.push_str(&format!("\n{place}\n"));
+    }
+    text
+}

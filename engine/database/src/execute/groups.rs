@@ -1,0 +1,229 @@
+//! A script's statements in the groups that are committed together. No I/O.
+
+use std::collections::BTreeSet;
+
+use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
+use tollgate_sql::{Dialect, Script, Statement};
+
+/// How a group runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupKind {
+    /// In a transaction of ours.
+    Ours,
+    /// The file's own BEGIN … COMMIT. Our record can go in before the COMMIT.
+    Own,
+    /// The file's own transaction, ended by a ROLLBACK or prepared: what we record inside would not be kept.
+    OwnDiscarded,
+    /// One statement that the server runs only outside a transaction.
+    Alone,
+    /// A session setting that has no effect inside a transaction (`SQLite` PRAGMA).
+    Session,
+}
+
+/// Statements that are committed together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub kind: GroupKind,
+    /// Indexes into the script.
+    pub statements: Vec<usize>,
+    /// Inside the file's own transaction something is committed before its end (COMMIT AND CHAIN).
+    pub commits_inside: bool,
+}
+
+impl Group {
+    fn new(kind: GroupKind, first: usize) -> Self {
+        Self {
+            kind,
+            statements: vec![first],
+            commits_inside: false,
+        }
+    }
+
+    /// One past the last statement.
+    pub(crate) fn end(&self) -> usize {
+        self.statements.last().map_or(0, |last| last + 1)
+    }
+}
+
+/// `SQLite` settings that a transaction ignores or refuses.
+const OUTSIDE_ONLY: [&str; 8] = [
+    "foreign_keys",
+    "journal_mode",
+    "synchronous",
+    "temp_store",
+    "page_size",
+    "auto_vacuum",
+    "wal_checkpoint",
+    "locking_mode",
+];
+
+/// Splits a script. `alone` are statements that the server was found to refuse inside a transaction.
+pub(crate) fn plan(script: &Script, alone: &BTreeSet<usize>) -> Vec<Group> {
+    if script.dialect == Dialect::Sqlite
+        && let Some(groups) = around_foreign_keys(script)
+    {
+        return groups;
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    let mut own: Option<Group> = None;
+    for statement in &script.statements {
+        let index = statement.index;
+        if let Some(mut group) = own.take() {
+            group.statements.push(index);
+            match ends_transaction(script, statement) {
+                None => own = Some(group),
+                Some(End::Chain) => {
+                    group.commits_inside = true;
+                    own = Some(group);
+                }
+                Some(End::Commit) => groups.push(group),
+                Some(End::Discard) => groups.push(Group {
+                    kind: GroupKind::OwnDiscarded,
+                    ..group
+                }),
+            }
+        } else if control(statement) == Some(&TransactionControl::Begin) {
+            own = Some(Group::new(GroupKind::Own, index));
+        } else if is_session_setting(script.dialect, statement) {
+            groups.push(Group::new(GroupKind::Session, index));
+        } else if !statement.transactional || alone.contains(&index) || control(statement).is_some_and(is_stray) {
+            groups.push(Group::new(GroupKind::Alone, index));
+        } else if let Some(last) = groups.last_mut().filter(|group| group.kind == GroupKind::Ours) {
+            last.statements.push(index);
+        } else {
+            groups.push(Group::new(GroupKind::Ours, index));
+        }
+    }
+    // The parser refuses a BEGIN without its end; should one come through, nothing of it may count as applied.
+    groups.extend(own.map(|group| Group {
+        kind: GroupKind::OwnDiscarded,
+        ..group
+    }));
+    groups
+}
+
+enum End {
+    Commit,
+    Discard,
+    Chain,
+}
+
+fn ends_transaction(script: &Script, statement: &Statement) -> Option<End> {
+    let text = statement.span.of(&script.text).to_ascii_lowercase();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let chained = words.contains(&"chain") && !words.contains(&"no");
+    match control(statement)? {
+        TransactionControl::Commit | TransactionControl::Rollback if chained => Some(End::Chain),
+        TransactionControl::Commit => Some(End::Commit),
+        TransactionControl::Rollback | TransactionControl::Prepared => Some(End::Discard),
+        _ => None,
+    }
+}
+
+/// A COMMIT without BEGIN and the like: only a warning, on its own.
+fn is_stray(control: &TransactionControl) -> bool {
+    matches!(
+        control,
+        TransactionControl::Commit | TransactionControl::Rollback | TransactionControl::Prepared
+    )
+}
+
+fn control(statement: &Statement) -> Option<&TransactionControl> {
+    match &statement.effects.first()?.operation {
+        Operation::Transaction(control) => Some(control),
+        _ => None,
+    }
+}
+
+fn pragma(statement: &Statement) -> Option<(&str, Option<&str>)> {
+    match &statement.effects.first()?.operation {
+        Operation::SetParameter {
+            name,
+            value,
+            pragma: true,
+            ..
+        } => Some((name, value.as_deref())),
+        _ => None,
+    }
+}
+
+fn is_session_setting(dialect: Dialect, statement: &Statement) -> bool {
+    dialect == Dialect::Sqlite
+        && pragma(statement).is_some_and(|(name, _)| OUTSIDE_ONLY.iter().any(|known| name.eq_ignore_ascii_case(known)))
+}
+
+/// Whether the statement only changes settings of its session.
+pub(crate) fn only_settings(statement: &Statement) -> bool {
+    !statement.effects.is_empty()
+        && statement
+            .effects
+            .iter()
+            .all(|effect| matches!(effect.operation, Operation::SetParameter { local: false, .. }))
+}
+
+/// Prisma's table rebuilds switch foreign keys off and on again in the middle of a file. When nothing outside of those
+/// windows depends on foreign keys being on, the switches can stand around the whole file and everything between is one
+/// transaction.
+fn around_foreign_keys(script: &Script) -> Option<Vec<Group>> {
+    let mut before = Vec::new();
+    let mut inside = Vec::new();
+    let mut on = true;
+    let mut ever_off = false;
+    for statement in &script.statements {
+        if control(statement).is_some() || !statement.transactional && pragma(statement).is_none() {
+            return None;
+        }
+        match pragma(statement) {
+            Some((name, value)) if name.eq_ignore_ascii_case("foreign_keys") => {
+                on = value.is_none_or(is_on);
+                ever_off |= !on;
+                before.push((statement.index, on));
+                continue;
+            }
+            Some(_) if is_session_setting(script.dialect, statement) => return None,
+            _ => {}
+        }
+        if on && needs_foreign_keys(statement) {
+            // Only a problem when they are off somewhere.
+            inside.push((statement.index, true));
+        } else {
+            inside.push((statement.index, false));
+        }
+    }
+    if !ever_off || inside.is_empty() || inside.iter().any(|(_, needs)| *needs) {
+        return None;
+    }
+    // All switches that say off go first, the others last: the last one decides how the session is left.
+    let session = |index| Group::new(GroupKind::Session, index);
+    let mut groups: Vec<Group> = before
+        .iter()
+        .filter(|(_, on)| !on)
+        .map(|(index, _)| session(*index))
+        .collect();
+    groups.push(Group {
+        kind: GroupKind::Ours,
+        statements: inside.into_iter().map(|(index, _)| index).collect(),
+        commits_inside: false,
+    });
+    groups.extend(before.iter().filter(|(_, on)| *on).map(|(index, _)| session(*index)));
+    Some(groups)
+}
+
+fn is_on(value: &str) -> bool {
+    let value = value.trim_matches(|c| matches!(c, '\'' | '"')).to_ascii_lowercase();
+    !matches!(value.as_str(), "off" | "0" | "false" | "no")
+}
+
+/// Rows change, or may change: then it matters whether foreign keys are checked and cascade.
+fn needs_foreign_keys(statement: &Statement) -> bool {
+    statement.effects.iter().any(|effect| match &effect.operation {
+        Operation::Insert(_)
+        | Operation::Update(_)
+        | Operation::Delete(_)
+        | Operation::Truncate { .. }
+        | Operation::Dynamic { .. }
+        | Operation::Other(_) => true,
+        Operation::Drop(drop) => drop.kind == ObjectKind::Table,
+        _ => false,
+    })
+}

@@ -1,0 +1,64 @@
+//! What an attempt that neither finished nor was given up has left in the database.
+
+use tollgate_sql::Script;
+
+use crate::ledger::{LedgerRow, checksum};
+use crate::state::progress::Progress;
+
+/// What is known about an unfinished attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftovers {
+    /// Nothing of it is in the database: the next deploy applies it from the start by itself.
+    Nothing,
+    /// It was interrupted, and it is certain how far it came: the next deploy goes on from there by itself.
+    Interrupted {
+        /// Statements that are in.
+        done: usize,
+    },
+    /// A statement failed after others had been committed: `resume` goes on from there.
+    Partly {
+        /// Statements that are in.
+        done: usize,
+        /// A statement after them that ran outside a transaction and may have left something.
+        in_doubt: Option<usize>,
+    },
+    /// Another program ran it, or our record of it is gone: only a person can tell.
+    Unknown,
+}
+
+impl Leftovers {
+    /// What our record says about a row.
+    pub(crate) fn of(row: &LedgerRow, progress: Option<&Progress>) -> Self {
+        let Some(progress) = progress else {
+            return Self::Unknown;
+        };
+        let failed = row.logs.as_deref().is_some_and(|logs| !logs.is_empty());
+        // The ledger's own count is committed together with the statements, also where our state is another file.
+        let done = progress.done.max(usize::try_from(row.applied_steps_count).unwrap_or(0));
+        let in_doubt = progress.in_flight.filter(|index| *index >= done);
+        match (done, in_doubt, failed) {
+            (0, None, _) => Self::Nothing,
+            (done, None, false) => Self::Interrupted { done },
+            (done, Some(_), false) if progress.index_build => Self::Interrupted { done },
+            (done, in_doubt, _) => Self::Partly { done, in_doubt },
+        }
+    }
+
+    /// Whether a deploy has to stop at it.
+    pub fn blocks(&self, resume: bool) -> bool {
+        match self {
+            Self::Nothing | Self::Interrupted { .. } => false,
+            Self::Partly { .. } => !resume,
+            Self::Unknown => true,
+        }
+    }
+}
+
+/// Digest of a script's first `statements` statements: what must not change before a resume.
+pub(crate) fn applied_part(script: &Script, statements: usize) -> String {
+    let end = statements
+        .checked_sub(1)
+        .and_then(|last| script.statements.get(last))
+        .map_or(0, |last| last.span.end);
+    checksum(&script.text.as_bytes()[..end])
+}

@@ -1,0 +1,156 @@
+//! Applying one migration and taking one back: as one transaction with its ledger row where the server allows it, and
+//! with its progress on record where it does not.
+
+pub(crate) mod error;
+mod groups;
+mod indexes;
+pub(crate) mod leftovers;
+pub(crate) mod run;
+pub(crate) mod session;
+
+use std::time::Duration;
+
+use tollgate_sql::Script;
+
+pub use error::{DatabaseState, ExecuteError, Problem};
+pub use leftovers::Leftovers;
+pub(crate) use session::advisory_holder;
+
+use crate::postgres::connection::Notice;
+
+/// A migration to apply.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration<'a> {
+    /// Folder name.
+    pub name: &'a str,
+    /// Checksum of the file, as [`crate::ledger::checksum`] computes it.
+    pub checksum: &'a str,
+    /// The parsed file.
+    pub script: &'a Script,
+    /// The text that the script was parsed from.
+    pub text: &'a str,
+}
+
+/// A migration to take back.
+#[derive(Debug, Clone, Copy)]
+pub struct RollbackRequest<'a> {
+    /// Folder name; its newest applied row is marked.
+    pub name: &'a str,
+    /// The SQL that takes it back, parsed: from `down.sql`, or generated and joined.
+    pub script: &'a Script,
+}
+
+/// How to apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecuteOptions {
+    /// How long a statement may wait for a lock. `None`: as the server is configured. It does not hold for statements
+    /// that run outside a transaction: CREATE INDEX CONCURRENTLY has to wait, harms nobody by it, and would leave an
+    /// invalid index behind.
+    pub lock_timeout: Option<Duration>,
+    /// How long a statement inside a transaction may take. `None`: as the server is configured. `SQLite` has no such limit.
+    pub statement_timeout: Option<Duration>,
+    /// How often an attempt that a lock timeout, deadlock or serialization failure ended is made again.
+    pub retries: u32,
+    /// Go on where an attempt that failed half-way stopped.
+    pub resume: bool,
+}
+
+impl Default for ExecuteOptions {
+    fn default() -> Self {
+        Self {
+            lock_timeout: None,
+            statement_timeout: None,
+            retries: 3,
+            resume: false,
+        }
+    }
+}
+
+/// What happens while a migration runs. Statements are counted from zero, as in the script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExecuteEvent {
+    /// The ledger says that the migration has begun.
+    Started {
+        /// Statements in the file.
+        statements: usize,
+        /// Statements that an earlier attempt has put in already.
+        already_done: usize,
+    },
+    /// A statement is about to be sent.
+    Statement {
+        /// Which.
+        index: usize,
+    },
+    /// A statement has been run; inside a transaction, it is not committed yet.
+    StatementDone {
+        /// Which.
+        index: usize,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// The server said something.
+    Notice {
+        /// During which statement.
+        statement: Option<usize>,
+        /// What.
+        notice: Notice,
+    },
+    /// An attempt was rolled back and will be made again.
+    Retrying {
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// When.
+        delay: Duration,
+        /// Why: the server's words.
+        reason: String,
+        /// Who holds a lock on what the statement touches.
+        holders: Vec<LockHolder>,
+    },
+    /// An index that a failed CREATE INDEX CONCURRENTLY had left behind was dropped.
+    InvalidIndexDropped {
+        /// Its name with schema.
+        index: String,
+    },
+}
+
+/// A session that holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockHolder {
+    /// Server process, or process of this machine for `SQLite`.
+    pub pid: i32,
+    /// Role.
+    pub user: Option<String>,
+    /// `application_name`.
+    pub application: Option<String>,
+    /// Since when its transaction, or else its session, is there.
+    pub since: Option<jiff::Timestamp>,
+}
+
+/// A migration is applied and recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Its ledger row.
+    pub row: String,
+    /// Statements that this attempt ran.
+    pub statements: usize,
+    /// How long all of it took.
+    pub elapsed: Duration,
+    /// Everything happened in one transaction together with the ledger row.
+    pub atomic: bool,
+    /// Statements that ran outside a transaction because the server demands it.
+    pub outside_transaction: Vec<usize>,
+}
+
+/// A migration is taken back and its row says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolledBack {
+    /// Its ledger row.
+    pub row: String,
+    /// Statements run.
+    pub statements: usize,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Everything happened in one transaction together with the ledger row.
+    pub atomic: bool,
+}

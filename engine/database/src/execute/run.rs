@@ -1,0 +1,464 @@
+//! The one way in which scripts are run: groups of statements, each committed together with the record of it.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use tollgate_sql::operation::Operation;
+use tollgate_sql::{Position, Script, Span};
+
+use crate::database::Database;
+use crate::error::{DatabaseError, ServerError};
+use crate::execute::groups::{Group, GroupKind, only_settings, plan};
+use crate::execute::indexes::{self, Remains};
+use crate::execute::leftovers::applied_part;
+use crate::execute::{ExecuteEvent, ExecuteOptions, Problem, session};
+use crate::state::progress::{Direction, Progress};
+
+/// A script on its way into the database.
+pub(crate) struct Run<'a> {
+    pub database: &'a mut Database,
+    pub script: &'a Script,
+    pub direction: Direction,
+    /// The ledger row it is recorded in.
+    pub row: String,
+    pub options: &'a ExecuteOptions,
+    pub events: &'a mut dyn FnMut(ExecuteEvent),
+    /// Statements that are in.
+    pub done: usize,
+    /// A statement of an earlier attempt that may be in.
+    pub in_doubt: Option<usize>,
+    /// There was an earlier attempt.
+    pub again: bool,
+    /// Something of it is committed.
+    pub left: bool,
+    /// Statements run by this attempt.
+    pub ran: usize,
+    /// Statements that ran outside a transaction.
+    pub outside: Vec<usize>,
+    /// The record was committed together with every statement.
+    pub atomic: bool,
+    finished: bool,
+}
+
+/// How a group ended.
+enum Step {
+    Done,
+    /// These have to run outside a transaction; nothing of the group is in.
+    Alone(Vec<usize>),
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        database: &'a mut Database,
+        script: &'a Script,
+        direction: Direction,
+        row: String,
+        options: &'a ExecuteOptions,
+        events: &'a mut dyn FnMut(ExecuteEvent),
+    ) -> Self {
+        Self {
+            database,
+            script,
+            direction,
+            row,
+            options,
+            events,
+            done: 0,
+            in_doubt: None,
+            again: false,
+            left: false,
+            ran: 0,
+            outside: Vec::new(),
+            atomic: true,
+            finished: false,
+        }
+    }
+
+    /// Runs everything that is not in yet, and records it as finished.
+    pub(crate) fn all(&mut self) -> Result<(), Problem> {
+        let mut alone = BTreeSet::new();
+        self.repeat_settings()?;
+        'planned: loop {
+            let groups = plan(self.script, &alone);
+            let carrier = self.carrier(&groups);
+            let committing = groups.iter().filter(|group| group.kind != GroupKind::Session).count();
+            self.atomic = committing <= 1 && carrier.is_some();
+            for (number, group) in groups.iter().enumerate() {
+                if group.kind != GroupKind::Session && group.end() <= self.done {
+                    continue;
+                }
+                match self.group(group, carrier == Some(number))? {
+                    Step::Done => {}
+                    Step::Alone(statements) => {
+                        alone.extend(statements);
+                        continue 'planned;
+                    }
+                }
+            }
+            break;
+        }
+        if !self.finished {
+            self.record_apart(true, self.script.statements.len())?;
+        }
+        Ok(())
+    }
+
+    /// The group whose transaction holds the record that everything is in; `None`: the record follows at the end.
+    fn carrier(&self, groups: &[Group]) -> Option<usize> {
+        let last = groups.iter().rposition(|group| group.kind != GroupKind::Session)?;
+        let only_switches_follow = groups[last + 1..]
+            .iter()
+            .all(|group| group.statements.iter().all(|index| self.sets(*index, "foreign_keys")));
+        let carries = matches!(groups[last].kind, GroupKind::Ours | GroupKind::Own);
+        (carries && only_switches_follow).then_some(last)
+    }
+
+    fn sets(&self, index: usize, parameter: &str) -> bool {
+        self.script.statements[index].effects.iter().any(|effect| {
+            matches!(&effect.operation, Operation::SetParameter { name, .. } if name.eq_ignore_ascii_case(parameter))
+        })
+    }
+
+    /// A resumed script needs the session settings of the part that is in already.
+    fn repeat_settings(&mut self) -> Result<(), Problem> {
+        for index in 0..self.done.min(self.script.statements.len()) {
+            if only_settings(&self.script.statements[index]) {
+                self.send(index).map_err(|error| self.refused(index, error, 1))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group, carries: bool) -> Result<Step, Problem> {
+        match group.kind {
+            GroupKind::Session => {
+                let index = group.statements[0];
+                self.statement(index).map_err(|error| self.refused(index, error, 1))?;
+                Ok(Step::Done)
+            }
+            GroupKind::Alone => self.alone(group.statements[0]).map(|()| Step::Done),
+            GroupKind::Ours | GroupKind::Own | GroupKind::OwnDiscarded => self.transaction(group, carries),
+        }
+    }
+
+    /// A transaction, tried again when a lock timeout or the like ends it.
+    fn transaction(&mut self, group: &Group, carries: bool) -> Result<Step, Problem> {
+        if group.commits_inside {
+            self.mark_in_flight(group.statements[0], false)?;
+        }
+        let mut attempt = 1;
+        loop {
+            let problem = match self.try_transaction(group, carries, attempt) {
+                Ok(()) => break,
+                Err(problem) => problem,
+            };
+            // It may be over already; that it cannot be rolled back says nothing new.
+            let _ = self.database.connection.run("ROLLBACK");
+            if let Some(statements) = self.must_run_alone(group, &problem) {
+                return Ok(Step::Alone(statements));
+            }
+            let again = !group.commits_inside && attempt <= self.options.retries;
+            match server_error(&problem) {
+                Some(error) if again && session::worth_retrying(error) => {
+                    attempt += 1;
+                    self.wait(attempt, &problem);
+                }
+                _ => {
+                    self.left |= group.commits_inside;
+                    return Err(problem);
+                }
+            }
+        }
+        self.committed(group, carries)?;
+        Ok(Step::Done)
+    }
+
+    fn try_transaction(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
+        let first = group.statements.first().copied().unwrap_or(0);
+        let last = group.statements.last().copied().unwrap_or(0);
+        let limits = session::limits(self.script, first, self.options);
+        let ours = group.kind == GroupKind::Ours;
+        if ours {
+            let begin = session::begin(self.script.dialect, &limits);
+            self.database.connection.run_own("begin a transaction", &begin)?;
+        }
+        for &index in &group.statements {
+            let ends = !ours && index == last;
+            if ends && group.kind == GroupKind::Own {
+                self.seal(carries, group.end())?;
+            }
+            self.statement(index).map_err(|error| {
+                if ends {
+                    Problem::Commit {
+                        statements: (first, last),
+                        error,
+                    }
+                } else {
+                    self.refused(index, error, attempt)
+                }
+            })?;
+            if !ours && index == first && !limits.is_empty() {
+                self.database.connection.run_own("limit the transaction", &limits)?;
+            }
+        }
+        if ours {
+            self.seal(carries, group.end())?;
+            self.database
+                .connection
+                .run("COMMIT")
+                .map_err(|error| Problem::Commit {
+                    statements: (first, last),
+                    error,
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the record of a transaction into it. In a transaction that the server has given up without an error, this
+    /// fails: nothing is ever recorded that is not kept.
+    fn seal(&mut self, carries: bool, end: usize) -> Result<(), DatabaseError> {
+        let record = self
+            .database
+            .record(self.direction, &self.row, carries, &self.progress(end, None));
+        let sql = self.database.as_ourselves(&record);
+        self.database.connection.run_own("record the migration", &sql)
+    }
+
+    fn committed(&mut self, group: &Group, carries: bool) -> Result<(), Problem> {
+        let end = group.end();
+        self.left |= group
+            .statements
+            .iter()
+            .any(|index| !only_settings(&self.script.statements[*index]));
+        if group.kind == GroupKind::OwnDiscarded {
+            return Ok(self.record_apart(false, end)?);
+        }
+        self.done = end;
+        self.finished |= carries;
+        let progress = self.progress(end, None);
+        Ok(self.database.follow(&progress, carries)?)
+    }
+
+    /// Writes a record in a transaction of its own.
+    fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
+        let progress = self.progress(end, None);
+        let record = self.database.record(self.direction, &self.row, finished, &progress);
+        let sql = format!("BEGIN; {} COMMIT", self.database.as_ourselves(&record));
+        if let Err(error) = self.database.connection.run_own("record the migration", &sql) {
+            let _ = self.database.connection.run("ROLLBACK");
+            return Err(error);
+        }
+        self.done = end;
+        self.finished |= finished;
+        self.database.follow(&progress, finished)
+    }
+
+    fn progress(&self, done: usize, in_flight: Option<usize>) -> Progress {
+        Progress {
+            row: self.row.clone(),
+            direction: self.direction,
+            done,
+            digest: applied_part(self.script, done),
+            in_flight,
+            index_build: in_flight
+                .is_some_and(|index| indexes::built_concurrently(&self.script.statements[index]).is_some()),
+        }
+    }
+
+    fn mark_in_flight(&mut self, index: usize, outside: bool) -> Result<(), DatabaseError> {
+        if outside {
+            self.outside.push(index);
+        }
+        let progress = self.progress(self.done, Some(index));
+        self.database.keep(&progress)
+    }
+
+    /// A statement that the server runs only outside a transaction.
+    fn alone(&mut self, index: usize) -> Result<(), Problem> {
+        if self.is_there_already(index)? {
+            return Ok(self.record_apart(false, index + 1)?);
+        }
+        // A catalog's snapshot is an older transaction: CREATE INDEX CONCURRENTLY would wait for ourselves for ever.
+        self.database.end_catalogs();
+        self.mark_in_flight(index, true)?;
+        let mut attempt = 1;
+        while let Err(error) = self.statement(index) {
+            let clean = !error.connection_lost && self.clean_up(index);
+            let again = clean && attempt <= self.options.retries && session::worth_retrying(&error);
+            let problem = self.refused(index, error, attempt);
+            if !again {
+                if clean {
+                    self.mark_none_in_flight()?;
+                } else {
+                    self.left = true;
+                    self.in_doubt = Some(index);
+                }
+                return Err(problem);
+            }
+            attempt += 1;
+            self.wait(attempt, &problem);
+        }
+        self.left = true;
+        Ok(self.record_apart(false, index + 1)?)
+    }
+
+    fn mark_none_in_flight(&mut self) -> Result<(), DatabaseError> {
+        let progress = self.progress(self.done, None);
+        self.database.keep(&progress)
+    }
+
+    /// Before an index is built again: what an earlier attempt built is dropped when it is invalid, and kept when the
+    /// attempt had come to its end without being able to say so.
+    fn is_there_already(&mut self, index: usize) -> Result<bool, DatabaseError> {
+        let Some(create) = indexes::built_concurrently(&self.script.statements[index]) else {
+            return Ok(false);
+        };
+        if !self.again {
+            return Ok(false);
+        }
+        match indexes::remains_after_builds(&mut self.database.connection, create)? {
+            Remains::Valid => Ok(self.in_doubt == Some(index)),
+            Remains::Invalid { sql, name } => {
+                indexes::drop_invalid(&mut self.database.connection, &sql)?;
+                (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
+                Ok(false)
+            }
+            Remains::Nothing | Remains::Building => Ok(false),
+        }
+    }
+
+    /// After a statement failed outside a transaction: whether nothing of it is left now.
+    fn clean_up(&mut self, index: usize) -> bool {
+        let statement = &self.script.statements[index];
+        if let Some(create) = indexes::built_concurrently(statement) {
+            return match indexes::remains(&mut self.database.connection, create) {
+                Ok(Remains::Invalid { sql, name }) => {
+                    let dropped = indexes::drop_invalid(&mut self.database.connection, &sql).is_ok();
+                    if dropped {
+                        (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
+                    }
+                    dropped
+                }
+                // A valid one was there before: that is why the statement failed.
+                Ok(Remains::Nothing | Remains::Valid) => create.name.is_some(),
+                Ok(Remains::Building) | Err(_) => false,
+            };
+        }
+        statement.effects.iter().all(|effect| match &effect.operation {
+            Operation::AddEnumValue { .. } => true,
+            // These are all or nothing though they run outside a transaction.
+            Operation::Other(other) => [
+                "vacuum",
+                "create-database",
+                "drop-database",
+                "alter-system",
+                "create-tablespace",
+                "drop-tablespace",
+            ]
+            .contains(&other.tag.as_str()),
+            _ => false,
+        }) && !statement.effects.is_empty()
+    }
+
+    /// Statements of a rolled-back group that the server takes only outside a transaction, when that was the problem.
+    fn must_run_alone(&self, group: &Group, problem: &Problem) -> Option<Vec<usize>> {
+        let Problem::Statement { index, error, .. } = problem else {
+            return None;
+        };
+        if group.kind != GroupKind::Ours {
+            return None;
+        }
+        if session::refuses_transaction(error) {
+            return Some(vec![*index]);
+        }
+        // 55P04: a new enum value can be used only once it is committed.
+        let adds_value = |index: &usize| {
+            self.script.statements[*index]
+                .effects
+                .iter()
+                .any(|effect| matches!(effect.operation, Operation::AddEnumValue { .. }))
+        };
+        let additions: Vec<usize> = group.statements.iter().copied().filter(adds_value).collect();
+        (error.is("55P04") && !additions.is_empty()).then_some(additions)
+    }
+
+    fn wait(&mut self, attempt: u32, problem: &Problem) {
+        let holders = match problem {
+            Problem::Statement { index, .. } => {
+                session::lock_holders(&mut self.database.connection, &self.script.statements[*index])
+            }
+            _ => Vec::new(),
+        };
+        let delay = session::pause(attempt);
+        (self.events)(ExecuteEvent::Retrying {
+            attempt,
+            delay,
+            reason: problem.to_string(),
+            holders,
+        });
+        std::thread::sleep(delay);
+    }
+
+    fn statement(&mut self, index: usize) -> Result<(), ServerError> {
+        (self.events)(ExecuteEvent::Statement { index });
+        let start = Instant::now();
+        let result = self.send(index);
+        for notice in self.database.connection.take_notices() {
+            (self.events)(ExecuteEvent::Notice {
+                statement: Some(index),
+                notice,
+            });
+        }
+        result?;
+        self.ran += 1;
+        (self.events)(ExecuteEvent::StatementDone {
+            index,
+            elapsed: start.elapsed(),
+        });
+        Ok(())
+    }
+
+    /// Sends exactly the bytes of the file, so that positions of errors count in it.
+    fn send(&mut self, index: usize) -> Result<(), ServerError> {
+        let span = self.script.statements[index].span;
+        self.database.connection.run(span.of(&self.script.text))
+    }
+
+    fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {
+        let whole = self.script.statements[index].span;
+        let span = match error.position {
+            Some(offset) => token(&self.script.text, whole.start + offset, whole.end),
+            None => whole,
+        };
+        Problem::Statement {
+            index,
+            span,
+            position: Position::of(&self.script.text, span.start),
+            error,
+            attempts,
+        }
+    }
+}
+
+/// The word at `start`, or one character where there is none.
+fn token(text: &str, start: usize, end: usize) -> Span {
+    let start = text.floor_char_boundary(start.min(end));
+    let rest = &text[start..end];
+    let word = rest
+        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.' || c == '"'))
+        .unwrap_or(rest.len());
+    let length = if word > 0 {
+        word
+    } else {
+        rest.chars().next().map_or(0, char::len_utf8)
+    };
+    Span::new(start, start + length)
+}
+
+pub(crate) fn server_error(problem: &Problem) -> Option<&ServerError> {
+    match problem {
+        Problem::Statement { error, .. } | Problem::Commit { error, .. } => Some(error),
+        Problem::Database(DatabaseError::Server { error, .. }) => Some(error),
+        _ => None,
+    }
+}

@@ -1,0 +1,311 @@
+//! Reading and writing the ledger. The table is always addressed with its schema: a migration that changes search_path
+//! must not move it.
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::connection::Connection;
+use crate::error::DatabaseError;
+use crate::ledger::row::{LedgerError, LedgerRow, sqlite_time};
+use crate::ledger::{TABLE, shape};
+use crate::sql_text::{identifier, literal};
+
+/// Where the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its schema; `None` on `SQLite`.
+    pub schema: Option<String>,
+}
+
+impl Place {
+    /// The table as SQL.
+    pub(crate) fn sql(&self) -> String {
+        format!(
+            "{}.{}",
+            identifier(self.schema.as_deref().unwrap_or("main")),
+            identifier(TABLE)
+        )
+    }
+
+    /// The table for people.
+    pub(crate) fn describe(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{TABLE}"),
+            None => TABLE.to_owned(),
+        }
+    }
+
+    fn now(&self) -> String {
+        self.time(Timestamp::now())
+    }
+
+    /// A time as the backend's ledger holds it: timestamptz, or milliseconds since the epoch.
+    fn time(&self, time: Timestamp) -> String {
+        if self.schema.is_some() {
+            format!("'{time}'::pg_catalog.timestamptz")
+        } else {
+            time.as_millisecond().to_string()
+        }
+    }
+
+    /// CREATE TABLE as Prisma writes it, byte for byte but for the schema.
+    fn create(&self) -> String {
+        let table = self.sql();
+        if self.schema.is_some() {
+            format!(
+                "CREATE TABLE {table} (
+    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum                VARCHAR(64) NOT NULL,
+    finished_at             TIMESTAMPTZ,
+    migration_name          VARCHAR(255) NOT NULL,
+    logs                    TEXT,
+    rolled_back_at          TIMESTAMPTZ,
+    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0
+)"
+            )
+        } else {
+            // Without the schema: SQLite keeps the text of the statement as the table's definition.
+            format!(
+                "CREATE TABLE {} (
+    \"id\"                    TEXT PRIMARY KEY NOT NULL,
+    \"checksum\"              TEXT NOT NULL,
+    \"finished_at\"           DATETIME,
+    \"migration_name\"        TEXT NOT NULL,
+    \"logs\"                  TEXT,
+    \"rolled_back_at\"        DATETIME,
+    \"started_at\"            DATETIME NOT NULL DEFAULT current_timestamp,
+    \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0
+)",
+                identifier(TABLE)
+            )
+        }
+    }
+
+    /// INSERT of a row that says: begun.
+    pub(crate) fn insert_started(&self, id: &str, checksum: &str, name: &str) -> String {
+        format!(
+            "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
+            self.sql(),
+            literal(id),
+            literal(checksum),
+            self.now(),
+            literal(name)
+        )
+    }
+
+    /// UPDATE that says: applied.
+    pub(crate) fn finish(&self, id: &str) -> String {
+        format!(
+            "UPDATE {} SET applied_steps_count = 1, finished_at = {}, logs = NULL WHERE id = {}",
+            self.sql(),
+            self.now(),
+            literal(id)
+        )
+    }
+
+    /// UPDATE that says: this many statements are in.
+    pub(crate) fn progress(&self, id: &str, statements: usize) -> String {
+        format!(
+            "UPDATE {} SET applied_steps_count = {statements} WHERE id = {}",
+            self.sql(),
+            literal(id)
+        )
+    }
+
+    /// UPDATE that says: goes on, with the file as it is now.
+    pub(crate) fn restart(&self, id: &str, checksum: &str) -> String {
+        format!(
+            "UPDATE {} SET checksum = {}, logs = NULL WHERE id = {}",
+            self.sql(),
+            literal(checksum),
+            literal(id)
+        )
+    }
+
+    /// UPDATE that says: failed, for this reason.
+    pub(crate) fn fail(&self, id: &str, logs: &str) -> String {
+        // PostgreSQL's text holds no zero bytes.
+        format!(
+            "UPDATE {} SET logs = {} WHERE id = {}",
+            self.sql(),
+            literal(&logs.replace('\0', "")),
+            literal(id)
+        )
+    }
+
+    /// UPDATE that says: taken back, or nothing of it is left.
+    pub(crate) fn roll_back(&self, id: &str) -> String {
+        format!(
+            "UPDATE {} SET rolled_back_at = {} WHERE id = {}",
+            self.sql(),
+            self.now(),
+            literal(id)
+        )
+    }
+
+    /// What `resolve --applied` writes.
+    pub(crate) fn baseline(&self, checksum: &str, name: &str) -> String {
+        let now = self.now();
+        format!(
+            "UPDATE {table} SET rolled_back_at = {now} WHERE migration_name = {name} AND finished_at IS NULL AND \
+             rolled_back_at IS NULL; \
+             INSERT INTO {table} (id, checksum, started_at, finished_at, migration_name, logs) \
+             VALUES ({id}, {checksum}, {now}, {now}, {name}, '')",
+            table = self.sql(),
+            name = literal(name),
+            id = literal(&new_id()),
+            checksum = literal(checksum),
+        )
+    }
+
+    /// What `resolve --rolled-back` writes.
+    pub(crate) fn give_up(&self, name: &str) -> String {
+        format!(
+            "UPDATE {} SET rolled_back_at = {} WHERE migration_name = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
+            self.sql(),
+            self.now(),
+            literal(name)
+        )
+    }
+}
+
+/// A new row's id.
+pub(crate) fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// Creates the table unless it is there.
+pub(crate) fn create(connection: &mut Connection, place: &Place) -> Result<(), DatabaseError> {
+    if shape::check(connection, place)? {
+        return Ok(());
+    }
+    match connection.run(&place.create()) {
+        // Another process was faster: 42P07 is "exists", 23505 is the race inside the server's catalog.
+        Err(error) if error.is("42P07") || error.is("23505") || error.message.contains("already exists") => Ok(()),
+        other => other.map_err(|error| DatabaseError::server("create the migration ledger", error)),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Raw {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    checksum: String,
+    #[diesel(sql_type = Text)]
+    migration_name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    logs: Option<String>,
+    #[diesel(sql_type = Text)]
+    finished_as: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    finished_at: Option<String>,
+    #[diesel(sql_type = Text)]
+    rolled_back_as: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    rolled_back_at: Option<String>,
+    #[diesel(sql_type = Text)]
+    started_as: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    started_at: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    applied_steps_count: i64,
+}
+
+/// All rows, oldest first. `None`: there is no table.
+pub(crate) fn read(connection: &mut Connection, place: &Place) -> Result<Option<Vec<LedgerRow>>, DatabaseError> {
+    if !shape::check(connection, place)? {
+        return Ok(None);
+    }
+    select(connection, place, "").map(Some)
+}
+
+/// The rows of one migration, oldest first. The table must be there.
+pub(crate) fn read_of(
+    connection: &mut Connection,
+    place: &Place,
+    migration: &str,
+) -> Result<Vec<LedgerRow>, DatabaseError> {
+    select(
+        connection,
+        place,
+        &format!("WHERE migration_name = {}", literal(migration)),
+    )
+}
+
+fn select(connection: &mut Connection, place: &Place, filter: &str) -> Result<Vec<LedgerRow>, DatabaseError> {
+    let table = place.sql();
+    let result = match connection {
+        Connection::Postgres(inner) => {
+            let time = |column: &str| {
+                format!(
+                    "'timestamptz' AS {column}_as, to_char({column}_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') \
+                     AS {column}_at"
+                )
+            };
+            let (finished, rolled_back, started) = (time("finished"), time("rolled_back"), time("started"));
+            sql_query(format!(
+                "SELECT id::text, checksum::text, migration_name::text, logs::text, {finished}, {rolled_back}, {started}, \
+                 applied_steps_count::int8 FROM {table} {filter} ORDER BY {table}.started_at, id"
+            ))
+            .load::<Raw>(&mut **inner)
+        }
+        Connection::Sqlite(inner) => {
+            let time =
+                |column: &str| format!("typeof({column}_at) AS {column}_as, CAST({column}_at AS TEXT) AS {column}_at");
+            let (finished, rolled_back, started) = (time("finished"), time("rolled_back"), time("started"));
+            sql_query(format!(
+                "SELECT CAST(id AS TEXT) AS id, CAST(checksum AS TEXT) AS checksum, \
+                 CAST(migration_name AS TEXT) AS migration_name, CAST(logs AS TEXT) AS logs, \
+                 {finished}, {rolled_back}, {started}, CAST(applied_steps_count AS INTEGER) AS applied_steps_count \
+                 FROM {table} {filter}"
+            ))
+            .load::<Raw>(&mut **inner)
+        }
+    };
+    let raw = result.map_err(|error| connection.explain("read the migration ledger", &error))?;
+    let mut rows = raw
+        .into_iter()
+        .map(|raw| raw.read(place))
+        .collect::<Result<Vec<_>, _>>()?;
+    // SQLite's times may be written in three ways that do not sort together.
+    rows.sort_by(|a, b| a.started_at.cmp(&b.started_at));
+    Ok(rows)
+}
+
+impl Raw {
+    fn read(self, place: &Place) -> Result<LedgerRow, DatabaseError> {
+        let time = |column: &'static str, storage: &str, text: Option<&str>| {
+            let Some(text) = text else { return Ok(None) };
+            // PostgreSQL's have been written as RFC 3339 by the query.
+            let storage = if storage == "timestamptz" { "text" } else { storage };
+            sqlite_time(storage, text)
+                .map(Some)
+                .ok_or_else(|| LedgerError::BadValue {
+                    table: place.describe(),
+                    column,
+                    migration: self.migration_name.clone(),
+                    problem: "something that is no time".to_owned(),
+                })
+        };
+        let started_at = time("started_at", &self.started_as, self.started_at.as_deref())?;
+        Ok(LedgerRow {
+            finished_at: time("finished_at", &self.finished_as, self.finished_at.as_deref())?,
+            rolled_back_at: time("rolled_back_at", &self.rolled_back_as, self.rolled_back_at.as_deref())?,
+            started_at: started_at.ok_or_else(|| LedgerError::BadValue {
+                table: place.describe(),
+                column: "started_at",
+                migration: self.migration_name.clone(),
+                problem: "NULL".to_owned(),
+            })?,
+            id: self.id,
+            checksum: self.checksum,
+            migration_name: self.migration_name,
+            logs: self.logs,
+            applied_steps_count: self.applied_steps_count,
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! Opening PostgreSQL connections, and creating the database and schema where asked to.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use postgres::config::{ChannelBinding, SslMode};
+
+use crate::error::{DatabaseError, redact};
+use crate::postgres::connection::{Notice, Notices, PgConnection};
+use crate::postgres::errors::chain;
+use crate::postgres::target::{Binding, Encryption, PostgresTarget};
+use crate::postgres::tls;
+use crate::sql_text::{identifier, literal};
+
+/// What the session is for.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionOptions {
+    pub application_name: String,
+    pub read_only: bool,
+}
+
+/// Opens a connection whose unqualified names mean the target's schema.
+pub(crate) fn open(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
+    let notices = Notices::default();
+    let client = client(target, options, &notices)?;
+    PgConnection::new(client, notices, preamble(target, options))
+        .map_err(|error| DatabaseError::server(format!("set up the session with {}", target.describe()), error))
+}
+
+/// Opens a connection as the driver gives it, its session as the server has set it up.
+pub(crate) fn open_client(
+    target: &PostgresTarget,
+    options: &SessionOptions,
+) -> Result<postgres::Client, DatabaseError> {
+    client(target, options, &Notices::default())
+}
+
+/// Creates the database when it is missing, as Prisma does, then opens it and creates the schema.
+pub(crate) fn open_or_create(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
+    let mut connection = match open(target, options) {
+        Err(DatabaseError::Missing { .. }) => {
+            create_database(target, options)?;
+            open(target, options)?
+        }
+        other => other?,
+    };
+    let schema = literal(&target.schema);
+    // Asked first: CREATE SCHEMA IF NOT EXISTS wants the privilege even when there is nothing to create.
+    let sql = format!(
+        "DO $tollgate$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = {schema}) THEN \
+         CREATE SCHEMA IF NOT EXISTS {}; END IF; END $tollgate$",
+        identifier(&target.schema)
+    );
+    connection
+        .execute_script(&sql)
+        .map_err(|error| DatabaseError::NotCreated {
+            target: format!("schema \"{}\"", target.schema),
+            reason: error.message,
+        })?;
+    Ok(connection)
+}
+
+/// Connects to a database that is there on every server and creates the target's.
+fn create_database(target: &PostgresTarget, options: &SessionOptions) -> Result<(), DatabaseError> {
+    let mut refused = None;
+    for neighbour in ["postgres", "template1"] {
+        let neighbour = target.elsewhere(neighbour, "public");
+        match open(
+            &neighbour,
+            &SessionOptions {
+                read_only: false,
+                ..options.clone()
+            },
+        ) {
+            Ok(mut connection) => {
+                return match connection.execute_script(&format!("CREATE DATABASE {}", identifier(&target.database))) {
+                    Ok(()) => Ok(()),
+                    // Another process was faster.
+                    Err(error) if error.is("42P04") || error.is("23505") => Ok(()),
+                    Err(error) => Err(DatabaseError::NotCreated {
+                        target: target.describe(),
+                        reason: error.message,
+                    }),
+                };
+            }
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| DatabaseError::Missing {
+        target: target.describe(),
+    }))
+}
+
+/// What makes a session ours; run at its start and after every reset.
+fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
+    let mut sql = format!(
+        // The parser reads backslashes in strings as the standard does; so must the server.
+        "SET search_path = {}; SET standard_conforming_strings = on; SET client_min_messages = notice;",
+        identifier(&target.schema)
+    );
+    if options.read_only {
+        sql.push_str(" SET default_transaction_read_only = on;");
+    }
+    sql
+}
+
+fn client(
+    target: &PostgresTarget,
+    options: &SessionOptions,
+    notices: &Notices,
+) -> Result<postgres::Client, DatabaseError> {
+    let mut config = configuration(target, options);
+    let sink = Arc::clone(notices);
+    config.notice_callback(move |notice| hear(&sink, &notice));
+    let connector = tls::connector(target)?;
+    config.connect(connector).map_err(|error| refusal(target, &error))
+}
+
+fn configuration(target: &PostgresTarget, options: &SessionOptions) -> postgres::Config {
+    let mut config = postgres::Config::new();
+    config
+        .host(&target.host)
+        .port(target.port)
+        .dbname(&target.database)
+        .application_name(target.application_name.as_deref().unwrap_or(&options.application_name))
+        // A run may hold its lock for hours without a word: notice a dead peer, and keep NAT tables from forgetting.
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(3)
+        .ssl_mode(match target.encryption {
+            Encryption::Never => SslMode::Disable,
+            Encryption::IfOffered => SslMode::Prefer,
+            Encryption::Always => SslMode::Require,
+        })
+        .channel_binding(match target.channel_binding {
+            Binding::Disable => ChannelBinding::Disable,
+            Binding::Prefer => ChannelBinding::Prefer,
+            Binding::Require => ChannelBinding::Require,
+        });
+    if let Some(user) = &target.user {
+        config.user(user);
+    }
+    if let Some(password) = &target.password {
+        config.password(password.reveal());
+    }
+    if let Some(words) = &target.options {
+        config.options(words);
+    }
+    if let Some(timeout) = target.connect_timeout {
+        config.connect_timeout(timeout);
+    }
+    config
+}
+
+fn hear(notices: &Mutex<Vec<Notice>>, notice: &postgres::error::DbError) {
+    notices.lock().unwrap_or_else(PoisonError::into_inner).push(Notice {
+        severity: notice.severity().to_owned(),
+        sqlstate: notice.code().code().to_owned(),
+        message: notice.message().to_owned(),
+        detail: notice.detail().map(str::to_owned),
+        hint: notice.hint().map(str::to_owned),
+    });
+}
+
+/// Why no connection came about.
+fn refusal(target: &PostgresTarget, error: &postgres::Error) -> DatabaseError {
+    let place = target.describe();
+    let secrets = target.secrets();
+    let reason = |text: &str| redact(text, &secrets);
+    if let Some(answer) = error.as_db_error() {
+        return match answer.code().code() {
+            "3D000" => DatabaseError::Missing { target: place },
+            "28P01" | "28000" => DatabaseError::LoginRefused {
+                target: place,
+                reason: reason(answer.message()),
+            },
+            code => DatabaseError::Unreachable {
+                target: place,
+                reason: format!("{} ({code})", reason(answer.message())),
+            },
+        };
+    }
+    let text = chain(error);
+    if text.contains("TLS") || text.contains("certificate") {
+        let help = text.contains("NotValidForName").then(|| {
+            "the certificate is for another name: use the name it is for, or sslmode=verify-ca to check only who signed it"
+                .to_owned()
+        });
+        return DatabaseError::Tls {
+            target: place,
+            reason: reason(&text),
+            help,
+        };
+    }
+    if text.contains("password missing") || text.contains("authentication error") {
+        return DatabaseError::LoginRefused {
+            target: place,
+            reason: reason(&text),
+        };
+    }
+    DatabaseError::Unreachable {
+        target: place,
+        reason: reason(&text),
+    }
+}

@@ -1,0 +1,262 @@
+//! diesel's `Connection` over the pure-Rust driver.
+//!
+//! Queries go out with their parameter types in one round trip and without named prepared statements, so that they also
+//! work behind a pooler. Scripts go out by the simple protocol, where error positions count in the text that was sent.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::RunQueryDsl;
+use diesel::connection::{
+    AnsiTransactionManager, CacheSize, Connection, ConnectionSealed, Instrumentation, LoadConnection, SimpleConnection,
+    TransactionManager,
+};
+use diesel::expression::QueryMetadata;
+use diesel::migration::MigrationConnection;
+use diesel::pg::{GetPgMetadataCache, Pg, PgMetadataCache, PgQueryBuilder, PgTypeMetadata};
+use diesel::query_builder::bind_collector::RawBytesBindCollector;
+use diesel::query_builder::{Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::result::{ConnectionError, ConnectionResult, Error as DieselError, QueryResult};
+use postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
+
+use crate::error::ServerError;
+use crate::postgres::errors::{diesel_error, server_error};
+use crate::postgres::row::PgRow;
+
+/// Something the server said without refusing the statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE`, `WARNING`, `INFO`, `LOG`.
+    pub severity: String,
+    /// SQLSTATE.
+    pub sqlstate: String,
+    /// The message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+}
+
+/// Where the driver's callback puts what it hears.
+pub(crate) type Notices = Arc<Mutex<Vec<Notice>>>;
+
+/// An open connection.
+pub(crate) struct PgConnection {
+    client: postgres::Client,
+    notices: Notices,
+    /// Run after every RESET ALL: what makes the session ours.
+    preamble: String,
+    transactions: AnsiTransactionManager,
+    metadata: PgMetadataCache,
+    instrumentation: Option<Box<dyn Instrumentation>>,
+    /// diesel's error has no room for all of it.
+    last_error: Option<ServerError>,
+}
+
+impl PgConnection {
+    /// Takes over an open connection and makes its session ours.
+    pub(crate) fn new(client: postgres::Client, notices: Notices, preamble: String) -> Result<Self, ServerError> {
+        let mut connection = Self {
+            client,
+            notices,
+            preamble,
+            transactions: AnsiTransactionManager::default(),
+            metadata: PgMetadataCache::new(),
+            instrumentation: None,
+            last_error: None,
+        };
+        let preamble = connection.preamble.clone();
+        connection.execute_script(&preamble)?;
+        Ok(connection)
+    }
+
+    /// Runs statements by the simple protocol. Results are thrown away.
+    pub(crate) fn execute_script(&mut self, sql: &str) -> Result<(), ServerError> {
+        self.client
+            .batch_execute(sql)
+            .map_err(|error| server_error(&error, sql))
+    }
+
+    /// Undoes what a script did to its session: role, settings, cursors, temporary tables, listeners.
+    ///
+    /// Not DISCARD ALL: that would also forget the driver's own prepared statements.
+    pub(crate) fn restore_session(&mut self) -> Result<(), ServerError> {
+        let sql = format!(
+            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES; \
+             SELECT pg_catalog.pg_advisory_unlock_all(); {}",
+            self.preamble
+        );
+        self.execute_script(&sql)
+    }
+
+    /// What the server said since this was asked last.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The server error behind the diesel error that was returned last.
+    pub(crate) fn explain(&mut self, error: &DieselError) -> ServerError {
+        self.last_error
+            .take()
+            .unwrap_or_else(|| ServerError::text(error.to_string()))
+    }
+
+    /// Cancels what runs on this connection, from another thread.
+    pub(crate) fn cancel_token(&self) -> postgres::CancelToken {
+        self.client.cancel_token()
+    }
+
+    /// Asks the server whether it is there.
+    pub(crate) fn is_alive(&mut self, timeout: std::time::Duration) -> Result<(), ServerError> {
+        self.client.is_valid(timeout).map_err(|error| server_error(&error, ""))
+    }
+
+    fn fail(&mut self, error: &postgres::Error, sent: &str) -> DieselError {
+        let error = server_error(error, sent);
+        let for_diesel = diesel_error(&error);
+        self.last_error = Some(error);
+        for_diesel
+    }
+
+    /// The SQL of a diesel query with its parameters.
+    fn prepare<T>(&mut self, source: &T) -> QueryResult<(String, Vec<(Parameter, Type)>)>
+    where
+        T: QueryFragment<Pg> + QueryId,
+    {
+        self.last_error = None;
+        let mut builder = PgQueryBuilder::default();
+        source.to_sql(&mut builder, &Pg)?;
+        let mut binds = RawBytesBindCollector::<Pg>::new();
+        source.collect_binds(&mut binds, self, &Pg)?;
+        let parameters = binds
+            .metadata
+            .iter()
+            .zip(binds.binds)
+            .map(|(metadata, bytes)| Ok((Parameter(bytes), parameter_type(metadata)?)))
+            .collect::<QueryResult<Vec<_>>>()?;
+        Ok((builder.finish(), parameters))
+    }
+}
+
+fn parameter_type(metadata: &PgTypeMetadata) -> QueryResult<Type> {
+    let oid = metadata
+        .oid()
+        .map_err(|error| DieselError::SerializationError(Box::new(error)))?;
+    Ok(Type::from_oid(oid).unwrap_or_else(|| Type::new(format!("type {oid}"), oid, Kind::Simple, String::new())))
+}
+
+/// A value that diesel has already serialised.
+#[derive(Debug)]
+struct Parameter(Option<Vec<u8>>);
+
+impl ToSql for Parameter {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match &self.0 {
+            Some(bytes) => {
+                out.extend_from_slice(bytes);
+                Ok(IsNull::No)
+            }
+            None => Ok(IsNull::Yes),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(
+        &self,
+        of: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.to_sql(of, out)
+    }
+}
+
+impl SimpleConnection for PgConnection {
+    fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
+        self.last_error = None;
+        self.client
+            .batch_execute(query)
+            .map_err(|error| self.fail(&error, query))
+    }
+}
+
+impl ConnectionSealed for PgConnection {}
+
+impl Connection for PgConnection {
+    type Backend = Pg;
+    type TransactionManager = AnsiTransactionManager;
+
+    fn establish(_: &str) -> ConnectionResult<Self> {
+        Err(ConnectionError::BadConnection(
+            "connections are opened from a parsed target, not from a URL".to_owned(),
+        ))
+    }
+
+    fn execute_returning_count<T>(&mut self, source: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Pg> + QueryId,
+    {
+        let (sql, parameters) = self.prepare(source)?;
+        let count = self
+            .client
+            .execute_typed(&sql, &borrow(&parameters))
+            .map_err(|error| self.fail(&error, &sql))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    fn transaction_state(
+        &mut self,
+    ) -> &mut <Self::TransactionManager as TransactionManager<Self>>::TransactionStateData {
+        &mut self.transactions
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        &mut self.instrumentation
+    }
+
+    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
+        self.instrumentation = Some(Box::new(instrumentation));
+    }
+
+    fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}
+}
+
+impl LoadConnection for PgConnection {
+    type Cursor<'conn, 'query> = std::iter::Map<std::vec::IntoIter<PgRow>, fn(PgRow) -> QueryResult<PgRow>>;
+    type Row<'conn, 'query> = PgRow;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> QueryResult<Self::Cursor<'conn, 'query>>
+    where
+        T: Query + QueryFragment<Self::Backend> + QueryId + 'query,
+        Self::Backend: QueryMetadata<T::SqlType>,
+    {
+        let (sql, parameters) = self.prepare(&source)?;
+        let rows = self
+            .client
+            .query_typed(&sql, &borrow(&parameters))
+            .map_err(|error| self.fail(&error, &sql))?;
+        let wrap: fn(PgRow) -> QueryResult<PgRow> = Ok;
+        Ok(PgRow::all(rows).into_iter().map(wrap))
+    }
+}
+
+fn borrow(parameters: &[(Parameter, Type)]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    parameters
+        .iter()
+        .map(|(value, of)| (value as &(dyn ToSql + Sync), of.clone()))
+        .collect()
+}
+
+impl GetPgMetadataCache for PgConnection {
+    fn get_metadata_cache(&mut self) -> &mut PgMetadataCache {
+        &mut self.metadata
+    }
+}
+
+impl MigrationConnection for PgConnection {
+    fn setup(&mut self) -> QueryResult<usize> {
+        diesel::sql_query(diesel::migration::CREATE_MIGRATIONS_TABLE).execute(self)
+    }
+}

@@ -1,0 +1,381 @@
+//! Applying and taking back one migration: what an earlier attempt left, the run itself, what is recorded when it fails.
+
+use std::time::Instant;
+
+use crate::database::Database;
+use crate::error::DatabaseError;
+use crate::execute::leftovers::applied_part;
+use crate::execute::run::{Run, server_error};
+use crate::execute::{
+    Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, Migration, Problem, RollbackRequest,
+    RolledBack, error::logs, session,
+};
+use crate::ledger::{LedgerRow, store};
+use crate::state::progress::{self, Direction, Progress};
+
+/// Where to begin.
+struct Start {
+    row: String,
+    done: usize,
+    in_doubt: Option<usize>,
+    again: bool,
+}
+
+impl Database {
+    /// What an unfinished attempt has left in the database.
+    pub fn leftovers(&mut self, row: &LedgerRow) -> Result<Leftovers, DatabaseError> {
+        if self.read_state()?.is_none() {
+            return Ok(Leftovers::Unknown);
+        }
+        let progress = self.progress(&row.id, Direction::Up)?;
+        Ok(Leftovers::of(row, progress.as_ref()))
+    }
+
+    /// Applies one migration and records it.
+    ///
+    /// A script whose statements all may run in a transaction is applied together with its ledger row, or not at all.
+    /// Otherwise its progress is recorded statement by statement.
+    pub fn apply(
+        &mut self,
+        migration: &Migration<'_>,
+        options: &ExecuteOptions,
+        events: &mut dyn FnMut(ExecuteEvent),
+    ) -> Result<Applied, ExecuteError> {
+        let began = Instant::now();
+        let unchanged = |problem: Problem| ExecuteError::new(migration.name, problem, DatabaseState::Unchanged);
+        self.create_ledger().map_err(|error| unchanged(error.into()))?;
+        self.prepare_state().map_err(|error| unchanged(error.into()))?;
+        let start = self
+            .start(migration, options)
+            .map_err(|(problem, state)| ExecuteError::new(migration.name, problem, state))?;
+        events(ExecuteEvent::Started {
+            statements: migration.script.statements.len(),
+            already_done: start.done,
+        });
+
+        let mut run = Run::new(
+            self,
+            migration.script,
+            Direction::Up,
+            start.row.clone(),
+            options,
+            events,
+        );
+        run.done = start.done;
+        run.in_doubt = start.in_doubt;
+        run.again = start.again;
+        run.left = start.done > 0;
+        let result = run.all();
+        let applied = Applied {
+            row: start.row,
+            statements: run.ran,
+            elapsed: began.elapsed(),
+            atomic: run.atomic && start.done == 0,
+            outside_transaction: std::mem::take(&mut run.outside),
+        };
+        let after = After {
+            done: run.done,
+            left: run.left,
+            in_doubt: run.in_doubt,
+        };
+        self.conclude(
+            migration.name,
+            migration.script,
+            Direction::Up,
+            &applied.row,
+            result,
+            after,
+        )?;
+        Ok(Applied {
+            elapsed: began.elapsed(),
+            ..applied
+        })
+    }
+
+    /// Takes one migration back: runs the SQL and marks its newest applied row, in one transaction where the server
+    /// allows it.
+    pub fn roll_back(
+        &mut self,
+        request: &RollbackRequest<'_>,
+        options: &ExecuteOptions,
+        events: &mut dyn FnMut(ExecuteEvent),
+    ) -> Result<RolledBack, ExecuteError> {
+        let began = Instant::now();
+        let unchanged = |problem: Problem| ExecuteError::new(request.name, problem, DatabaseState::Unchanged);
+        let start = self.start_back(request, options).map_err(unchanged)?;
+        events(ExecuteEvent::Started {
+            statements: request.script.statements.len(),
+            already_done: start.done,
+        });
+
+        let mut run = Run::new(
+            self,
+            request.script,
+            Direction::Down,
+            start.row.clone(),
+            options,
+            events,
+        );
+        run.done = start.done;
+        run.in_doubt = start.in_doubt;
+        run.again = start.again;
+        run.left = start.done > 0;
+        let result = run.all();
+        let (statements, atomic) = (run.ran, run.atomic && start.done == 0);
+        let after = After {
+            done: run.done,
+            left: run.left,
+            in_doubt: run.in_doubt,
+        };
+        self.conclude(request.name, request.script, Direction::Down, &start.row, result, after)?;
+        Ok(RolledBack {
+            row: start.row,
+            statements,
+            elapsed: began.elapsed(),
+            atomic,
+        })
+    }
+
+    /// Deals with earlier attempts and writes the row that says: begun.
+    fn start(
+        &mut self,
+        migration: &Migration<'_>,
+        options: &ExecuteOptions,
+    ) -> Result<Start, (Problem, DatabaseState)> {
+        let database = |error: DatabaseError| (Problem::from(error), DatabaseState::Unchanged);
+        let rows = store::read_of(&mut self.connection, &self.place, migration.name).map_err(database)?;
+        let again = rows.iter().any(|row| !row.is_applied());
+        let mut void = Vec::new();
+        for row in rows.into_iter().filter(LedgerRow::is_failed) {
+            let leftovers = self.leftovers(&row).map_err(database)?;
+            match leftovers {
+                Leftovers::Nothing => void.push(row.id),
+                Leftovers::Interrupted { done } => return self.resume(migration, row.id, done, true),
+                Leftovers::Partly { done, .. } if options.resume => return self.resume(migration, row.id, done, true),
+                Leftovers::Partly { done, in_doubt } => {
+                    let state = DatabaseState::Partly { done, in_doubt };
+                    return Err((Problem::Unfinished { leftovers }, state));
+                }
+                Leftovers::Unknown => return Err((Problem::Unfinished { leftovers }, DatabaseState::Unchanged)),
+            }
+        }
+        let row = store::new_id();
+        self.insert_started(migration, &row, &void).map_err(database)?;
+        Ok(Start {
+            row,
+            done: 0,
+            in_doubt: None,
+            again,
+        })
+    }
+
+    /// The row that says: begun. It is committed before anything else, so that a crash shows.
+    fn insert_started(&mut self, migration: &Migration<'_>, row: &str, void: &[String]) -> Result<(), DatabaseError> {
+        let progress = Progress::start(row, Direction::Up);
+        // Rows of attempts that a crash undid: as if they had been rolled back, which they have.
+        let given_up: String = void.iter().map(|id| self.place.roll_back(id) + ";").collect();
+        let insert = self.place.insert_started(row, migration.checksum, migration.name);
+        let sql = if self.connection.is_postgres() {
+            // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
+            // reaches the disk later takes this row along; and if none does, there is nothing to remember.
+            format!(
+                "BEGIN; SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT",
+                progress.save(true)
+            )
+        } else {
+            // First the sidecar: a row without its record would look like another program's.
+            self.keep(&progress)?;
+            format!("BEGIN IMMEDIATE; {given_up} {insert}; COMMIT")
+        };
+        if let Err(error) = self.connection.run_own("record that the migration begins", &sql) {
+            let _ = self.connection.run("ROLLBACK");
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Goes on with an attempt, provided that what is in is still what the file says.
+    fn resume(
+        &mut self,
+        migration: &Migration<'_>,
+        row: String,
+        done: usize,
+        again: bool,
+    ) -> Result<Start, (Problem, DatabaseState)> {
+        let database = |error: DatabaseError| (Problem::from(error), DatabaseState::Partly { done, in_doubt: None });
+        let progress = self.progress(&row, Direction::Up).map_err(database)?;
+        let in_doubt = progress
+            .as_ref()
+            .and_then(|progress| progress.in_flight)
+            .filter(|index| *index >= done);
+        // A count from the ledger that is ahead of the sidecar has no digest to compare with: the crash fell between the
+        // two, and nobody had the time to edit the file half-way through a run.
+        let known = progress
+            .filter(|progress| progress.done == done)
+            .map(|progress| progress.digest);
+        let fits = done <= migration.script.statements.len()
+            && known.is_none_or(|digest| digest == applied_part(migration.script, done));
+        if !fits {
+            return Err((
+                Problem::Changed { statements: done },
+                DatabaseState::Partly { done, in_doubt },
+            ));
+        }
+        let sql = self.place.restart(&row, migration.checksum);
+        self.connection
+            .run_own("record that the migration goes on", &sql)
+            .map_err(database)?;
+        Ok(Start {
+            row,
+            done,
+            in_doubt,
+            again,
+        })
+    }
+
+    fn start_back(&mut self, request: &RollbackRequest<'_>, options: &ExecuteOptions) -> Result<Start, Problem> {
+        let rows = match self.ledger()? {
+            Some(rows) => rows,
+            None => return Err(Problem::NotApplied),
+        };
+        let applied = rows
+            .into_iter()
+            .rfind(|row| row.migration_name == request.name && row.is_applied());
+        let row = applied.ok_or(Problem::NotApplied)?.id;
+        self.prepare_state()?;
+        let Some(progress) = self.progress(&row, Direction::Down)? else {
+            self.keep(&Progress::start(&row, Direction::Down))?;
+            return Ok(Start {
+                row,
+                done: 0,
+                in_doubt: None,
+                again: false,
+            });
+        };
+        let done = progress.done;
+        if done > 0 && progress.digest != applied_part(request.script, done) {
+            return Err(Problem::Changed { statements: done });
+        }
+        if (done > 0 || progress.in_flight.is_some()) && !options.resume {
+            let leftovers = Leftovers::Partly {
+                done,
+                in_doubt: progress.in_flight,
+            };
+            return Err(Problem::Unfinished { leftovers });
+        }
+        Ok(Start {
+            row,
+            done,
+            in_doubt: progress.in_flight,
+            again: true,
+        })
+    }
+
+    /// Puts the session back and, after a failure, records what is left.
+    fn conclude(
+        &mut self,
+        name: &str,
+        script: &tollgate_sql::Script,
+        direction: Direction,
+        row: &str,
+        result: Result<(), Problem>,
+        after: After,
+    ) -> Result<(), ExecuteError> {
+        let Err(problem) = result else {
+            // It is applied and recorded; a session that cannot be put back shows when it is used next.
+            if self.restore_session(session::disturbs(script)).is_err() {
+                let _ = self.reconnect();
+            }
+            return Ok(());
+        };
+        let lost = server_error(&problem).is_some_and(|error| error.connection_lost);
+        let ready = if lost {
+            self.reconnect()
+        } else {
+            self.restore_session(true).or_else(|_| self.reconnect())
+        };
+        let state = after.state();
+        if ready.is_err() {
+            return Err(ExecuteError::new(name, problem, DatabaseState::Unknown));
+        }
+        if lost && self.came_through(name, direction, row) {
+            return Ok(());
+        }
+        // When this cannot be written, the row stays as a crash would leave it, and the next run finds out.
+        let recorded = self.record_failure(name, direction, row, &problem, &state);
+        let state = if recorded.is_err() && lost {
+            DatabaseState::Unknown
+        } else {
+            state
+        };
+        Err(ExecuteError::new(name, problem, state))
+    }
+
+    /// The connection was lost: whether the last commit had got through all the same.
+    fn came_through(&mut self, name: &str, direction: Direction, row: &str) -> bool {
+        let rows = store::read_of(&mut self.connection, &self.place, name).unwrap_or_default();
+        rows.iter().any(|found| {
+            found.id == row
+                && match direction {
+                    Direction::Up => found.is_applied(),
+                    Direction::Down => found.rolled_back_at.is_some(),
+                }
+        })
+    }
+
+    fn record_failure(
+        &mut self,
+        name: &str,
+        direction: Direction,
+        row: &str,
+        problem: &Problem,
+        state: &DatabaseState,
+    ) -> Result<(), DatabaseError> {
+        let unchanged = *state == DatabaseState::Unchanged;
+        let mut sql = String::new();
+        if direction == Direction::Up {
+            sql = self.place.fail(row, &logs(name, problem)) + ";";
+            if unchanged {
+                sql += &(self.place.roll_back(row) + ";");
+            }
+        }
+        let forget = |postgres| {
+            if unchanged {
+                progress::forget(postgres, row)
+            } else {
+                String::new()
+            }
+        };
+        if self.connection.is_postgres() {
+            sql += &forget(true);
+        }
+        if !sql.is_empty() {
+            self.connection
+                .run_own("record the failure", &format!("BEGIN; {sql} COMMIT"))?;
+        }
+        if unchanged && !self.connection.is_postgres() {
+            self.state_connection().run_own("record the failure", &forget(false))?;
+        }
+        Ok(())
+    }
+}
+
+/// How far a failed run came.
+struct After {
+    done: usize,
+    left: bool,
+    in_doubt: Option<usize>,
+}
+
+impl After {
+    fn state(&self) -> DatabaseState {
+        if self.left {
+            DatabaseState::Partly {
+                done: self.done,
+                in_doubt: self.in_doubt,
+            }
+        } else {
+            DatabaseState::Unchanged
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What `resolve` does, as Prisma does it.
+
+use crate::database::Database;
+use crate::error::DatabaseError;
+use crate::ledger::{LedgerRow, store};
+
+/// Why a migration cannot be marked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// Prisma's P3008.
+    #[error("migration \"{migration}\" is already recorded as applied")]
+    AlreadyApplied {
+        /// Folder name.
+        migration: String,
+    },
+    /// Prisma's P3011.
+    #[error("migration \"{migration}\" cannot be rolled back because it was never applied")]
+    NeverApplied {
+        /// Folder name as it was given.
+        migration: String,
+        /// A name in the ledger that ends like it or contains it.
+        similar: Option<String>,
+    },
+    /// Prisma's P3012.
+    #[error("migration \"{migration}\" cannot be marked as rolled back because it is not in a failed state")]
+    NotFailed {
+        /// Folder name.
+        migration: String,
+    },
+    /// The ledger could not be read or written.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl ResolveError {
+    /// Prisma's code for the same error.
+    pub fn prisma_code(&self) -> Option<&'static str> {
+        match self {
+            Self::AlreadyApplied { .. } => Some("P3008"),
+            Self::NeverApplied { .. } => Some("P3011"),
+            Self::NotFailed { .. } => Some("P3012"),
+            Self::Database(_) => None,
+        }
+    }
+
+    /// What to do.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::NeverApplied {
+                similar: Some(name), ..
+            } => Some(format!("did you mean \"{name}\"? Give the whole name")),
+            Self::NeverApplied { similar: None, .. } => {
+                Some("give the whole name of the migration's folder".to_owned())
+            }
+            Self::NotFailed { .. } => Some("use rollback to take back a migration that is applied".to_owned()),
+            Self::AlreadyApplied { .. } => None,
+            Self::Database(error) => error.help(),
+        }
+    }
+}
+
+impl Database {
+    /// Records a migration as applied without running it. Makes the ledger when there is none.
+    pub fn mark_applied(&mut self, name: &str, checksum: &str) -> Result<(), ResolveError> {
+        self.create_ledger()?;
+        let rows = store::read_of(&mut self.connection, &self.place, name)?;
+        if rows.iter().any(LedgerRow::is_applied) {
+            return Err(ResolveError::AlreadyApplied {
+                migration: name.to_owned(),
+            });
+        }
+        let sql = self.place.baseline(checksum, name);
+        Ok(self.write("record the migration as applied", &sql)?)
+    }
+
+    /// Gives up the unfinished attempts of a migration. Doing it again is fine.
+    pub fn mark_rolled_back(&mut self, name: &str) -> Result<(), ResolveError> {
+        let all = self.ledger()?.unwrap_or_default();
+        let of_this: Vec<_> = all.iter().filter(|row| row.migration_name == name).collect();
+        if of_this.is_empty() {
+            let similar = all
+                .iter()
+                .map(|row| &row.migration_name)
+                .find(|known| known.contains(name))
+                .cloned();
+            return Err(ResolveError::NeverApplied {
+                migration: name.to_owned(),
+                similar,
+            });
+        }
+        if of_this.iter().all(|row| row.finished_at.is_some()) {
+            return Err(ResolveError::NotFailed {
+                migration: name.to_owned(),
+            });
+        }
+        let sql = self.place.give_up(name);
+        Ok(self.write("record the migration as rolled back", &sql)?)
+    }
+
+    fn write(&mut self, doing: &str, sql: &str) -> Result<(), DatabaseError> {
+        let result = self.connection.run_own(doing, &format!("BEGIN; {sql}; COMMIT"));
+        if result.is_err() {
+            let _ = self.connection.run("ROLLBACK");
+        }
+        result
+    }
+}

@@ -1,0 +1,5 @@
+//! `SQLite`: diesel's own connection, the library bundled.
+
+pub(crate) mod connect;
+pub(crate) mod lock;
+pub(crate) mod target;

@@ -1,0 +1,63 @@
+//! What Tollgate remembers beside the ledger: runs, findings, kept rollback plans, progress, undelivered notifications.
+//!
+//! PostgreSQL: schema `tollgate` of the same database. `SQLite`: a sidecar file. One SQL text serves both; only the
+//! prefix of the tables differs.
+
+mod outbox;
+mod plans;
+pub mod progress;
+mod runs;
+pub(crate) mod setup;
+
+use crate::connection::Connection;
+
+pub use outbox::{NewMessage, OutboxMessage};
+pub use runs::{FindingRecord, NewRun, RunRecord};
+
+/// The state of one ledger, open for reading and writing.
+pub struct State<'a> {
+    pub(crate) connection: &'a mut Connection,
+    /// Schema of the ledger, or `main`.
+    pub(crate) ledger: String,
+}
+
+/// What stands before a table's name.
+pub(crate) fn prefix(postgres: bool) -> &'static str {
+    if postgres { "tollgate." } else { "" }
+}
+
+/// Times as the state tables hold them.
+pub(crate) mod time {
+    use jiff::Timestamp;
+
+    /// RFC 3339 with six decimals: sorts as text.
+    pub(crate) fn text(time: Timestamp) -> String {
+        format!("{time:.6}")
+    }
+
+    /// Reads it back. What is not a time was not written by us; it reads as the epoch.
+    pub(crate) fn parse(text: &str) -> Timestamp {
+        text.parse().unwrap_or_default()
+    }
+}
+
+/// Runs a query on whichever backend, with the prefix in the place of `{}`.
+macro_rules! query {
+    ($state:expr, $doing:expr, $sql:expr, [$($of:ty => $value:expr),* $(,)?], $finish:ident :: <$row:ty>) => {{
+        let sql = $sql.replace("{}", $crate::state::prefix($state.connection.is_postgres()));
+        let result = $crate::connection::on_backend!(&mut *$state.connection, inner => {
+            use diesel::RunQueryDsl as _;
+            diesel::sql_query(sql)$(.bind::<$of, _>($value))*.$finish::<$row>(inner)
+        });
+        result.map_err(|error| $state.connection.explain($doing, &error))
+    }};
+    ($state:expr, $doing:expr, $sql:expr, [$($of:ty => $value:expr),* $(,)?]) => {{
+        let sql = $sql.replace("{}", $crate::state::prefix($state.connection.is_postgres()));
+        let result = $crate::connection::on_backend!(&mut *$state.connection, inner => {
+            use diesel::RunQueryDsl as _;
+            diesel::sql_query(sql)$(.bind::<$of, _>($value))*.execute(inner)
+        });
+        result.map_err(|error| $state.connection.explain($doing, &error))
+    }};
+}
+pub(crate) use query;

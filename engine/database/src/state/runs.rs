@@ -1,0 +1,188 @@
+//! Runs of Tollgate and what the policies found in them.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::DatabaseError;
+use crate::state::{State, query, time};
+
+/// A run that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun<'a> {
+    /// `deploy`, `rollback`, …
+    pub command: &'a str,
+    /// Who.
+    pub actor: Option<&'a str>,
+    /// Which environment of the configuration.
+    pub environment: Option<&'a str>,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// UUID.
+    pub id: String,
+    /// `deploy`, `rollback`, …
+    pub command: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended. `None`: it runs, or was killed.
+    pub finished_at: Option<Timestamp>,
+    /// Who.
+    pub actor: Option<String>,
+    /// Which environment of the configuration.
+    pub environment: Option<String>,
+    /// How it ended.
+    pub outcome: Option<String>,
+}
+
+/// Something a policy found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingRecord {
+    /// In which migration.
+    pub migration: Option<String>,
+    /// The finding.
+    pub document: Value,
+}
+
+#[derive(QueryableByName)]
+struct RawRun {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    command: String,
+    #[diesel(sql_type = Text)]
+    started_at: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    finished_at: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    actor: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    environment: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    outcome: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct RawFinding {
+    #[diesel(sql_type = Nullable<Text>)]
+    migration: Option<String>,
+    #[diesel(sql_type = Text)]
+    document: String,
+}
+
+#[derive(QueryableByName)]
+struct Next {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl State<'_> {
+    /// Records that a run begins; its id.
+    pub fn begin_run(&mut self, run: &NewRun<'_>) -> Result<String, DatabaseError> {
+        let id = Uuid::new_v4().to_string();
+        query!(
+            self,
+            "record the run",
+            "INSERT INTO {}runs (id, ledger, command, started_at, actor, environment) VALUES ($1, $2, $3, $4, $5, $6)",
+            [
+                Text => &id,
+                Text => &self.ledger,
+                Text => run.command,
+                Text => time::text(Timestamp::now()),
+                Nullable<Text> => run.actor,
+                Nullable<Text> => run.environment,
+            ]
+        )?;
+        Ok(id)
+    }
+
+    /// Records how a run ended.
+    pub fn finish_run(&mut self, id: &str, outcome: &str) -> Result<(), DatabaseError> {
+        query!(
+            self,
+            "record the end of the run",
+            "UPDATE {}runs SET finished_at = $1, outcome = $2 WHERE id = $3",
+            [Text => time::text(Timestamp::now()), Text => outcome, Text => id]
+        )
+        .map(drop)
+    }
+
+    /// The newest runs, newest first.
+    pub fn runs(&mut self, limit: i64) -> Result<Vec<RunRecord>, DatabaseError> {
+        let rows = query!(
+            self,
+            "read the runs",
+            "SELECT id, command, started_at, finished_at, actor, environment, outcome FROM {}runs WHERE ledger = $1 \
+             ORDER BY started_at DESC, id LIMIT $2",
+            [Text => &self.ledger, BigInt => limit],
+            load::<RawRun>
+        )?;
+        Ok(rows.into_iter().map(RawRun::read).collect())
+    }
+
+    /// Records findings of a run, after those it has.
+    pub fn add_findings(&mut self, run: &str, findings: &[FindingRecord]) -> Result<(), DatabaseError> {
+        let next = query!(
+            self,
+            "read the findings",
+            "SELECT CAST(count(*) AS BIGINT) AS number FROM {}findings WHERE run_id = $1",
+            [Text => run],
+            load::<Next>
+        )?;
+        let mut number = next
+            .first()
+            .map_or(0, |next| i32::try_from(next.number).unwrap_or(i32::MAX));
+        for finding in findings {
+            query!(
+                self,
+                "record a finding",
+                "INSERT INTO {}findings (run_id, number, migration, document) VALUES ($1, $2, $3, $4)",
+                [
+                    Text => run,
+                    Integer => number,
+                    Nullable<Text> => finding.migration.as_deref(),
+                    Text => finding.document.to_string(),
+                ]
+            )?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// Findings of a run, of one migration or of all, in the order in which they were recorded.
+    pub fn findings(&mut self, run: &str, migration: Option<&str>) -> Result<Vec<FindingRecord>, DatabaseError> {
+        let rows = query!(
+            self,
+            "read the findings",
+            "SELECT migration, document FROM {}findings WHERE run_id = $1 ORDER BY number",
+            [Text => run],
+            load::<RawFinding>
+        )?;
+        Ok(rows
+            .into_iter()
+            .filter(|row| migration.is_none() || row.migration.as_deref() == migration)
+            .map(|row| FindingRecord {
+                migration: row.migration,
+                document: serde_json::from_str(&row.document).unwrap_or(Value::Null),
+            })
+            .collect())
+    }
+}
+
+impl RawRun {
+    fn read(self) -> RunRecord {
+        RunRecord {
+            id: self.id,
+            command: self.command,
+            started_at: time::parse(&self.started_at),
+            finished_at: self.finished_at.as_deref().map(time::parse),
+            actor: self.actor,
+            environment: self.environment,
+            outcome: self.outcome,
+        }
+    }
+}
