@@ -1,5 +1,7 @@
 //! The command line: what all commands share, and the list of them. Each command's own arguments stand in its file.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the help texts that people read")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

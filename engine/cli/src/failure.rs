@@ -114,7 +114,7 @@ fn no_environment(message: String, name: &str, known: &[String], file: Option<Pa
         (None, Some(file)) if known.is_empty() => {
             report.help(format!("{} has none; add [environments.{name}]", shown(&file)))
         }
-        (None, Some(file)) => report.help(format!("{} has {}", file.display(), known.join(", "))),
+        (None, Some(file)) => report.help(format!("{} has {}", shown(&file), known.join(", "))),
         (None, None) => report.help("environments are tables of tollgate.toml, and there is none here"),
     }
 }

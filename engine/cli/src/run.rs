@@ -12,12 +12,20 @@ use crate::output::redact::Redactor;
 
 /// Runs the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let mut redactor = Redactor::default();
+    // A URL in the wrong place, a forgotten `--database-url` for example, must not show its password either.
+    let urls = args
+        .iter()
+        .map(|arg| arg.to_string_lossy())
+        .filter(|arg| arg.contains("://"));
+    urls.for_each(|url| redactor.add(&url));
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &redactor),
     };
     cli.global.color.apply();
-    let ui = Ui::new(cli.global.format, cli.global.verbosity(), cli.command.name());
+    let ui = Ui::new(cli.global.format, cli.global.verbosity(), cli.command.name(), redactor);
     match command::run(&cli, &ui) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -27,9 +35,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-/// Help and version are no mistakes; everything else is. What was typed may hold a URL, so it is redacted too.
-fn usage(error: &clap::Error) -> Exit {
-    let text = Redactor::default().redact(&error.render().ansi().to_string());
+/// Help and version are no mistakes; everything else is.
+fn usage(error: &clap::Error, redactor: &Redactor) -> Exit {
+    let text = redactor.redact(&error.render().ansi().to_string());
     if error.use_stderr() {
         crate::output::stream::stderr(&text);
         Exit::Usage

@@ -31,9 +31,6 @@ impl Context<'_> {
 
 /// Runs the command that was asked for.
 pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
-    if let Some(url) = &cli.global.database_url {
-        ui.hide(url);
-    }
     let context = Context {
         ui,
         flags: cli.global.flags(),

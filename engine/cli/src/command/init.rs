@@ -84,11 +84,11 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             Report::error("init::exists", message).help(help),
         ));
     }
+    let scripts = scripts(package.as_ref())?;
     if !there {
         let text = template::config(&project, &cwd);
         std::fs::write(&target, text).map_err(|error| Failure::file("init::file", "write", &target, &error))?;
     }
-    let scripts = scripts(package.as_ref())?;
     let written = match &package {
         Some(package) if args.write_scripts => Some(write_scripts(package)?),
         _ => None,
@@ -123,11 +123,15 @@ fn choose(cwd: &Path, context: &Context<'_>) -> Result<Project, Failure> {
         .iter()
         .find(|(_, key, _)| *key == "migrations.dir");
     if let Some(dir) = named.and_then(|(_, _, value)| value.as_str()) {
-        return Ok(Project::at(cwd.join(dir)));
+        return Ok(Project::at(&cwd.join(dir)));
     }
     let mut found = find(cwd);
+    // A package with only a schema does not compete with one that has migrations.
+    if found.iter().any(|project| project.count > 0) {
+        found.retain(|project| project.count > 0);
+    }
     match found.len() {
-        0 => Ok(Project::at(cwd.join("migrations"))),
+        0 => Ok(Project::at(&cwd.join("migrations"))),
         1 => Ok(found.remove(0)),
         _ => {
             let relative = |project: &Project| template::relative(&project.migrations, cwd);
@@ -196,17 +200,14 @@ fn show(
     let ui = context.ui;
     let provider = project
         .provider
-        .map_or_else(|| "a database".to_owned(), |provider| provider.name().to_owned());
+        .map_or_else(String::new, |provider| format!(" for {}", provider.name()));
     let migrations = template::relative(&project.migrations, cwd);
     let count = match project.count {
         0 => "no migrations yet".to_owned(),
         1 => "1 migration".to_owned(),
         count => format!("{count} migrations"),
     };
-    ui.line(format!(
-        "{} {count} for {provider}",
-        paint(NAME, format!("{migrations}:"))
-    ));
+    ui.line(format!("{} {count}{provider}", paint(NAME, format!("{migrations}:"))));
     if !there {
         ui.line(format!("wrote {}", paint(NAME, FILE_NAME)));
     }

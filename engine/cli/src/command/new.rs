@@ -1,5 +1,10 @@
 //! `tollgate new`
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "some of these comments are help texts that people read"
+)]
+
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;

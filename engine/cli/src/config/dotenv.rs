@@ -56,7 +56,7 @@ fn interpolate(
         }
         if let Some(before) = rest[..at].strip_suffix('\\') {
             out.push_str(before);
-            out.push_str(&rest[at..at + 2 + length + 1]);
+            out.push_str(&rest[at..=at + 2 + length]);
         } else {
             out.push_str(&rest[..at]);
             let value = outer(name).or_else(|| values.get(name).cloned()).unwrap_or_default();

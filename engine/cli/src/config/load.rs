@@ -88,7 +88,7 @@ fn find_file(flags: &Flags, variables: &Variables, cwd: &Path) -> Result<Option<
         .clone()
         .or_else(|| variables.get(variables::CONFIG).map(|found| found.value.into()));
     if let Some(named) = named {
-        let path = cwd.join(named);
+        let path: PathBuf = cwd.join(named).components().collect();
         return match std::fs::metadata(&path) {
             Ok(found) if found.is_file() => Ok(Some(path)),
             Ok(_) => Err(ConfigError::Unreadable {
@@ -127,17 +127,35 @@ fn read_below(
     above.push(identity);
     let parsed = source::read(path).inspect_err(|error| {
         if let ConfigError::Invalid { secrets, .. } = error {
-            secrets.iter().for_each(|secret| hide(secret));
+            for secret in secrets {
+                hide(secret);
+            }
         }
     })?;
-    parsed.secrets.iter().for_each(|secret| hide(secret));
+    for secret in &parsed.secrets {
+        hide(secret);
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     for bundle in &parsed.extends {
-        read_below(&folder.join(bundle), above, files, hide)?;
+        read_below(&tidy(&folder.join(bundle)), above, files, hide)?;
     }
     above.pop();
     files.push(parsed);
     Ok(())
+}
+
+/// Without `.` and, where the folder is no link, `..`.
+fn tidy(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir if !out.is_symlink() && out.file_name().is_some() => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 fn choose_environment(
@@ -305,7 +323,7 @@ impl Layers {
         Ok(())
     }
 
-    /// DATABASE_URL is above the files, as every variable, but every tool of a project reads it. So where a file says
+    /// `DATABASE_URL` is above the files, as every variable, but every tool of a project reads it. So where a file says
     /// that the URL is in *another* variable (a direct one beside the pooled one, production's beside one's own), that
     /// is the environment's answer already and it must not be exchanged for the wrong database.
     fn database_url(&mut self, variables: &Variables) {
@@ -384,6 +402,7 @@ fn check(file: &Arc<SourceFile>, prefix: &[String], dict: &Dict) -> Vec<Problem>
     problems
 }
 
+#[expect(clippy::result_large_err, reason = "figment's own error, read once and gone")]
 fn typed(dict: &Dict) -> Result<Settings, figment::Error> {
     Figment::from(Layer {
         number: 0,

@@ -172,8 +172,8 @@ pub struct Limits {
     pub fuel: Option<u64>,
     /// Memory in MiB.
     pub memory_mib: Option<u64>,
-    /// Wall-clock time in milliseconds.
-    pub timeout_ms: Option<u64>,
+    /// Wall-clock time of a policy or rollback generator, in milliseconds.
+    pub deadline_ms: Option<u64>,
     /// Findings or rollback steps that a plugin may return.
     pub findings: Option<u64>,
     /// Log lines that a plugin may write.
@@ -281,7 +281,11 @@ pub const BUNDLED: &[(&str, &[&str])] = &[
     ("destructive", &["catalog.probe"]),
     ("rollback", &[]),
     ("slack", &["http:webhook"]),
+    ("webhook", &["http:webhook"]),
 ];
+
+/// Those of them that have nobody to tell, and so are off, until they have an endpoint.
+pub const NOTIFIERS: &[&str] = &["slack", "webhook"];
 
 fn bundled(name: &str, grant: &[&str]) -> Plugin {
     Plugin {

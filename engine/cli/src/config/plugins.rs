@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::{ConfigError, nearest};
-use super::model::{BUNDLED, OnFailure, Plugin, RuleLevel};
+use super::model::{BUNDLED, NOTIFIERS, OnFailure, Plugin, RuleLevel};
 use super::resolved::Config;
 use super::secret::Secret;
 
@@ -71,10 +71,9 @@ impl Config {
         Ok(PluginConfig {
             name: name.to_owned(),
             source: self.source(name, plugin)?,
-            // Slack without an address has nobody to tell.
             enabled: plugin
                 .enabled
-                .unwrap_or(name != "slack" || !plugin.endpoints.is_empty()),
+                .unwrap_or(!NOTIFIERS.contains(&name) || !plugin.endpoints.is_empty()),
             grant: plugin.grant.clone().unwrap_or_default(),
             on_failure: plugin.on_failure.unwrap_or(OnFailure::Block),
             required: plugin.required.unwrap_or(false),
@@ -83,7 +82,7 @@ impl Config {
             limits: super::model::Limits {
                 fuel: limits.fuel.or(general.fuel),
                 memory_mib: limits.memory_mib.or(general.memory_mib),
-                timeout_ms: limits.timeout_ms.or(general.timeout_ms),
+                deadline_ms: limits.deadline_ms.or(general.deadline_ms),
                 findings: limits.findings.or(general.findings),
                 log_lines: limits.log_lines.or(general.log_lines),
                 output_kib: limits.output_kib.or(general.output_kib),
@@ -97,7 +96,7 @@ impl Config {
             return Err(self.plugin_error(name, &format!("plugins.{name}"), "has no source".to_owned()));
         };
         match source.strip_prefix("builtin:") {
-            None => Ok(PluginSource::Path(self.from_origin(&key, source.as_ref()))),
+            None => Ok(PluginSource::Path(self.path_from(&key, source.as_ref()))),
             Some(wanted) => {
                 let known: Vec<&str> = BUNDLED.iter().map(|(name, _)| *name).collect();
                 if known.contains(&wanted) {

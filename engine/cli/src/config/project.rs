@@ -53,12 +53,12 @@ impl Config {
 
     fn configured_migrations_dir(&self) -> Option<PathBuf> {
         let dir = self.settings.migrations.dir.as_deref()?;
-        Some(self.from_origin("migrations.dir", dir))
+        Some(self.path_from("migrations.dir", dir))
     }
 
     fn usual_migrations_dirs(&self) -> Vec<PathBuf> {
         let configured = self.settings.prisma.schema.as_deref();
-        let beside = configured.map(|schema| schema_folder(&self.from_origin("prisma.schema", schema)));
+        let beside = configured.map(|schema| schema_folder(&self.path_from("prisma.schema", schema)));
         let folders = beside.into_iter().chain([self.root.join("prisma"), self.root.clone()]);
         folders.map(|folder| folder.join("migrations")).collect()
     }
@@ -66,7 +66,7 @@ impl Config {
     /// The folder of Prisma's schema: as configured, or beside the migrations, or in the usual places.
     pub fn prisma_folder(&self) -> Option<PathBuf> {
         if let Some(schema) = self.settings.prisma.schema.as_deref() {
-            return Some(schema_folder(&self.from_origin("prisma.schema", schema)));
+            return Some(schema_folder(&self.path_from("prisma.schema", schema)));
         }
         let beside = self
             .migrations_dir()

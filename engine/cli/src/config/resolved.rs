@@ -53,7 +53,7 @@ impl Config {
     }
 
     /// A path as seen from where it was written.
-    pub fn from_origin(&self, key: &str, path: &Path) -> PathBuf {
+    pub fn path_from(&self, key: &str, path: &Path) -> PathBuf {
         let joined = self.origin(key).folder(&self.root, &self.cwd).join(path);
         // `a/./b` and `a/b` are one place; people get to see the shorter one.
         joined.components().collect()

@@ -152,25 +152,18 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
 
 /// Replaces what follows the first quote of each line, byte for byte, so that positions stay what they are.
 fn mask_strings(text: &str) -> String {
-    text.split_inclusive('\n')
-        .map(|line| {
-            let Some(at) = line.find(['"', '\'']) else {
-                return line.to_owned();
-            };
-            let (head, tail) = line.split_at(at + 1);
-            let masked: String = tail
-                .chars()
-                .map(|c| {
-                    if matches!(c, '\n' | '\r' | '"' | '\'') {
-                        c.to_string()
-                    } else {
-                        "*".repeat(c.len_utf8())
-                    }
-                })
-                .collect();
-            format!("{head}{masked}")
-        })
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let string = line.find(['"', '\'']).unwrap_or(line.len());
+        for (at, c) in line.char_indices() {
+            if at < string || matches!(c, '\n' | '\r' | '"' | '\'') {
+                out.push(c);
+            } else {
+                out.extend(std::iter::repeat_n('*', c.len_utf8()));
+            }
+        }
+    }
+    out
 }
 
 /// Turns the parser's tree into figment's, noting positions and secrets on the way.

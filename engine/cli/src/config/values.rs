@@ -44,8 +44,10 @@ impl Config {
 
     fn collect(&self, value: &Value, path: &mut Vec<String>, settings: &mut Vec<Setting>) {
         if let Value::Dict(_, table) = value {
-            for (key, value) in table {
-                path.push(key.clone());
+            // What is in the table itself before the tables below it, as in a file.
+            let (below, here): (Vec<_>, Vec<_>) = table.iter().partition(|(_, value)| value.as_dict().is_some());
+            for (key, value) in here.into_iter().chain(below) {
+                path.push(key.to_owned());
                 self.collect(value, path, settings);
                 path.pop();
             }

@@ -133,7 +133,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("state.url", Kind::Text),
     ("limits.fuel", Kind::Number),
     ("limits.memory_mib", Kind::Number),
-    ("limits.timeout_ms", Kind::Number),
+    ("limits.deadline_ms", Kind::Number),
     ("limits.findings", Kind::Number),
     ("limits.log_lines", Kind::Number),
     ("limits.output_kib", Kind::Number),

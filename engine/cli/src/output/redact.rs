@@ -134,10 +134,10 @@ fn unknown_urls(text: &str) -> String {
             .find(':')
             .filter(|&colon| !url[..colon].contains(['/', '?', '@']));
         match (password, url.split_once('/')) {
-            (Some(colon), _) => out.push_str(&format!("{}:{HIDDEN}{}", &url[..colon], &url[user_end..])),
+            (Some(colon), _) => out.extend([&url[..colon], ":", HIDDEN, &url[user_end..]]),
             (None, Some((host @ "hooks.slack.com", path))) => {
-                let tail = if path.ends_with(')') { ")" } else { "" };
-                out.push_str(&format!("{host}/{HIDDEN}{tail}"));
+                let secret = path.trim_end_matches(['.', ',', ';', ')', ']']);
+                out.extend([host, "/", HIDDEN, &path[secret.len()..]]);
             }
             _ => out.push_str(url),
         }

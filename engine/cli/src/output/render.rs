@@ -22,13 +22,17 @@ pub fn render(report: &Report, width: usize) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
         .with_links(false)
         .with_width(width)
+        // Only blanks end a line: a path or a flag that is broken in two can be copied by nobody.
+        .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+        .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .with_break_words(false)
         .with_context_lines(CONTEXT);
     let mut text = String::new();
     if handler.render_report(&mut text, &drawn).is_err() {
         text = format!("{}: {}\n", report.code, report.message);
     }
     if let Some(state) = &report.database {
-        text.push_str(&format!("  {} {state}\n", paint(style::NAME, "the database now:")));
+        text.extend(["  ", &paint(style::NAME, "the database now:"), " ", state, "\n"]);
     }
     text.push('\n');
     text

@@ -48,12 +48,12 @@ pub struct Ui {
 
 impl Ui {
     /// A printer for a run of `command`.
-    pub fn new(format: Format, verbosity: Verbosity, command: &'static str) -> Self {
+    pub fn new(format: Format, verbosity: Verbosity, command: &'static str, redactor: Redactor) -> Self {
         Self {
             format,
             verbosity,
             command,
-            redactor: RefCell::default(),
+            redactor: RefCell::new(redactor),
             warnings: RefCell::default(),
         }
     }
@@ -121,6 +121,10 @@ impl Ui {
             });
         } else {
             failure.reports().iter().for_each(|report| self.report(report));
+            let count = failure.reports().len();
+            if count > 1 {
+                stream::stderr(&format!("{}\n", style::paint(style::BAD, format!("{count} errors"))));
+            }
         }
     }
 

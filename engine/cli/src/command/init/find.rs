@@ -26,7 +26,7 @@ pub struct Project {
 
 impl Project {
     /// What there is to know about a folder of migrations.
-    pub fn at(migrations: PathBuf) -> Self {
+    pub fn at(migrations: &Path) -> Self {
         let migrations: PathBuf = migrations.components().collect();
         let beside = migrations.parent().map(|folder| folder.join("schema.prisma"));
         Self::with_schema(migrations, beside.filter(|schema| schema.is_file()))
@@ -69,7 +69,7 @@ fn named_in_package_json(root: &Path) -> Option<PathBuf> {
 fn search(folder: &Path, depth: usize, found: &mut Vec<Project>) {
     let migrations = folder.join("migrations");
     if count(&migrations) > 0 || folder.join("schema.prisma").is_file() {
-        found.push(Project::at(migrations));
+        found.push(Project::at(&migrations));
         return;
     }
     if depth == 0 {
