@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod context;
+pub mod difference;
 pub mod model;
 pub mod render;
 

@@ -1,0 +1,220 @@
+//! Where two schemas differ, in words. What only a server knows (rows, sizes, owners, the text of its own definitions) is
+//! not compared; views and functions are compared by their existence and kind, because their texts can differ while they
+//! mean the same.
+
+mod object;
+mod relation;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use tollgate_sql::ObjectName;
+
+use crate::base::BaseError;
+use crate::model::RelationKind;
+use crate::schema::Schema;
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The object, with its kind: `table public.users`.
+    pub object: String,
+    /// What differs: `column name: type text in the migrations, character varying in the database`.
+    pub text: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.text)
+    }
+}
+
+/// Where an expression stands, for whoever normalises it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields are the object it belongs to")]
+pub enum Place<'a> {
+    /// Default of a column of this type.
+    Default { table: &'a ObjectName, data_type: &'a str },
+    /// A generated column's expression.
+    Generated { table: &'a ObjectName },
+    /// A check constraint's condition.
+    Check { table: &'a ObjectName },
+    /// A key of an index.
+    IndexKey { table: &'a ObjectName },
+    /// An index's WHERE condition.
+    Predicate { table: &'a ObjectName },
+    /// A policy's condition.
+    Policy { table: &'a ObjectName },
+    /// What follows EXCLUDE.
+    Exclusion { table: &'a ObjectName },
+    /// Default or check of a domain.
+    Domain { domain: &'a ObjectName },
+}
+
+/// How to compare.
+pub struct Options<'a> {
+    /// What the left schema is, as a noun phrase: `the migrations`.
+    pub left: &'a str,
+    /// What the right schema is.
+    pub right: &'a str,
+    /// Brings an expression into a form in which two that mean the same are equal. Both sides go through it.
+    pub normalise: &'a dyn Fn(Place<'_>, &str) -> String,
+    /// Compare privileges and owners' grants too.
+    pub privileges: bool,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            left: "the left",
+            right: "the right",
+            normalise: &without_space,
+            privileges: false,
+        }
+    }
+}
+
+/// The normal form without a server: white space does not count.
+fn without_space(_place: Place<'_>, text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Every difference between two schemas, ordered by object. What one of them marks as uncertain is compared by its
+/// existence only.
+///
+/// # Errors
+/// When the base of one of them cannot answer.
+pub fn compare(left: &Schema, right: &Schema, options: &Options<'_>) -> Result<Vec<Difference>, BaseError> {
+    let mut comparison = Comparison {
+        left,
+        right,
+        options,
+        object: String::new(),
+        found: Vec::new(),
+    };
+    comparison.schemas_and_extensions()?;
+    comparison.types()?;
+    comparison.sequences()?;
+    comparison.functions()?;
+    comparison.relations()?;
+    comparison.found.sort();
+    Ok(comparison.found)
+}
+
+/// A comparison under way.
+struct Comparison<'a> {
+    left: &'a Schema,
+    right: &'a Schema,
+    options: &'a Options<'a>,
+    /// The object that is being compared.
+    object: String,
+    found: Vec<Difference>,
+}
+
+impl Comparison<'_> {
+    fn note(&mut self, text: String) {
+        self.found.push(Difference {
+            object: self.object.clone(),
+            text,
+        });
+    }
+
+    /// Notes that something is on one side only.
+    fn only(&mut self, what: &str, on_left: bool) {
+        let side = if on_left { self.options.left } else { self.options.right };
+        let text = if what.is_empty() {
+            format!("only in {side}")
+        } else {
+            format!("{what}: only in {side}")
+        };
+        self.note(text);
+    }
+
+    /// Notes that a property has two values.
+    fn differ<T: PartialEq>(&mut self, what: &str, left: &T, right: &T, show: impl Fn(&T) -> String) {
+        if left != right {
+            let (left_name, right_name) = (self.options.left, self.options.right);
+            self.note(format!(
+                "{what}: {} in {left_name}, {} in {right_name}",
+                show(left),
+                show(right)
+            ));
+        }
+    }
+
+    /// The same for a yes or no.
+    fn flag(&mut self, what: &str, left: bool, right: bool) {
+        self.differ(what, &left, &right, |on| if *on { "yes" } else { "no" }.to_owned());
+    }
+
+    /// The same for text that may be absent.
+    fn text(&mut self, what: &str, left: Option<&String>, right: Option<&String>) {
+        self.differ(what, &left, &right, |text| {
+            text.map_or_else(|| "none".to_owned(), |text| format!("`{text}`"))
+        });
+    }
+
+    /// The same for an expression.
+    fn expression(&mut self, what: &str, place: Place<'_>, left: Option<&String>, right: Option<&String>) {
+        let normal = |text: Option<&String>| text.map(|text| (self.options.normalise)(place, text));
+        let (left, right) = (normal(left), normal(right));
+        self.text(what, left.as_ref(), right.as_ref());
+    }
+
+    /// Names on either side; those on one side only are noted, the others returned.
+    fn pair_names(&mut self, kind: &str, left: Vec<String>, right: Vec<String>) -> Vec<String> {
+        let left: BTreeSet<_> = left.into_iter().collect();
+        let right: BTreeSet<_> = right.into_iter().collect();
+        for name in left.symmetric_difference(&right) {
+            self.object = format!("{kind} {name}");
+            self.only("", left.contains(name));
+        }
+        left.intersection(&right).cloned().collect()
+    }
+
+    fn relations(&mut self) -> Result<(), BaseError> {
+        let names: BTreeSet<_> = self.left.relations()?.into_iter().collect();
+        let others: BTreeSet<_> = self.right.relations()?.into_iter().collect();
+        let folding = self.left.folding();
+        let find = |names: &BTreeSet<ObjectName>, wanted: &ObjectName| {
+            names.iter().find(|name| folding.same_object(name, wanted)).cloned()
+        };
+        for name in &others {
+            if find(&names, name).is_none()
+                && let Some(relation) = self.right.relation(name)?
+            {
+                self.object = format!("{} {name}", kind_word(relation.kind));
+                self.only("", false);
+            }
+        }
+        for name in &names {
+            let Some(left) = self.left.relation(name)? else {
+                continue;
+            };
+            self.object = format!("{} {name}", kind_word(left.kind));
+            let Some(other) = find(&others, name) else {
+                self.only("", true);
+                continue;
+            };
+            let Some(right) = self.right.relation(&other)? else {
+                continue;
+            };
+            self.differ("kind", &left.kind, &right.kind, |kind| kind_word(*kind).to_owned());
+            let opaque = matches!(left.kind, RelationKind::View | RelationKind::MaterializedView);
+            if left.kind == right.kind && !left.uncertain && !right.uncertain {
+                self.relation(&left, &right, opaque);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn kind_word(kind: RelationKind) -> &'static str {
+    match kind {
+        RelationKind::Table => "table",
+        RelationKind::PartitionedTable => "partitioned table",
+        RelationKind::View => "view",
+        RelationKind::MaterializedView => "materialized view",
+        RelationKind::ForeignTable => "foreign table",
+    }
+}

@@ -1,0 +1,359 @@
+//! Differences inside one relation.
+
+use tollgate_sql::operation::ReferentialAction;
+
+use super::{Comparison, Place};
+use crate::model::{Column, Constraint, ConstraintRule, Index, IndexKey, Relation};
+
+impl Comparison<'_> {
+    /// Everything about a relation; of an `opaque` one (a view) only what does not depend on its query.
+    pub(super) fn relation(&mut self, left: &Relation, right: &Relation, opaque: bool) {
+        self.text("comment", left.comment.as_ref(), right.comment.as_ref());
+        self.indexes(left, right);
+        self.triggers(left, right);
+        if self.options.privileges {
+            self.differ("privileges", &left.grants, &right.grants, |grants| {
+                format!("{grants:?}")
+            });
+        }
+        if opaque {
+            return;
+        }
+        self.columns(left, right);
+        self.constraints(left, right);
+        self.policies(left, right);
+        self.properties(left, right);
+    }
+
+    fn properties(&mut self, left: &Relation, right: &Relation) {
+        self.flag("row-level security", left.row_security, right.row_security);
+        self.flag(
+            "row-level security for the owner",
+            left.force_row_security,
+            right.force_row_security,
+        );
+        self.flag("unlogged", left.unlogged, right.unlogged);
+        self.flag("WITHOUT ROWID", left.without_rowid, right.without_rowid);
+        self.flag("STRICT", left.strict, right.strict);
+        self.text("tablespace", left.tablespace.as_ref(), right.tablespace.as_ref());
+        self.text(
+            "access method",
+            left.access_method.as_ref(),
+            right.access_method.as_ref(),
+        );
+        self.differ(
+            "replica identity",
+            &left.replica_identity,
+            &right.replica_identity,
+            Clone::clone,
+        );
+        self.differ("storage parameters", &left.options, &right.options, |options| {
+            format!("{options:?}")
+        });
+        let rules = |relation: &Relation| relation.rules.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        self.differ("rules", &rules(left), &rules(right), |names| {
+            format!("({})", names.join(", "))
+        });
+        let parents = |relation: &Relation| {
+            let partition = relation.partition_of.iter().map(|(parent, _)| parent.to_string());
+            partition
+                .chain(relation.inherits.iter().map(ToString::to_string))
+                .collect::<Vec<_>>()
+        };
+        self.differ("parents", &parents(left), &parents(right), |names| {
+            format!("({})", names.join(", "))
+        });
+        self.flag(
+            "partitioned",
+            left.partition_key.is_some(),
+            right.partition_key.is_some(),
+        );
+    }
+
+    fn columns(&mut self, left: &Relation, right: &Relation) {
+        let folding = self.left.folding();
+        for column in &left.columns {
+            match right
+                .columns
+                .iter()
+                .find(|other| folding.same(&other.name, &column.name))
+            {
+                None => self.only(&format!("column {}", column.name), true),
+                Some(other) => self.column(left, column, other),
+            }
+        }
+        for column in &right.columns {
+            if !left.columns.iter().any(|other| folding.same(&other.name, &column.name)) {
+                self.only(&format!("column {}", column.name), false);
+            }
+        }
+        let order = |relation: &Relation| {
+            relation
+                .columns
+                .iter()
+                .map(|column| column.name.to_lowercase())
+                .collect::<Vec<_>>()
+        };
+        let (one, two) = (order(left), order(right));
+        if one.len() == two.len() && one.iter().all(|name| two.contains(name)) {
+            self.differ("order of columns", &one, &two, |names| names.join(", "));
+        }
+    }
+
+    fn column(&mut self, table: &Relation, left: &Column, right: &Column) {
+        let dialect = self.left.context().dialect;
+        let what = |property: &str| format!("column {}: {property}", left.name);
+        self.differ(
+            &what("type"),
+            &left.data_type.sql(dialect),
+            &right.data_type.sql(dialect),
+            Clone::clone,
+        );
+        self.flag(&what("not null"), left.not_null, right.not_null);
+        let data_type = left.data_type.sql(dialect);
+        let place = Place::Default {
+            table: &table.name,
+            data_type: &data_type,
+        };
+        self.expression(&what("default"), place, left.default.as_ref(), right.default.as_ref());
+        let generated = |column: &Column| column.generated.as_ref().map(|(text, _)| text.clone());
+        let place = Place::Generated { table: &table.name };
+        self.expression(
+            &what("generated"),
+            place,
+            generated(left).as_ref(),
+            generated(right).as_ref(),
+        );
+        self.differ(&what("identity"), &left.identity, &right.identity, |identity| {
+            format!("{identity:?}")
+        });
+        self.differ(&what("sequence"), &left.sequence, &right.sequence, |name| {
+            name.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+        });
+        self.differ(&what("collation"), &left.collation, &right.collation, |name| {
+            name.as_ref().map_or_else(|| "default".to_owned(), ToString::to_string)
+        });
+        self.text(&what("comment"), left.comment.as_ref(), right.comment.as_ref());
+        self.differ(&what("options"), &left.options, &right.options, |options| {
+            format!("{options:?}")
+        });
+    }
+
+    fn constraints(&mut self, left: &Relation, right: &Relation) {
+        // Constraints without a name (SQLite) are told apart by what they say.
+        let label = |constraint: &Constraint| match constraint.name.as_str() {
+            "" => format!("{:?}", short(&constraint.rule)),
+            name => name.to_owned(),
+        };
+        for constraint in &left.constraints {
+            match right.constraints.iter().find(|other| label(other) == label(constraint)) {
+                None => self.only(&format!("constraint {}", label(constraint)), true),
+                Some(other) => self.constraint(left, constraint, other),
+            }
+        }
+        for constraint in &right.constraints {
+            if !left.constraints.iter().any(|other| label(other) == label(constraint)) {
+                self.only(&format!("constraint {}", label(constraint)), false);
+            }
+        }
+    }
+
+    fn constraint(&mut self, table: &Relation, left: &Constraint, right: &Constraint) {
+        let what = |property: &str| format!("constraint {}: {property}", left.name);
+        self.flag(&what("deferrable"), left.deferrable, right.deferrable);
+        self.flag(
+            &what("initially deferred"),
+            left.initially_deferred,
+            right.initially_deferred,
+        );
+        self.flag(&what("validated"), left.validated, right.validated);
+        self.text(&what("comment"), left.comment.as_ref(), right.comment.as_ref());
+        match (&left.rule, &right.rule) {
+            (ConstraintRule::Check { expression, .. }, ConstraintRule::Check { expression: other, .. }) => {
+                let place = Place::Check { table: &table.name };
+                self.expression(&what("condition"), place, Some(expression), Some(other));
+            }
+            (ConstraintRule::Exclude { definition, .. }, ConstraintRule::Exclude { definition: other, .. }) => {
+                let place = Place::Exclusion { table: &table.name };
+                self.expression(&what("exclusion"), place, Some(definition), Some(other));
+            }
+            (one, two) => self.differ(&what("definition"), &short(one), &short(two), Clone::clone),
+        }
+    }
+
+    fn indexes(&mut self, left: &Relation, right: &Relation) {
+        let folding = self.left.folding();
+        for index in &left.indexes {
+            match right
+                .indexes
+                .iter()
+                .find(|other| folding.same(&other.name, &index.name))
+            {
+                None => self.only(&format!("index {}", index.name), true),
+                Some(other) => self.index(left, index, other),
+            }
+        }
+        for index in &right.indexes {
+            if !left.indexes.iter().any(|other| folding.same(&other.name, &index.name)) {
+                self.only(&format!("index {}", index.name), false);
+            }
+        }
+    }
+
+    fn index(&mut self, table: &Relation, left: &Index, right: &Index) {
+        let what = |property: &str| format!("index {}: {property}", left.name);
+        self.flag(&what("unique"), left.unique, right.unique);
+        self.flag(
+            &what("nulls not distinct"),
+            left.nulls_not_distinct,
+            right.nulls_not_distinct,
+        );
+        self.flag(&what("primary"), left.primary, right.primary);
+        self.flag(&what("valid"), left.valid, right.valid);
+        self.differ(&what("method"), &left.method, &right.method, Clone::clone);
+        self.differ(&what("included columns"), &left.include, &right.include, |columns| {
+            columns.join(", ")
+        });
+        self.text(&what("constraint"), left.constraint.as_ref(), right.constraint.as_ref());
+        self.text(&what("comment"), left.comment.as_ref(), right.comment.as_ref());
+        self.text(&what("tablespace"), left.tablespace.as_ref(), right.tablespace.as_ref());
+        self.differ(&what("options"), &left.options, &right.options, |options| {
+            format!("{options:?}")
+        });
+        let place = Place::Predicate { table: &table.name };
+        self.expression(
+            &what("condition"),
+            place,
+            left.predicate.as_ref(),
+            right.predicate.as_ref(),
+        );
+        let keys = |index: &Index| {
+            let one = |key: &IndexKey| {
+                let place = Place::IndexKey { table: &table.name };
+                let expression = key
+                    .expression
+                    .as_ref()
+                    .map(|text| (self.options.normalise)(place, text));
+                let what = key.column.clone().or(expression).unwrap_or_default();
+                let class = key
+                    .operator_class
+                    .iter()
+                    .chain(&key.collation)
+                    .fold(String::new(), |text, part| text + " " + part);
+                let order = if key.descending { " desc" } else { "" };
+                let nulls = if key.nulls_first { " nulls first" } else { "" };
+                format!("{what}{class}{order}{nulls}")
+            };
+            index.parts.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        let (one, two) = (keys(left), keys(right));
+        self.differ(&what("keys"), &one, &two, |keys| format!("({keys})"));
+    }
+
+    fn triggers(&mut self, left: &Relation, right: &Relation) {
+        let folding = self.left.folding();
+        for trigger in &left.triggers {
+            match right
+                .triggers
+                .iter()
+                .find(|other| folding.same(&other.name, &trigger.name))
+            {
+                None => self.only(&format!("trigger {}", trigger.name), true),
+                Some(other) => {
+                    let what = |property: &str| format!("trigger {}: {property}", trigger.name);
+                    self.flag(&what("enabled"), trigger.enabled, other.enabled);
+                    self.differ(&what("function"), &trigger.function, &other.function, |name| {
+                        name.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+                    });
+                    self.text(&what("comment"), trigger.comment.as_ref(), other.comment.as_ref());
+                }
+            }
+        }
+        for trigger in &right.triggers {
+            if !left
+                .triggers
+                .iter()
+                .any(|other| folding.same(&other.name, &trigger.name))
+            {
+                self.only(&format!("trigger {}", trigger.name), false);
+            }
+        }
+    }
+
+    fn policies(&mut self, left: &Relation, right: &Relation) {
+        for policy in &left.policies {
+            let Some(other) = right.policies.iter().find(|other| other.name == policy.name) else {
+                self.only(&format!("policy {}", policy.name), true);
+                continue;
+            };
+            let what = |property: &str| format!("policy {}: {property}", policy.name);
+            let place = Place::Policy { table: &left.name };
+            self.flag(&what("permissive"), policy.permissive, other.permissive);
+            self.differ(&what("command"), &policy.command, &other.command, Clone::clone);
+            self.differ(&what("roles"), &policy.roles, &other.roles, |roles| roles.join(", "));
+            self.expression(&what("USING"), place, policy.using.as_ref(), other.using.as_ref());
+            self.expression(&what("WITH CHECK"), place, policy.check.as_ref(), other.check.as_ref());
+        }
+        for policy in &right.policies {
+            if !left.policies.iter().any(|other| other.name == policy.name) {
+                self.only(&format!("policy {}", policy.name), false);
+            }
+        }
+    }
+}
+
+/// A constraint's rule in a few words; of a check, whose text may differ, only that it is one.
+fn short(rule: &ConstraintRule) -> String {
+    match rule {
+        ConstraintRule::PrimaryKey { columns, include } => {
+            format!("PRIMARY KEY ({}){}", columns.join(", "), including(include))
+        }
+        ConstraintRule::Unique {
+            columns,
+            include,
+            nulls_not_distinct,
+        } => {
+            let nulls = if *nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
+            format!("UNIQUE{nulls} ({}){}", columns.join(", "), including(include))
+        }
+        ConstraintRule::ForeignKey {
+            columns,
+            references,
+            referenced_columns,
+            on_update,
+            on_delete,
+            on_delete_columns,
+            match_full,
+        } => {
+            let full = if *match_full { " MATCH FULL" } else { "" };
+            format!(
+                "FOREIGN KEY ({}) REFERENCES {references} ({}){full} ON UPDATE {} ON DELETE {}{}",
+                columns.join(", "),
+                referenced_columns.join(", "),
+                action(*on_update),
+                action(*on_delete),
+                including(on_delete_columns),
+            )
+        }
+        ConstraintRule::Check { .. } => "CHECK".to_owned(),
+        ConstraintRule::Exclude { .. } => "EXCLUDE".to_owned(),
+    }
+}
+
+fn including(columns: &[String]) -> String {
+    if columns.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", columns.join(", "))
+    }
+}
+
+fn action(action: ReferentialAction) -> &'static str {
+    match action {
+        ReferentialAction::NoAction => "NO ACTION",
+        ReferentialAction::Restrict => "RESTRICT",
+        ReferentialAction::Cascade => "CASCADE",
+        ReferentialAction::SetNull => "SET NULL",
+        ReferentialAction::SetDefault => "SET DEFAULT",
+    }
+}
