@@ -64,6 +64,8 @@ pub struct Rule {
     pub bad: &'static str,
     /// SQL that must not be reported, written the same way.
     pub good: &'static str,
+    /// Other rules of the same policy that report the bad example too, and rightly.
+    pub also: &'static [&'static str],
     /// Judges one migration.
     pub check: fn(&Context<'_>, &mut Findings<'_>),
 }
@@ -79,6 +81,7 @@ impl Rule {
         explanation: "",
         bad: "",
         good: "",
+        also: &[],
         check: |_, _| {},
     };
 

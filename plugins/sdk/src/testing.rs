@@ -229,7 +229,11 @@ impl<P> Test<P> {
     }
 
     fn migration(&self, text: &str, script: &Script) -> Migration<'static> {
-        let statements = script.statements.iter().map(convert::statement).collect();
+        let statements = script
+            .statements
+            .iter()
+            .map(|of| convert::statement(of, self.dialect))
+            .collect();
         let changes = script.changes.iter().map(convert::change).collect();
         Migration::given(&self.name, text, statements, changes, self.down.clone())
     }

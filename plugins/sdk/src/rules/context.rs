@@ -156,6 +156,31 @@ impl<'a> Context<'a> {
             .dropped_column(&column.table, &column.column, step.ordinal, &same)
     }
 
+    /// The column got another type in a statement above.
+    pub fn was_retyped(&self, step: &Step<'_>, column: &ColumnName) -> bool {
+        let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
+        self.history
+            .retyped_column(&column.table, &column.column, step.ordinal, &same)
+    }
+
+    /// A statement above dropped the object.
+    pub fn is_gone(&self, step: &Step<'_>, kind: ObjectKind, name: &ObjectName) -> bool {
+        self.history
+            .dropped(kind, name, step.ordinal, &|left, right| self.same(kind, left, right))
+    }
+
+    /// The steps that follow, in order.
+    pub fn steps_after(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> {
+        let ordinal = step.ordinal;
+        self.all_steps().filter(move |later| later.ordinal > ordinal)
+    }
+
+    /// The steps above, in order.
+    pub fn steps_before(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> {
+        let ordinal = step.ordinal;
+        self.all_steps().take_while(move |earlier| earlier.ordinal < ordinal)
+    }
+
     /// Whether the table can hold rows when the step runs. `false` only where that is known: made by this migration or
     /// by one of the same plan and not filled since, or counted and found empty.
     pub fn may_hold_rows(&self, step: &Step<'_>, table: &ObjectName) -> bool {

@@ -19,6 +19,8 @@ enum Event {
     ColumnAdded(ObjectName, String),
     ColumnRenamed(ObjectName, String, String),
     ColumnDropped(ObjectName, String),
+    ColumnRetyped(ObjectName, String),
+    Dropped(ObjectKind, ObjectName),
 }
 
 /// Whether two names mean the same object.
@@ -86,6 +88,11 @@ impl History {
                 dropped.column.table.clone(),
                 dropped.column.column.clone(),
             )),
+            Operation::AlterColumnType(change) => Some(Event::ColumnRetyped(
+                change.column.table.clone(),
+                change.column.column.clone(),
+            )),
+            Operation::Drop(dropped) => Some(Event::Dropped(dropped.kind, dropped.name.clone())),
             _ => None,
         };
         if let Some(event) = event {
@@ -142,6 +149,19 @@ impl History {
     pub(super) fn dropped_column(&self, table: &ObjectName, column: &str, ordinal: usize, same: Same<'_>) -> bool {
         self.earlier(ordinal)
             .any(|event| matches!(event, Event::ColumnDropped(of, dropped) if dropped == column && same(of, table)))
+    }
+
+    /// The column got another type earlier in the script.
+    pub(super) fn retyped_column(&self, table: &ObjectName, column: &str, ordinal: usize, same: Same<'_>) -> bool {
+        self.earlier(ordinal)
+            .any(|event| matches!(event, Event::ColumnRetyped(of, retyped) if retyped == column && same(of, table)))
+    }
+
+    /// The object was dropped earlier in the script.
+    pub(super) fn dropped(&self, kind: ObjectKind, name: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
+        self.earlier(ordinal).any(
+            |event| matches!(event, Event::Dropped(dropped, gone) if class(*dropped) == class(kind) && same(gone, name)),
+        )
     }
 
     /// Rows were written to the table earlier in the script.

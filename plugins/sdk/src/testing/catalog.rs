@@ -44,7 +44,7 @@ impl Catalog for SchemaCatalog {
 
     fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>> {
         sure(self.schema.relation(&convert::from_object_name(name)))
-            .map(|relation| Rc::new(convert::relation(&relation)))
+            .map(|relation| Rc::new(convert::relation(&relation, self.schema.context().dialect)))
     }
 
     fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Option<bool> {

@@ -41,11 +41,6 @@ fn column_name(table: &ObjectName, column: &str) -> types::ColumnName {
     }
 }
 
-/// A type as the server prints it, which is how the host writes it.
-fn type_name(data_type: &sql::DataType) -> String {
-    data_type.to_string()
-}
-
 pub(super) fn dialect(dialect: Dialect) -> types::Dialect {
     match dialect {
         Dialect::Postgres => types::Dialect::Postgres,
@@ -88,20 +83,20 @@ fn span(span: Span) -> types::Span {
     }
 }
 
-pub(super) fn statement(statement: &Statement) -> script::Statement {
+pub(super) fn statement(statement: &Statement, dialect: Dialect) -> script::Statement {
     script::Statement {
         index: narrow(statement.index),
         span: span(statement.span),
-        effects: statement.effects.iter().map(effect).collect(),
+        effects: statement.effects.iter().map(|of| effect(of, dialect)).collect(),
         transactional: statement.transactional,
         part_of: statement.part_of.map(narrow),
     }
 }
 
-fn effect(effect: &Effect) -> script::Effect {
+fn effect(effect: &Effect, dialect: Dialect) -> script::Effect {
     script::Effect {
         at: span(effect.span),
-        operation: operation::operation(&effect.operation),
+        operation: operation::operation(&effect.operation, dialect),
         conditional: effect.conditional,
     }
 }
@@ -130,7 +125,7 @@ pub(super) fn change(change: &Change) -> script::Change {
     }
 }
 
-pub(super) fn relation(relation: &model::Relation) -> wit::Relation {
+pub(super) fn relation(relation: &model::Relation, dialect: Dialect) -> wit::Relation {
     wit::Relation {
         name: object_name(&relation.name),
         kind: match relation.kind {
@@ -140,7 +135,7 @@ pub(super) fn relation(relation: &model::Relation) -> wit::Relation {
             model::RelationKind::MaterializedView => wit::RelationKind::MaterializedView,
             model::RelationKind::ForeignTable => wit::RelationKind::ForeignTable,
         },
-        columns: relation.columns.iter().map(column).collect(),
+        columns: relation.columns.iter().map(|found| column(found, dialect)).collect(),
         indexes: relation.indexes.iter().map(index).collect(),
         constraints: relation.constraints.iter().map(constraint).collect(),
         triggers: relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
@@ -152,10 +147,10 @@ pub(super) fn relation(relation: &model::Relation) -> wit::Relation {
     }
 }
 
-fn column(column: &model::Column) -> wit::Column {
+fn column(column: &model::Column, dialect: Dialect) -> wit::Column {
     wit::Column {
         name: column.name.clone(),
-        data_type: type_name(&column.data_type),
+        data_type: column.data_type.sql(dialect),
         not_null: column.not_null,
         default: column.default.clone(),
         generated: column.generated.as_ref().map(|(expression, _)| expression.clone()),

@@ -4,7 +4,8 @@ use super::policy;
 use crate::plugin::Policy;
 use crate::rules::{Rule, split_example};
 
-/// Runs both examples of every rule with the whole policy switched on: the bad one must be reported by exactly that rule,
+/// Runs both examples of every rule with the whole policy switched on: the bad one must be reported by exactly that rule
+/// (and those it names in `also`),
 /// the good one must not be.
 ///
 /// # Panics
