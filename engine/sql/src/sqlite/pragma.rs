@@ -43,7 +43,7 @@ pub(super) fn pragma<'a>(tree: Tree<'a>, pragma: PragmaStmt<'a>) -> Option<Opera
         .identifier(pragma.node_id(), "pragma_name")
         .unwrap_or_default()
         .to_ascii_lowercase();
-    let value = tree.identifier(pragma.node_id(), "value").map(|value| unquoted(&value));
+    let value = tree.identifier(pragma.node_id(), "value");
     if ACTIONS.contains(&name.as_str()) {
         let mut details = vec![("name".to_owned(), name)];
         details.extend(value.map(|value| ("value".to_owned(), value)));
@@ -67,13 +67,4 @@ pub(super) fn pragma<'a>(tree: Tree<'a>, pragma: PragmaStmt<'a>) -> Option<Opera
 /// Whether the pragma of that name works inside a transaction as it does outside.
 pub(super) fn works_in_transaction(name: &str) -> bool {
     !OUTSIDE_TRANSACTIONS.contains(&name)
-}
-
-fn unquoted(value: &str) -> String {
-    for quote in ['\'', '"', '`'] {
-        if let Some(inner) = value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            return inner.replace(&format!("{quote}{quote}"), &quote.to_string());
-        }
-    }
-    value.to_owned()
 }

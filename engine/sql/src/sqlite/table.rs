@@ -13,7 +13,7 @@ use crate::operation::{
 };
 
 use super::expression::{column_names, column_of, default, expression};
-use super::tree::{Tree, items};
+use super::tree::{Tree, first_unquoted, items};
 
 /// CREATE TABLE.
 pub(super) fn create_table<'a>(tree: Tree<'a>, create: CreateTableStmt<'a>) -> CreateTable {
@@ -32,7 +32,10 @@ pub(super) fn create_table<'a>(tree: Tree<'a>, create: CreateTableStmt<'a>) -> C
         for item in items(Some(group)) {
             match item {
                 TableConstraintItem::ConstraintNameDeclaration(declared) => {
-                    name = tree.identifier(declared.node_id(), "name");
+                    // The grammar leaves the quotes of these names on.
+                    name = tree
+                        .identifier(declared.node_id(), "name")
+                        .map(|name| first_unquoted(&name));
                 }
                 TableConstraintItem::TableConstraint(constraint) => {
                     if constraint.is_autoincrement() {
@@ -84,7 +87,9 @@ pub(super) fn column<'a>(tree: Tree<'a>, definition: ColumnDef<'a>) -> (ColumnDe
     for item in items(definition.constraints()) {
         match item {
             ColumnConstraintItem::ConstraintNameDeclaration(declared) => {
-                name = tree.identifier(declared.node_id(), "name");
+                name = tree
+                    .identifier(declared.node_id(), "name")
+                    .map(|name| first_unquoted(&name));
             }
             ColumnConstraintItem::ColumnConstraint(constraint) => {
                 column_constraint(tree, constraint, &mut name, &mut column, &mut constraints);
@@ -290,27 +295,6 @@ fn declared_type(written: &str) -> DataType {
         modifiers: Vec::new(),
         dimensions: 0,
     }
-}
-
-/// What stands between the quotes that `text` begins with; all of it when it begins with none.
-fn first_unquoted(text: &str) -> String {
-    let close = match text.chars().next() {
-        Some('[') => ']',
-        Some(quote @ ('"' | '\'' | '`')) => quote,
-        _ => return text.to_owned(),
-    };
-    let mut name = String::new();
-    let mut rest = text[1..].chars().peekable();
-    while let Some(next) = rest.next() {
-        if next != close {
-            name.push(next);
-        } else if close != ']' && rest.next_if_eq(&close).is_some() {
-            name.push(close);
-        } else {
-            break;
-        }
-    }
-    name
 }
 
 /// TEMP is written, or the name says so.

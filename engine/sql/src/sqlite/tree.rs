@@ -1,6 +1,6 @@
 //! A thin view of one parsed statement: names, texts, spans and walks. Knows nothing of operations.
 
-use syntaqlite::any::{AnyNodeId, AnyNodeTag, AnyParsedStatement};
+use syntaqlite::any::{AnyNodeId, AnyNodeTag, AnyParsedStatement, FieldValue};
 use syntaqlite::nodes::{Expr, Name, Node, QualifiedName};
 use syntaqlite::source::StmtOffset;
 use syntaqlite::typed::{Dialect as Grammar, GrammarNodeType, TypedNodeList};
@@ -92,13 +92,16 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The identifier in a node's field of that name, without quotes; `None` when the script leaves it out.
+    /// The identifier in a node's field of that name, without quotes; `None` when the script leaves it out. The grammar
+    /// takes the quotes off most names, and says so; off the others they are taken here.
     pub(super) fn identifier(self, id: impl Into<AnyNodeId>, field: &str) -> Option<String> {
         let (tag, fields) = self.statement.extract_fields(id.into())?;
         let index = (self.fields)(tag, field)?;
-        self.statement
-            .span_field_ident_text(&fields, index)
-            .map(std::borrow::Cow::into_owned)
+        let name = self.statement.span_field_ident_text(&fields, index)?;
+        match fields[usize::from(index)] {
+            FieldValue::Span(span) if !span.is_quoted() => Some(first_unquoted(&name)),
+            _ => Some(name.into_owned()),
+        }
     }
 
     /// A name node's identifier, without quotes.
@@ -192,6 +195,27 @@ fn object_name(schema: Option<String>, name: String) -> ObjectName {
         schema: schema.filter(|schema| !schema.eq_ignore_ascii_case("main")),
         name,
     }
+}
+
+/// What stands between the quotes that `text` begins with; all of it when it begins with none.
+pub(super) fn first_unquoted(text: &str) -> String {
+    let close = match text.chars().next() {
+        Some('[') => ']',
+        Some(quote @ ('"' | '\'' | '`')) => quote,
+        _ => return text.to_owned(),
+    };
+    let mut name = String::new();
+    let mut rest = text[1..].chars().peekable();
+    while let Some(next) = rest.next() {
+        if next != close {
+            name.push(next);
+        } else if close != ']' && rest.next_if_eq(&close).is_some() {
+            name.push(close);
+        } else {
+            break;
+        }
+    }
+    name
 }
 
 /// `text` without leading white space and comments.

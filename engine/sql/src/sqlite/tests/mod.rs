@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod acceptance;
+mod names;
 mod operations;
 mod rebuilds;
 mod scripts;
