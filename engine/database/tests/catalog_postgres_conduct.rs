@@ -36,6 +36,17 @@ fn names(names: &[ObjectName]) -> String {
 }
 
 #[test]
+fn an_invalid_index() {
+    let database = cluster().database();
+    database.psql("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1);");
+    database
+        .try_psql("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a);")
+        .unwrap_err();
+    let relation = catalog_of(&database).relation(&name("t")).unwrap().unwrap();
+    assert!(!relation.indexes[0].valid);
+}
+
+#[test]
 fn the_systems_and_our_own_objects_are_invisible() {
     let database = cluster().database();
     database.psql(
