@@ -89,12 +89,18 @@ pub(super) fn tree(text: &str) -> Result<ParseResult, GrammarError> {
                 message: CStr::from_ptr(error.message).to_string_lossy().into_owned(),
                 offset: usize::try_from(error.cursorpos)
                     .ok()
-                    .and_then(|position| position.checked_sub(1)),
+                    .and_then(|position| character(text, position)),
             })
         };
         pg_query_free_protobuf_parse_result(result);
         read
     }
+}
+
+/// The byte offset of the `position`th character, counted from 1; 0 stands for no position.
+fn character(text: &str, position: usize) -> Option<usize> {
+    let before = position.checked_sub(1)?;
+    Some(text.char_indices().nth(before).map_or(text.len(), |(offset, _)| offset))
 }
 
 /// The tokens of `text` without comments. Empty where the scanner refuses it; the grammar will say why.

@@ -1,76 +1,104 @@
-//! What a PL/pgSQL body runs, from libpg_query's JSON of it.
+//! What a PL/pgSQL body runs.
+//!
+//! libpg_query's own `parse_plpgsql` writes broken JSON for trigger functions and refuses assignments to fields of
+//! records it has no catalog for, so the body is read from its tokens: PL/pgSQL shares SQL's scanner, and its
+//! statements announce themselves by their first word.
 
 use pg_query::NodeEnum;
-use serde_json::Value;
+use pg_query::protobuf::{KeywordKind, Token};
 
 use super::expressions::constant_string;
-use super::grammar;
 use super::names::{boxed, inner};
 use super::reader::nested;
-use super::source::Source;
-use crate::operation::Operation;
+use super::source::{Source, offset};
+use super::{builtins, grammar};
+use crate::operation::{Operation, Volatility};
 use crate::script::{Effect, Span};
 
 /// One thing a body does, in the order written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
-    /// An SQL statement as written (INTO and variables included).
-    Sql(String),
-    /// An expression that is evaluated: a condition, an assignment, PERFORM. Only the calls in it matter.
-    Call(String),
+pub(super) struct Found {
+    pub kind: Kind,
+    /// Where it stands in the body.
+    pub span: Span,
+    /// The text there; what PL/pgSQL adds to SQL (INTO targets) is blanked out.
+    pub text: String,
+}
+
+/// What kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An SQL statement.
+    Sql,
+    /// PERFORM: a SELECT without that word.
+    Perform,
     /// EXECUTE of this expression.
-    Dynamic(String),
+    Execute,
+    /// An expression: only the functions it calls matter.
+    Expression,
     /// COMMIT or ROLLBACK.
     TransactionControl,
 }
 
 impl Found {
-    /// What it does; spans are within the text of [`Found::Sql`].
+    /// What it does. Spans are within the body.
     pub(super) fn effects(&self) -> Vec<Effect> {
-        match self {
-            Self::Sql(text) => match nested(text) {
-                Some(statements) => statements.into_iter().flat_map(|statement| statement.effects).collect(),
-                None => dynamic(text),
+        match self.kind {
+            Kind::Sql => match nested(&self.text) {
+                Some(statements) => statements
+                    .into_iter()
+                    .flat_map(|statement| statement.effects)
+                    .map(|effect| {
+                        let Span { start, end } = effect.span;
+                        Effect {
+                            span: Span::new(self.span.start + start, self.span.start + end),
+                            ..effect
+                        }
+                    })
+                    .collect(),
+                None => self.dynamic(),
             },
-            Self::Call(text) => calls(text),
-            Self::Dynamic(text) => match constant(text).as_deref().and_then(nested) {
-                Some(statements) => statements.into_iter().flat_map(|statement| statement.effects).collect(),
-                None => dynamic(text),
+            Kind::Perform => self.at_whole(nested(&format!("SELECT {}", self.text))),
+            Kind::Execute => match constant(&self.text) {
+                Some(sql) => self.at_whole(nested(&sql)),
+                None => self.dynamic(),
             },
-            Self::TransactionControl => Vec::new(),
+            Kind::Expression if calls_unknown(&self.text) => self.dynamic(),
+            Kind::Expression | Kind::TransactionControl => Vec::new(),
         }
     }
-}
 
-fn dynamic(text: &str) -> Vec<Effect> {
-    let operation = Operation::Dynamic { text: text.to_owned() };
-    vec![Effect {
-        span: Span::new(0, text.len()),
-        operation,
-        conditional: true,
-    }]
-}
-
-/// The functions called by an expression or by a query that PERFORM has made a SELECT.
-fn calls(text: &str) -> Vec<Effect> {
-    // Most expressions call nothing, and parsing is what costs.
-    if !text.contains('(') {
-        return Vec::new();
+    fn dynamic(&self) -> Vec<Effect> {
+        let operation = Operation::Dynamic {
+            text: self.text.clone(),
+        };
+        vec![Effect {
+            span: self.span,
+            operation,
+            conditional: true,
+        }]
     }
-    nested(text)
-        .or_else(|| nested(&format!("SELECT {text}")))
-        .map(|statements| statements.into_iter().flat_map(|statement| statement.effects).collect())
-        .unwrap_or_default()
+
+    /// Effects of SQL whose text is not the one in the body.
+    fn at_whole(&self, statements: Option<Vec<crate::script::Statement>>) -> Vec<Effect> {
+        let Some(statements) = statements else {
+            return self.dynamic();
+        };
+        let effects = statements.into_iter().flat_map(|statement| statement.effects);
+        effects
+            .map(|effect| Effect {
+                span: self.span,
+                ..effect
+            })
+            .collect()
+    }
 }
 
 /// The string that EXECUTE would run, where it is known.
 fn constant(expression: &str) -> Option<String> {
     let text = format!("SELECT {expression}");
-    let source = Source {
-        text: &text,
-        tokens: grammar::tokens(&text),
-    };
-    let tree = grammar::with_room(&source.tokens, || grammar::tree(&text)).ok()?;
+    let tokens = grammar::tokens(&text);
+    let tree = grammar::with_room(&tokens, || grammar::tree(&text)).ok()?;
     let Some(NodeEnum::SelectStmt(select)) = boxed(tree.stmts.first()?.stmt.as_deref()) else {
         return None;
     };
@@ -83,78 +111,290 @@ fn constant(expression: &str) -> Option<String> {
     }
 }
 
-/// Everything the body of a CREATE FUNCTION or DO statement runs; `None` where it is not PL/pgSQL as we know it.
-pub(super) fn read(statement: &str) -> Option<Vec<Found>> {
-    let json = pg_query::parse_plpgsql(statement).ok()?;
-    let functions = json.as_array()?;
-    if functions.is_empty() {
-        return None;
-    }
-    let mut found = Vec::new();
-    for function in functions {
-        visit(function, &mut found);
-    }
-    Some(found)
+/// Whether a function is called that is not the server's own.
+fn calls_unknown(text: &str) -> bool {
+    let source = Source {
+        text,
+        tokens: grammar::tokens(text),
+    };
+    (1..source.tokens.len()).any(|open| {
+        let name = &source.tokens[open - 1];
+        let is_name = name.token == Token::Ident as i32 && name.keyword_kind == KeywordKind::NoKeyword as i32;
+        if !is_name || !source.is(open, Token::Ascii40) {
+            return false;
+        }
+        let word = |index: usize| source.slice((index, index + 1)).trim_matches('"').to_ascii_lowercase();
+        let qualified = open >= 3 && source.is(open - 2, Token::Ascii46);
+        let parts = if qualified {
+            vec![word(open - 3), word(open - 1)]
+        } else {
+            vec![word(open - 1)]
+        };
+        builtins::volatility(&parts) == Volatility::Unknown
+    })
 }
 
-fn visit(value: &Value, found: &mut Vec<Found>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| visit(item, found)),
-        Value::Object(fields) => {
-            for (key, field) in fields {
-                statement(key, field, found);
+/// Everything that `body` runs.
+pub(super) fn read(body: &str) -> Vec<Found> {
+    let source = Source {
+        text: body,
+        tokens: grammar::tokens(body),
+    };
+    let mut reader = BodyReader {
+        end: source.tokens.len(),
+        source,
+        next: 0,
+        declaring: false,
+        found: Vec::new(),
+    };
+    while reader.next < reader.end {
+        reader.statement();
+    }
+    reader.found
+}
+
+struct BodyReader<'a> {
+    source: Source<'a>,
+    end: usize,
+    next: usize,
+    /// Between DECLARE and BEGIN.
+    declaring: bool,
+    found: Vec<Found>,
+}
+
+/// Words that begin an SQL statement inside a body.
+const SQL_STARTS: [Token; 27] = [
+    Token::Alter,
+    Token::Analyze,
+    Token::Call,
+    Token::Cluster,
+    Token::Comment,
+    Token::Copy,
+    Token::Create,
+    Token::DeleteP,
+    Token::Discard,
+    Token::Drop,
+    Token::Grant,
+    Token::ImportP,
+    Token::Insert,
+    Token::Listen,
+    Token::LockP,
+    Token::Merge,
+    Token::Notify,
+    Token::Refresh,
+    Token::Reindex,
+    Token::Reset,
+    Token::Revoke,
+    Token::Select,
+    Token::Set,
+    Token::Truncate,
+    Token::Update,
+    Token::Values,
+    Token::With,
+];
+
+impl BodyReader<'_> {
+    fn is(&self, index: usize, kind: Token) -> bool {
+        self.source.is(index, kind)
+    }
+
+    /// The token in lower case: PL/pgSQL's own words are no keywords of SQL.
+    fn word(&self, index: usize) -> String {
+        self.source.slice((index, index + 1)).to_ascii_lowercase()
+    }
+
+    /// The first token outside brackets that is a semicolon or one of `words`, from `start` on.
+    fn until(&self, start: usize, words: &[&str]) -> usize {
+        let mut index = start;
+        while index < self.end && !self.is(index, Token::Ascii59) {
+            if self.is(index, Token::Ascii40) {
+                index = self.source.past_bracket(index, self.end);
+                continue;
+            }
+            if words.contains(&self.word(index).as_str()) {
+                break;
+            }
+            index += 1;
+        }
+        index
+    }
+
+    fn push(&mut self, kind: Kind, range: (usize, usize)) {
+        if range.0 < range.1 {
+            let span = self.source.span(range);
+            let text = match kind {
+                Kind::Sql | Kind::Perform => self.without_into(range),
+                _ => span.of(self.source.text).to_owned(),
+            };
+            self.found.push(Found { kind, span, text });
+        }
+    }
+
+    /// Reads what begins at `next` and moves behind it.
+    fn statement(&mut self) {
+        let start = self.next;
+        let word = self.word(start);
+        if self.declaring && word != "begin" {
+            self.declaration();
+            return;
+        }
+        match word.as_str() {
+            "declare" => {
+                self.declaring = true;
+                self.next += 1;
+            }
+            "begin" => {
+                self.declaring = false;
+                self.next += 1;
+            }
+            "else" | "loop" | "exception" | "then" | ";" => self.next += 1,
+            "<<" => self.next = self.until(start, &[">>"]) + 1,
+            "end" | "raise" | "null" | "get" | "#" => self.next = self.until(start, &[]) + 1,
+            "commit" | "rollback" => {
+                let end = self.until(start, &[]);
+                self.push(Kind::TransactionControl, (start, end));
+                self.next = end + 1;
+            }
+            "if" | "elsif" | "elseif" | "when" | "case" | "while" => {
+                let end = self.until(start + 1, &["then", "loop"]);
+                self.push(Kind::Expression, (start + 1, end));
+                self.next = end + 1;
+            }
+            "for" | "foreach" => self.for_loop(),
+            "return" | "open" | "execute" | "perform" => self.with_query(&word),
+            _ if self.begins_sql(start) => {
+                let end = self.until(start, &[]);
+                self.push(Kind::Sql, (start, end));
+                self.next = end + 1;
+            }
+            _ => {
+                let end = self.until(start, &[]);
+                let assigned = self.until(start, &[":=", "="]).min(end);
+                self.push(
+                    Kind::Expression,
+                    (if assigned < end { assigned + 1 } else { start }, end),
+                );
+                self.next = end + 1;
             }
         }
-        _ => {}
+    }
+
+    /// A word of SQL that is not the name of a variable being assigned to.
+    fn begins_sql(&self, index: usize) -> bool {
+        let assigns = [Token::ColonEquals, Token::Ascii61, Token::Ascii46, Token::Ascii91];
+        SQL_STARTS.iter().any(|token| self.is(index, *token)) && !assigns.iter().any(|token| self.is(index + 1, *token))
+    }
+
+    /// `name type := expression;` or `name CURSOR FOR query;`
+    fn declaration(&mut self) {
+        let start = self.next;
+        let end = self.until(start, &[]);
+        let at = self.until(start, &[":=", "=", "default", "for", "is"]);
+        if at < end {
+            let kind = if matches!(self.word(at).as_str(), "for" | "is") {
+                Kind::Sql
+            } else {
+                Kind::Expression
+            };
+            self.push(kind, (at + 1, end));
+        }
+        self.next = end + 1;
+    }
+
+    /// `FOR target IN query|EXECUTE …|bounds LOOP`, `FOREACH target IN ARRAY expression LOOP`
+    fn for_loop(&mut self) {
+        let end = self.until(self.next, &["loop"]);
+        let start = (self.until(self.next, &["in"]) + 1).min(end);
+        self.query(start, end);
+        self.next = end + 1;
+    }
+
+    /// What stands after RETURN, RETURN QUERY, OPEN … FOR, EXECUTE, PERFORM.
+    fn with_query(&mut self, word: &str) {
+        let start = self.next;
+        let end = self.until(start, &[]);
+        match word {
+            "perform" => self.push(Kind::Perform, (start + 1, end)),
+            "execute" => self.query(start, end),
+            "open" => {
+                let query = (self.until(start, &["for"]) + 1).min(end);
+                self.query(query, end);
+            }
+            _ if matches!(self.word(start + 1).as_str(), "query" | "next") => self.query(start + 2, end),
+            _ => self.push(Kind::Expression, (start + 1, end)),
+        }
+        self.next = end + 1;
+    }
+
+    /// A query, EXECUTE of one, or an expression.
+    fn query(&mut self, start: usize, end: usize) {
+        let first = (start..end)
+            .find(|&index| !self.is(index, Token::Ascii40))
+            .unwrap_or(start);
+        if self.is(start, Token::Execute) {
+            let expression_end = self.until(start + 1, &["using", "into", "loop"]).min(end);
+            self.push(Kind::Execute, (start + 1, expression_end));
+        } else if SQL_STARTS.iter().any(|token| self.is(first, *token)) {
+            self.push(Kind::Sql, (start, end));
+        } else {
+            self.push(Kind::Expression, (start, end));
+        }
+    }
+
+    /// The text of `range` with `INTO [STRICT] target, …` turned into blanks, so that SQL's grammar reads it.
+    fn without_into(&self, range: (usize, usize)) -> String {
+        let span = self.source.span(range);
+        let mut text = span.of(self.source.text).to_owned();
+        let mut from = range.0;
+        while let Some(into) = self.source.find((from, range.1), Token::Into) {
+            from = into + 1;
+            let before = if into == range.0 { Token::Nul } else { self.before(into) };
+            if matches!(before, Token::Insert | Token::Merge) || self.is(range.0, Token::ImportP) {
+                continue;
+            }
+            let strict = usize::from(self.word(from) == "strict");
+            let mut past = self.past_target(from + strict);
+            while self.is(past, Token::Ascii44) {
+                past = self.past_target(past + 1);
+            }
+            let past = past.min(range.1);
+            let blank = self.source.span((into, past));
+            let (start, end) = (blank.start - span.start, blank.end - span.start);
+            text.replace_range(start..end, &" ".repeat(end - start));
+            from = past;
+        }
+        text
+    }
+
+    fn before(&self, index: usize) -> Token {
+        let kind = index
+            .checked_sub(1)
+            .and_then(|index| self.source.tokens.get(index))
+            .map_or(0, |token| token.token);
+        Token::try_from(kind).unwrap_or(Token::Nul)
+    }
+
+    /// One past `name`, `record.field` or `array[1]`.
+    fn past_target(&self, start: usize) -> usize {
+        let past = self.source.past_name(start);
+        if self.is(past, Token::Ascii91) {
+            self.source.past_bracket(past, self.end)
+        } else {
+            past
+        }
     }
 }
 
-fn query(field: &Value, name: &str) -> Option<String> {
-    Some(field.get(name)?.get("PLpgSQL_expr")?.get("query")?.as_str()?.to_owned())
-}
-
-/// Visits the fields of a statement but `skipped`.
-fn rest(field: &Value, skipped: &str, found: &mut Vec<Found>) {
-    for (key, value) in field.as_object().into_iter().flatten() {
-        if key != skipped {
-            statement(key, value, found);
-        }
-    }
-}
-
-fn statement(key: &str, field: &Value, found: &mut Vec<Found>) {
-    match key {
-        "PLpgSQL_stmt_execsql" => {
-            found.extend(query(field, "sqlstmt").map(Found::Sql));
-        }
-        "PLpgSQL_stmt_dynexecute" | "PLpgSQL_stmt_dynfors" => {
-            found.extend(query(field, "query").map(Found::Dynamic));
-            rest(field, "query", found);
-        }
-        "PLpgSQL_stmt_fors" => {
-            found.extend(query(field, "query").map(Found::Sql));
-            rest(field, "query", found);
-        }
-        "PLpgSQL_stmt_return_query" => {
-            found.extend(query(field, "query").map(Found::Sql));
-            found.extend(query(field, "dynquery").map(Found::Dynamic));
-        }
-        "PLpgSQL_stmt_call" => {
-            found.extend(query(field, "expr").map(Found::Sql));
-        }
-        "PLpgSQL_stmt_open" => {
-            found.extend(query(field, "query").map(Found::Sql));
-            found.extend(query(field, "dynquery").map(Found::Dynamic));
-        }
-        "PLpgSQL_stmt_commit" | "PLpgSQL_stmt_rollback" => found.push(Found::TransactionControl),
-        "PLpgSQL_expr" => {
-            found.extend(
-                field
-                    .get("query")
-                    .and_then(Value::as_str)
-                    .map(|text| Found::Call(text.to_owned())),
-            );
-        }
-        _ => visit(field, found),
-    }
+/// Where the text of a dollar-quoted body begins in the script; of other strings the text differs from what is written.
+pub(super) fn body_offset(source: &Source<'_>, range: (usize, usize), body: &str) -> Option<usize> {
+    (range.0..range.1)
+        .filter(|index| source.is(*index, Token::Sconst))
+        .find_map(|index| {
+            let written = source.slice((index, index + 1));
+            let tag = written.strip_prefix('$')?.find('$')? + 2;
+            written
+                .get(tag..)?
+                .starts_with(body)
+                .then(|| offset(source.tokens[index].start) + tag)
+        })
 }

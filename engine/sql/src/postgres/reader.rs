@@ -1,7 +1,7 @@
 //! Reads one statement: which part of this module knows it, and where its effects go.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::Node;
+use pg_query::protobuf::{Node, ObjectType};
 
 use super::expressions;
 use super::grammar;
@@ -103,6 +103,11 @@ impl<'a> Reader<'a> {
             | NodeEnum::TruncateStmt(_)
             | NodeEnum::CopyStmt(_) => self.rows(node),
             NodeEnum::CreateFunctionStmt(it) => self.create_function(it),
+            NodeEnum::DefineStmt(it) if it.kind == ObjectType::ObjectAggregate as i32 => self.create_aggregate(it),
+            NodeEnum::DefineStmt(it) if it.kind == ObjectType::ObjectType as i32 => {
+                let (name, definition) = (super::names::qualified(&it.defnames), self.text());
+                self.push(Operation::CreateOtherType { name, definition });
+            }
             NodeEnum::DoStmt(it) => self.do_block(it),
             NodeEnum::CallStmt(_) | NodeEnum::ExecuteStmt(_) => {
                 let text = self.text();

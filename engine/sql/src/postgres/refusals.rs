@@ -16,11 +16,7 @@ pub(super) fn check(text: &str, statements: &[Statement]) -> Result<(), ParseErr
             Some(Operation::Transaction(control)) => match control {
                 TransactionControl::Begin => open = open.or(Some(statement.span)),
                 TransactionControl::Commit | TransactionControl::Rollback | TransactionControl::Prepared => {
-                    open = if chains(statement.span.of(text)) {
-                        open.or(Some(statement.span))
-                    } else {
-                        None
-                    };
+                    open = chains(statement.span.of(text)).then_some(statement.span);
                 }
                 _ => {}
             },

@@ -1,12 +1,11 @@
 //! CREATE FUNCTION and DO: what their bodies may do.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{CreateFunctionStmt, DoStmt, FunctionParameter, FunctionParameterMode, Node, Token};
+use pg_query::protobuf::{CreateFunctionStmt, DefineStmt, DoStmt, FunctionParameter, FunctionParameterMode, Node};
 
 use super::names::{self, boxed, inner, non_empty};
-use super::plpgsql::{self, Found};
+use super::plpgsql::{self, Found, Kind};
 use super::reader::{Reader, nested};
-use super::source::offset;
 use super::types;
 use crate::name::Dialect;
 use crate::operation::{CreateFunction, ObjectKind, Operation, Volatility};
@@ -31,7 +30,7 @@ impl Reader<'_> {
         let read = match (boxed(it.sql_body.as_deref()), &body, language.as_str()) {
             (Some(statements), ..) => self.atomic_body(statements),
             (None, Some(text), "sql") => sql_body(text),
-            (None, Some(_), "plpgsql") => plpgsql_body(&self.text()),
+            (None, Some(text), "plpgsql") => plpgsql_body(text),
             _ => Body {
                 operations: Vec::new(),
                 opaque: true,
@@ -65,6 +64,30 @@ impl Reader<'_> {
         self.push(Operation::CreateFunction(Box::new(function)));
     }
 
+    /// CREATE AGGREGATE: its functions are called by name, so there is no body to read.
+    pub(super) fn create_aggregate(&mut self, it: &DefineStmt) {
+        let parameters = match it.args.first().and_then(inner) {
+            Some(NodeEnum::List(list)) => list.items.as_slice(),
+            _ => &[],
+        };
+        let function = CreateFunction {
+            name: names::qualified(&it.defnames),
+            kind: ObjectKind::Aggregate,
+            or_replace: it.replace,
+            arguments: parameters.iter().filter_map(input_type).collect(),
+            returns: None,
+            language: "internal".to_owned(),
+            body: None,
+            security_definer: false,
+            settings: Vec::new(),
+            volatility: Volatility::Immutable,
+            body_operations: Vec::new(),
+            opaque: false,
+            definition: self.text(),
+        };
+        self.push(Operation::CreateFunction(Box::new(function)));
+    }
+
     /// BEGIN ATOMIC … END or RETURN expression: already part of the tree.
     fn atomic_body(&self, statements: &NodeEnum) -> Body {
         let mut reader = Reader::new(self.source, self.range);
@@ -84,36 +107,13 @@ impl Reader<'_> {
             self.push_conditional(self.span, Operation::Dynamic { text });
             return;
         }
-        let Some(found) = plpgsql::read(&self.text()) else {
-            self.push_conditional(self.span, Operation::Dynamic { text });
-            return;
-        };
-        self.transactional &= !found.iter().any(|item| matches!(item, Found::TransactionControl));
-        let base = self.body_offset(&text);
-        let mut cursor = 0;
-        for item in found {
-            let (query, place) = match &item {
-                Found::Sql(query) | Found::Call(query) | Found::Dynamic(query) => {
-                    let at = base.and_then(|base| {
-                        let at = text.get(cursor..)?.find(query.as_str())? + cursor;
-                        cursor = at + query.len();
-                        Some(base + at)
-                    });
-                    (query, at)
-                }
-                Found::TransactionControl => continue,
-            };
-            let span = place.map_or(self.span, |at| Span::new(at, at + query.len()));
-            for Effect {
-                span: within,
-                operation,
-                ..
-            } in item.effects()
-            {
-                let exact = place.filter(|_| matches!(item, Found::Sql(_)));
-                let span = exact.map_or(span, |at| Span::new(at + within.start, at + within.end));
-                self.push_conditional(span, operation);
-            }
+        let found = plpgsql::read(&text);
+        self.transactional &= !found.iter().any(|item| item.kind == Kind::TransactionControl);
+        let base = plpgsql::body_offset(self.source, self.range, &text);
+        for effect in found.iter().flat_map(Found::effects) {
+            let Span { start, end } = effect.span;
+            let span = base.map_or(self.span, |base| Span::new(base + start, base + end));
+            self.push_conditional(span, effect.operation);
         }
     }
 
@@ -123,18 +123,6 @@ impl Reader<'_> {
             operation,
             conditional: true,
         });
-    }
-
-    /// Where the text of a dollar-quoted body begins; of other strings the text differs from what is written.
-    fn body_offset(&self, body: &str) -> Option<usize> {
-        (self.range.0..self.range.1)
-            .filter(|index| self.source.is(*index, Token::Sconst))
-            .find_map(|index| {
-                let token = &self.source.tokens[index];
-                let written = self.source.slice((index, index + 1));
-                let tag = written.strip_prefix('$')?.find('$')? + 2;
-                written.get(tag..)?.starts_with(body).then(|| offset(token.start) + tag)
-            })
     }
 }
 
@@ -161,15 +149,9 @@ fn sql_body(text: &str) -> Body {
     body_of(effects.map(|effect| effect.operation).collect())
 }
 
-fn plpgsql_body(statement: &str) -> Body {
-    let Some(found) = plpgsql::read(statement) else {
-        return Body {
-            operations: Vec::new(),
-            opaque: true,
-        };
-    };
+fn plpgsql_body(body: &str) -> Body {
     body_of(
-        found
+        plpgsql::read(body)
             .iter()
             .flat_map(Found::effects)
             .map(|effect| effect.operation)
