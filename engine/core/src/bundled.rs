@@ -1,0 +1,14 @@
+//! The plugins that come with Tollgate, so that it needs no download and no WASM toolchain.
+
+/// Name and component of every bundled plugin.
+pub const BUNDLED: &[(&str, &[u8])] = &[
+    ("destructive", include_bytes!("../../../plugins/bundle/destructive.wasm")),
+    ("rollback", include_bytes!("../../../plugins/bundle/rollback.wasm")),
+    ("slack", include_bytes!("../../../plugins/bundle/slack.wasm")),
+    ("webhook", include_bytes!("../../../plugins/bundle/webhook.wasm")),
+];
+
+/// A bundled component by its name.
+pub fn component(name: &str) -> Option<&'static [u8]> {
+    BUNDLED.iter().find(|(bundled, _)| *bundled == name).map(|(_, bytes)| *bytes)
+}

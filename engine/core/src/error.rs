@@ -1,0 +1,274 @@
+//! Everything that can stop an operation of the engine, with what state the database is in and what to do next.
+
+use std::time::Duration;
+
+use tollgate_database::{DatabaseError, DatabaseState, ExecuteError, LockError, ResolveError};
+use tollgate_host::PluginError;
+use tollgate_schema::BaseError;
+
+use crate::folder::FolderError;
+use crate::plan::ScriptError;
+
+/// Why an operation stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The migrations folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Scripts that cannot be read.
+    #[error("{} cannot be read", count(.0.len(), "migration"))]
+    Scripts(Vec<ScriptError>),
+    /// The database, before or after a migration ran.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The catalog could not be read.
+    #[error("cannot read the catalog: {0}")]
+    Catalog(#[from] BaseError),
+    /// The run lock is not to be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// What `resolve` was asked to record contradicts the ledger.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// A plugin that is needed failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// There are tables but no ledger (Prisma's P3005).
+    #[error("the database is not empty and has no migrations ledger")]
+    NotEmpty,
+    /// Migrations that failed earlier block every deploy (Prisma's P3009).
+    #[error("{} failed earlier and must be resolved first: {}", count(.0.len(), "migration"), .0.join(", "))]
+    Unresolved(Vec<String>),
+    /// Migrations were edited after they were applied.
+    #[error("{} edited after being applied: {}", were(.0.len()), .0.join(", "))]
+    Edited(Vec<String>),
+    /// Applied migrations whose folders are gone.
+    #[error("{} applied but not in the folder: {}", are(.0.len()), .0.join(", "))]
+    Missing(Vec<String>),
+    /// Pending migrations that sort before applied ones.
+    #[error("{} pending although later ones are applied: {}", are(.0.len()), .0.join(", "))]
+    OutOfOrder(Vec<String>),
+    /// A script failed while it ran.
+    #[error("{migration} failed: {source}")]
+    Execution {
+        /// Migration.
+        migration: String,
+        /// File and text, to point into; of a rollback the SQL that ran.
+        script: Option<Box<(std::path::PathBuf, String)>>,
+        /// What happened.
+        source: Box<ExecuteError>,
+        /// Migrations that this run had finished before.
+        finished: Vec<String>,
+    },
+    /// A name that is not applied.
+    #[error("{migration} is not applied{}", if *known { "" } else { ": neither the folder nor the ledger knows it" })]
+    NotApplied {
+        /// What was asked for.
+        migration: String,
+        /// The folder or the ledger knows the name.
+        known: bool,
+        /// A name that looks like it.
+        similar: Option<String>,
+    },
+    /// A name that is not in the folder (Prisma's P3017).
+    #[error("there is no migration {migration} in the folder")]
+    NotFound {
+        /// What was asked for.
+        migration: String,
+        /// A name that looks like it.
+        similar: Option<String>,
+    },
+    /// Something in the way cannot be taken back.
+    #[error("{migration} cannot be taken back: {why}")]
+    Irreversible {
+        /// Migration.
+        migration: String,
+        /// Why.
+        why: String,
+    },
+    /// SQL for a rollback that does not parse.
+    #[error("the rollback SQL of {migration} cannot be read: {problem}")]
+    RollbackScript {
+        /// Migration.
+        migration: String,
+        /// `down.sql`, or what stands for it.
+        path: String,
+        /// Its text.
+        text: String,
+        /// What is wrong.
+        problem: Box<tollgate_sql::ParseError>,
+    },
+    /// A required notification did not arrive.
+    #[error("a required notification did not arrive: {0}")]
+    NotNotified(String),
+}
+
+/// The kinds of failure that a caller tells apart, one for each exit code of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The operation failed.
+    Failed,
+    /// The request or the configuration is wrong.
+    Usage,
+    /// Policies do not let it through.
+    Blocked,
+    /// Somebody else holds the lock.
+    Locked,
+    /// The database is not in the state that the operation needs.
+    Unexpected,
+}
+
+impl Error {
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lock(LockError::Held { .. }) => ErrorKind::Locked,
+            Self::Folder(_) | Self::NotFound { .. } => ErrorKind::Usage,
+            Self::NotEmpty
+            | Self::Unresolved(_)
+            | Self::Edited(_)
+            | Self::Missing(_)
+            | Self::OutOfOrder(_)
+            | Self::Resolve(_)
+            | Self::NotApplied { .. }
+            | Self::Irreversible { .. } => ErrorKind::Unexpected,
+            _ => ErrorKind::Failed,
+        }
+    }
+
+    /// A stable name for documentation and JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Folder(_) => "folder",
+            Self::Scripts(_) => "script",
+            Self::Database(_) => "database",
+            Self::Catalog(_) => "catalog",
+            Self::Lock(_) => "lock",
+            Self::Plugin(_) => "plugin",
+            Self::Resolve(_) => "resolve",
+            Self::NotEmpty => "database-not-empty",
+            Self::Unresolved(_) => "unresolved-migration",
+            Self::Edited(_) => "edited-migration",
+            Self::Missing(_) => "missing-migration",
+            Self::OutOfOrder(_) => "out-of-order-migration",
+            Self::Execution { .. } => "migration-failed",
+            Self::NotApplied { .. } => "not-applied",
+            Self::NotFound { .. } => "not-found",
+            Self::Irreversible { .. } => "irreversible",
+            Self::RollbackScript { .. } => "rollback-script",
+            Self::NotNotified(_) => "not-notified",
+        }
+    }
+
+    /// What state the database is in now.
+    pub fn state(&self) -> String {
+        match self {
+            Self::Execution { source, finished, .. } if finished.is_empty() => left(&source.state),
+            Self::Execution { source, finished, .. } => {
+                format!("{} in and recorded; {}", count_are(finished.len()), left(&source.state))
+            }
+            Self::NotNotified(_) => "everything else was done and recorded".to_owned(),
+            _ => "nothing was changed".to_owned(),
+        }
+    }
+
+    /// What to do next.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Folder(error) => error.help(),
+            Self::Scripts(errors) => {
+                return errors.iter().find_map(|error| match &error.problem {
+                    crate::plan::ScriptProblem::Parse(error) => error.help.clone(),
+                    crate::plan::ScriptProblem::Suppression(_) => None,
+                });
+            }
+            Self::Database(error) => return error.help(),
+            Self::Lock(error) => return error.help(),
+            Self::Resolve(error) => return error.help(),
+            Self::Plugin(error) => return error.help.clone(),
+            Self::Catalog(_) => "look at the privileges of the user that connects".to_owned(),
+            Self::NotEmpty => "if the folder's first migrations are what is in the database already, record them with \
+                               `tollgate resolve --applied NAME`, oldest first; otherwise use an empty database"
+                .to_owned(),
+            Self::Unresolved(names) => format!(
+                "look at what is in the database, then `tollgate resolve --applied {0}` when all of it is, or `tollgate \
+                 resolve --rolled-back {0}` when none of it is",
+                names[0]
+            ),
+            Self::Edited(_) => "put the files back as they were applied and write a new migration for the change; \
+                                `migrations.edited = \"warn\"` lets a deploy go on"
+                .to_owned(),
+            Self::Missing(_) => "bring the folders back, or set `migrations.missing = \"warn\"`".to_owned(),
+            Self::OutOfOrder(_) => "give them names that sort last, or set `migrations.out_of_order = \"warn\"`".to_owned(),
+            Self::Execution { source, .. } => source.help(),
+            Self::NotApplied { similar, .. } | Self::NotFound { similar, .. } => match similar {
+                Some(similar) => format!("did you mean {similar}? Give the whole folder name"),
+                None => "`tollgate status` lists the names; give the whole folder name".to_owned(),
+            },
+            Self::Irreversible { .. } => {
+                "write a down.sql beside its migration.sql, or put back a backup".to_owned()
+            }
+            Self::RollbackScript { problem, .. } => return problem.help.clone(),
+            Self::NotNotified(_) => "mend the notifier, or set `required = false` for it".to_owned(),
+        })
+    }
+}
+
+impl From<Vec<ScriptError>> for Error {
+    fn from(errors: Vec<ScriptError>) -> Self {
+        Self::Scripts(errors)
+    }
+}
+
+/// What a failed migration has left.
+fn left(state: &DatabaseState) -> String {
+    match state {
+        DatabaseState::Unchanged => "nothing of it is in the database".to_owned(),
+        DatabaseState::Partly { done, in_doubt: None } => format!("its first {} in", count_are_in(*done)),
+        DatabaseState::Partly { done, in_doubt: Some(index) } => format!(
+            "its first {} in, and statement {} may have left something",
+            count_are_in(*done),
+            index + 1
+        ),
+        DatabaseState::Unknown => "the connection was lost, so it is not known whether it is in".to_owned(),
+    }
+}
+
+fn count_are_in(number: usize) -> String {
+    format!("{} {}", count(number, "statement"), if number == 1 { "is" } else { "are" })
+}
+
+/// `1 migration`, `2 migrations`.
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn were(number: usize) -> String {
+    format!("{} {}", count(number, "migration"), if number == 1 { "was" } else { "were" })
+}
+
+fn are(number: usize) -> String {
+    format!("{} {}", count(number, "migration"), if number == 1 { "is" } else { "are" })
+}
+
+fn count_are(number: usize) -> String {
+    format!("{} of this run {}", count(number, "migration"), if number == 1 { "is" } else { "are" })
+}
+
+/// The name most like `wanted`, when one is like it at all.
+pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
+        .map(|name| {
+            let contained = name.contains(wanted) || wanted.contains(name);
+            (if contained { 0.9 } else { strsim::jaro_winkler(wanted, name) }, name)
+        })
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.to_owned())
+}
+
+/// Milliseconds, as far as 64 bits reach.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,62 @@
+//! What happens while the engine works, for whoever shows it. The library prints nothing itself.
+
+use std::time::Duration;
+
+use tollgate_database::{ExecuteEvent, LockEvent};
+
+use crate::notify::Delivery;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// Another run holds the lock; sent now and then while waiting.
+    WaitingForLock(LockEvent),
+    /// The policies are being asked.
+    Judging {
+        /// How many migrations.
+        migrations: usize,
+    },
+    /// A migration starts.
+    Applying {
+        /// Its name.
+        migration: String,
+        /// Position in this run, counted from 1.
+        number: usize,
+        /// How many there are in this run.
+        of: usize,
+    },
+    /// A migration is in and recorded.
+    Applied {
+        /// Its name.
+        migration: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Something happened while a script ran: a statement, a notice of the server, a retry.
+    Execution {
+        /// Migration.
+        migration: String,
+        /// What.
+        event: ExecuteEvent,
+    },
+    /// A migration is being taken back.
+    RollingBack {
+        /// Its name.
+        migration: String,
+    },
+    /// A migration is taken back and recorded as such.
+    RolledBack {
+        /// Its name.
+        migration: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A notifier was told something, or could not be.
+    Notified(Delivery),
+    /// Something a person should know.
+    Warning(String),
+}
+
+/// Receives events.
+pub type Observer<'a> = &'a mut dyn FnMut(Event);

@@ -1,0 +1,166 @@
+//! What the ledger and the folder say about each migration, taken together.
+
+use serde::Serialize;
+use tollgate_database::ledger::{self, LedgerRow};
+use tollgate_database::{Database, DatabaseError};
+
+use crate::folder::Folder;
+
+/// What is true of one migration in one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Applied and recorded.
+    Applied,
+    /// On disk, not in the database.
+    Pending,
+    /// Was applied or tried once, taken back since; the next deploy applies it.
+    RolledBack,
+    /// Started and cut off in the middle, and it is known how far it came: the next deploy goes on by itself.
+    Interrupted,
+    /// Started and not finished, and only a person can tell what of it is in the database. Blocks every deploy until it
+    /// is resolved.
+    Failed,
+}
+
+/// One migration, wherever it is known from.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Folder name.
+    pub name: String,
+    /// Index into [`Folder::migrations`]; `None` when it is only in the ledger.
+    pub local: Option<usize>,
+    /// What is true of it.
+    pub standing: Standing,
+    /// The row that says so: the applied one, the failed one, or the last one rolled back.
+    pub row: Option<LedgerRow>,
+    /// Applied with another text than the folder holds now.
+    pub edited: bool,
+    /// Pending, although a migration that sorts after it is applied.
+    pub out_of_order: bool,
+}
+
+impl Entry {
+    /// The ledger knows it as applied, and the folder is gone.
+    pub fn missing(&self) -> bool {
+        self.local.is_none() && self.standing == Standing::Applied
+    }
+
+    /// The next deploy would apply it.
+    pub fn to_apply(&self) -> bool {
+        let open = matches!(self.standing, Standing::Pending | Standing::RolledBack | Standing::Interrupted);
+        self.local.is_some() && open
+    }
+}
+
+/// All migrations of a database and a folder, ordered by name.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// The ledger table exists.
+    pub ledger_exists: bool,
+    /// Every migration that either side knows.
+    pub entries: Vec<Entry>,
+}
+
+impl History {
+    /// Compares the ledger's rows (`None`: there is no ledger) with the folder.
+    pub fn new(folder: &Folder, rows: Option<&[LedgerRow]>) -> Self {
+        let ledger_exists = rows.is_some();
+        let rows = rows.unwrap_or_default();
+        let mut entries: Vec<Entry> = folder
+            .migrations
+            .iter()
+            .enumerate()
+            .map(|(index, migration)| {
+                let (standing, row) = standing(rows, &migration.name);
+                let edited = standing == Standing::Applied
+                    && row.is_some_and(|row| !ledger::matches(&row.checksum, &migration.bytes));
+                let row = row.cloned();
+                Entry { name: migration.name.clone(), local: Some(index), standing, row, edited, out_of_order: false }
+            })
+            .collect();
+        for row in rows {
+            if !entries.iter().any(|entry| entry.name == row.migration_name) {
+                let (standing, found) = standing(rows, &row.migration_name);
+                entries.push(Entry {
+                    name: row.migration_name.clone(),
+                    local: None,
+                    standing,
+                    row: found.cloned(),
+                    edited: false,
+                    out_of_order: false,
+                });
+            }
+        }
+        entries.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+        let last_applied = entries.iter().rposition(|entry| entry.standing == Standing::Applied);
+        for entry in entries.iter_mut().take(last_applied.unwrap_or(0)) {
+            entry.out_of_order = entry.to_apply();
+        }
+        Self { ledger_exists, entries }
+    }
+
+    /// The same for a connected database: it knows of unfinished attempts how far they came.
+    ///
+    /// # Errors
+    /// The state tables cannot be read.
+    pub fn of(
+        folder: &Folder,
+        rows: Option<&[LedgerRow]>,
+        database: &mut Database,
+        resume: bool,
+    ) -> Result<Self, DatabaseError> {
+        let mut history = Self::new(folder, rows);
+        for entry in history.entries.iter_mut().filter(|entry| entry.standing == Standing::Failed) {
+            if let Some(row) = &entry.row {
+                if !database.leftovers(row)?.blocks(resume) {
+                    entry.standing = Standing::Interrupted;
+                }
+            }
+        }
+        Ok(history)
+    }
+
+    /// What the next deploy would apply, in order.
+    pub fn to_apply(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.to_apply())
+    }
+
+    /// Rows that were started and neither finished nor taken back.
+    pub fn failed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.standing == Standing::Failed)
+    }
+
+    /// Applied migrations in the order in which the database got them.
+    pub fn applied(&self) -> Vec<&Entry> {
+        let mut applied: Vec<_> = self.entries.iter().filter(|entry| entry.standing == Standing::Applied).collect();
+        applied.sort_by_key(|entry| entry.row.as_ref().map(|row| (row.finished_at, row.started_at)));
+        applied
+    }
+
+    /// The newest migration that is both applied and on disk.
+    pub fn last_common(&self) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.local.is_some() && entry.standing == Standing::Applied)
+    }
+
+    /// One entry.
+    pub fn find(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+}
+
+/// A failed row blocks even where an applied one of the same name exists: Prisma does it so, and nobody knows what of
+/// the second attempt is in the database.
+fn standing<'a>(rows: &'a [LedgerRow], name: &str) -> (Standing, Option<&'a LedgerRow>) {
+    let mine = || rows.iter().filter(|row| row.migration_name == name);
+    if let Some(row) = mine().find(|row| row.finished_at.is_none() && row.rolled_back_at.is_none()) {
+        return (Standing::Failed, Some(row));
+    }
+    if let Some(row) = mine().find(|row| row.finished_at.is_some() && row.rolled_back_at.is_none()) {
+        return (Standing::Applied, Some(row));
+    }
+    match mine().max_by_key(|row| row.started_at) {
+        Some(row) => (Standing::RolledBack, Some(row)),
+        None => (Standing::Pending, None),
+    }
+}

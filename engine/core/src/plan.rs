@@ -1,0 +1,108 @@
+//! Reading the scripts that are to be applied, and what the schema is before and after each.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tollgate_host::MigrationInput;
+use tollgate_schema::{BaseError, Schema};
+use tollgate_sql::{Dialect, ParseError, Script};
+
+use crate::folder::{Folder, MigrationFile};
+use crate::suppress::{self, Suppression, SuppressionError};
+
+/// A migration whose script has been read.
+#[derive(Clone)]
+pub struct ReadMigration {
+    /// Index into [`Folder::migrations`].
+    pub local: usize,
+    /// What plugins get to see of it.
+    pub input: MigrationInput,
+    /// Rules that the script allows.
+    pub suppressions: Vec<Suppression>,
+}
+
+impl ReadMigration {
+    /// Its script.
+    pub fn script(&self) -> &Arc<Script> {
+        &self.input.script
+    }
+}
+
+/// A script that cannot be read. Nothing has been run.
+#[derive(Debug, Clone)]
+pub struct ScriptError {
+    /// Migration.
+    pub migration: String,
+    /// File.
+    pub path: PathBuf,
+    /// Its text, to point into.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: ScriptProblem,
+}
+
+/// What is wrong with a script.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ScriptProblem {
+    /// It does not parse.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// A suppression in it is malformed.
+    #[error(transparent)]
+    Suppression(#[from] SuppressionError),
+}
+
+/// Reads the scripts of `migrations`, all of them, so that every problem is shown at once.
+///
+/// # Errors
+/// Every script that cannot be read.
+pub fn read_scripts(
+    folder: &Folder,
+    migrations: impl IntoIterator<Item = usize>,
+    dialect: Dialect,
+) -> Result<Vec<ReadMigration>, Vec<ScriptError>> {
+    let mut read = Vec::new();
+    let mut errors = Vec::new();
+    for local in migrations {
+        let file = &folder.migrations[local];
+        match read_script(file, local, dialect) {
+            Ok(migration) => read.push(migration),
+            Err(problem) => errors.push(ScriptError {
+                migration: file.name.clone(),
+                path: file.path.clone(),
+                text: file.text.clone(),
+                problem,
+            }),
+        }
+    }
+    if errors.is_empty() { Ok(read) } else { Err(errors) }
+}
+
+fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<ReadMigration, ScriptProblem> {
+    let script = tollgate_sql::parse(dialect, &file.text)?;
+    let suppressions = suppress::read(&script)?;
+    let input = MigrationInput {
+        name: file.name.clone(),
+        checksum: file.checksum.clone(),
+        script: Arc::new(script),
+        down: file.down.as_ref().map(|down| down.text.clone()),
+    };
+    Ok(ReadMigration { local, input, suppressions })
+}
+
+/// Calls `visit` with each migration and the schema before and after it.
+///
+/// # Errors
+/// The first of the base's or the visitor's.
+pub fn walk<E: From<BaseError>>(
+    schema: &mut Schema,
+    migrations: &[ReadMigration],
+    mut visit: impl FnMut(&ReadMigration, &Schema, &Schema) -> Result<(), E>,
+) -> Result<(), E> {
+    for migration in migrations {
+        let before = schema.clone();
+        schema.apply_script(migration.script())?;
+        visit(migration, &before, schema)?;
+    }
+    Ok(())
+}

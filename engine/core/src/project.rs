@@ -1,0 +1,138 @@
+//! What an operation works with: a folder, a database, plugins, and how strict to be.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tollgate_database::{ExecuteOptions, LockOptions, ServerInfo, Target};
+use tollgate_host::Plugin;
+use tollgate_host::types::{Run, Server, Severity};
+use tollgate_schema::Context;
+
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::folder::Folder;
+use crate::history::History;
+use crate::notify::Notifier;
+use crate::policy::{Court, Policy};
+
+/// Everything that `deploy` and `rollback` need. Made by the caller from its configuration.
+pub struct Project {
+    /// The migrations.
+    pub folder: Folder,
+    /// The database.
+    pub target: Target,
+    /// Policies to ask.
+    pub policies: Vec<Policy>,
+    /// Rollback generators, the preferred one first.
+    pub generators: Vec<Arc<Plugin>>,
+    /// Whom to tell.
+    pub notifiers: Vec<Notifier>,
+    /// How strict to be.
+    pub settings: Settings,
+}
+
+/// How strict to be, and who is asking.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Deployment name: `production`.
+    pub environment: Option<String>,
+    /// Who runs it, for the record and for notifications.
+    pub actor: Option<String>,
+    /// Findings at this level or above block.
+    pub block_at: Severity,
+    /// Pending migrations that sort before applied ones.
+    pub out_of_order: Tolerance,
+    /// Applied migrations whose folders are gone.
+    pub missing: Tolerance,
+    /// Migrations edited after they were applied.
+    pub edited: Tolerance,
+    /// How long to wait for the run lock.
+    pub lock: LockOptions,
+    /// Time limits of the scripts.
+    pub execute: ExecuteOptions,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            environment: None,
+            actor: None,
+            block_at: Severity::High,
+            out_of_order: Tolerance::Warn,
+            missing: Tolerance::Warn,
+            edited: Tolerance::Error,
+            lock: LockOptions::default(),
+            execute: ExecuteOptions::default(),
+        }
+    }
+}
+
+/// What to do about something irregular.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tolerance {
+    /// Say nothing.
+    Allow,
+    /// Say so and go on.
+    Warn,
+    /// Stop before anything is done.
+    Error,
+}
+
+impl Settings {
+    /// The questions to policies for this server.
+    pub(crate) fn court(&self, server: Server) -> Court {
+        Court { server, environment: self.environment.clone(), block_at: self.block_at }
+    }
+
+    /// Refuses, or points out, what is irregular about a history.
+    pub(crate) fn examine(&self, history: &History, observe: Observer<'_>) -> Result<(), Error> {
+        let failed: Vec<String> = history.failed().map(|entry| entry.name.clone()).collect();
+        if !failed.is_empty() {
+            return Err(Error::Unresolved(failed));
+        }
+        let names = |pick: fn(&crate::history::Entry) -> bool| -> Vec<String> {
+            history.entries.iter().filter(|entry| pick(entry)).map(|entry| entry.name.clone()).collect()
+        };
+        let irregular: [(Tolerance, Vec<String>, fn(Vec<String>) -> Error); 3] = [
+            (self.edited, names(|entry| entry.edited), Error::Edited),
+            (self.missing, names(crate::history::Entry::missing), Error::Missing),
+            (self.out_of_order, names(|entry| entry.out_of_order), Error::OutOfOrder),
+        ];
+        for (tolerance, names, error) in irregular {
+            match tolerance {
+                _ if names.is_empty() => {}
+                Tolerance::Allow => {}
+                Tolerance::Warn => observe(Event::Warning(error(names).to_string())),
+                Tolerance::Error => return Err(error(names)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The server as plugins see it.
+pub(crate) fn server(info: &ServerInfo) -> Server {
+    Server { dialect: info.dialect, version: Some(info.version) }
+}
+
+impl Project {
+    /// How names in scripts for the target are resolved, when nothing is connected.
+    pub(crate) fn context(&self, server_version: Option<(u32, u32, u32)>) -> Context {
+        let search_path = self.target.schema().map(str::to_owned).into_iter().collect();
+        Context { dialect: self.target.dialect(), server_version, search_path }
+    }
+
+    /// A new run, as notifiers see it. The state tables give it its identifier.
+    pub(crate) fn run(&self, command: &str) -> Run {
+        Run {
+            id: String::new(),
+            environment: self.settings.environment.clone(),
+            target: self.target.describe(),
+            actor: self.settings.actor.clone(),
+            dry_run: false,
+            started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            command: command.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Indexes.
+
+use tollgate_plugin::{CreatedIndex, Dropped, Index, ObjectKind, ObjectName};
+
+use super::Context;
+use crate::Undo;
+
+impl Context<'_> {
+    pub(super) fn undo_create_index(&self, at: u32, created: &CreatedIndex) -> Undo {
+        let table = self.table(&created.table);
+        let Some(original) = self.original(at, &created.table) else { return Undo::nothing() };
+        let before = self.before.relation(&original);
+        let existed = |name: &str| before.as_ref().is_some_and(|relation| relation.index(name).is_some());
+        let name = match &created.name {
+            Some(name) if created.if_not_exists && existed(name) => return Undo::nothing(),
+            Some(name) => Some(name.clone()),
+            None => self.after.relation(&table).and_then(|relation| {
+                let same = |index: &&Index| index.keys == created.keys && !existed(&index.name);
+                relation.indexes.iter().find(same).map(|index| index.name.clone())
+            }),
+        };
+        let Some(name) = name else {
+            return Undo::irreversible(format!("the name that the server gave an index of {} is not known", table.short()));
+        };
+        let name = self.names.object(&ObjectName { schema: table.schema, name });
+        if created.concurrently {
+            return Undo::one(format!("DROP INDEX CONCURRENTLY {name}")).outside_transaction();
+        }
+        Undo::one(format!("DROP INDEX {name}"))
+    }
+
+    pub(super) fn undo_drop_index(&self, dropped: &Dropped) -> Undo {
+        let Some(owner) = self.before.index_owner(&dropped.name) else {
+            let known = self.before.exists(ObjectKind::Index, &dropped.name);
+            return match known {
+                Some(false) => Undo::nothing(),
+                _ => Undo::irreversible(format!("what the index {} covered is not known", dropped.name.short())),
+            };
+        };
+        let Some(sql) = self.before.member_ddl(ObjectKind::Index, &owner, &dropped.name.name) else {
+            return Undo::irreversible(format!("what the index {} covered is not known", dropped.name.short()));
+        };
+        if !dropped.concurrently {
+            return Undo::sql(sql);
+        }
+        let concurrently = |statement: String| {
+            ["CREATE UNIQUE INDEX ", "CREATE INDEX "]
+                .iter()
+                .find_map(|words| statement.strip_prefix(words).map(|rest| format!("{words}CONCURRENTLY {rest}")))
+                .unwrap_or(statement)
+        };
+        Undo::sql(sql.into_iter().map(concurrently).collect()).outside_transaction()
+    }
+}

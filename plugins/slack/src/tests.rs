@@ -1,0 +1,95 @@
+#![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
+use serde_json::json;
+use tollgate_plugin::{Applied, Checked, Failed, Finding, Finished, Severity, testing};
+
+use super::*;
+
+fn run(command: &str) -> Run {
+    Run {
+        id: "6f1c".to_owned(),
+        environment: Some("production".to_owned()),
+        target: "db.example.com/app".to_owned(),
+        actor: Some("ada <ada@example.com>".to_owned()),
+        dry_run: false,
+        started_at: "2026-01-01T00:00:00Z".to_owned(),
+        command: command.to_owned(),
+    }
+}
+
+fn finished(succeeded: bool) -> Event {
+    let finding = Finding::new("drop-index", Severity::Medium, "drops the index users_email_idx");
+    Event::Finished(Finished {
+        applied: vec!["1_a".to_owned(), "2_b".to_owned()],
+        findings: vec![("1_a".to_owned(), vec![finding])],
+        succeeded,
+        duration_ms: 61_500,
+    })
+}
+
+fn blocked() -> Event {
+    let high = Finding::new("drop-table", Severity::High, "drops <!channel> & all its rows");
+    let low = Finding::new("drop-default", Severity::Low, "drops a default");
+    Event::Checked(Checked { verdict: Verdict::Blocked, findings: vec![("1_a".to_owned(), vec![low, high])] })
+}
+
+#[test]
+fn a_deploy_that_went_well() {
+    let sent = testing::notifier::<Slack>().notify(&run("deploy"), &finished(true));
+    assert_eq!(sent.result, Ok(()));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&sent.json()).unwrap(), @"");
+}
+
+#[test]
+fn what_is_blocked_names_the_gravest_first_and_escapes() {
+    let test = testing::notifier::<Slack>().settings(json!({ "mention_on_failure": "<!here>" }));
+    let message = test.notify(&run("deploy"), &blocked()).json();
+    let findings = message["blocks"][2]["text"]["text"].as_str().unwrap();
+    insta::assert_snapshot!(findings, @"");
+    assert_eq!(message["blocks"][3]["text"]["text"], "<!here>");
+}
+
+#[test]
+fn a_failure_quotes_the_server() {
+    let failed = Failed {
+        migration: "1_a".to_owned(),
+        statement: Some(0),
+        message: "relation \"a\" already exists\nhint".to_owned(),
+        sqlstate: Some("42P07".to_owned()),
+    };
+    let message = testing::notifier::<Slack>().notify(&run("rollback"), &Event::Failed(failed)).json();
+    assert_eq!(message["text"], "❌ Rollback on production failed");
+    let text = message["blocks"][2]["text"]["text"].as_str().unwrap();
+    assert_eq!(text, "*1_a* (SQLSTATE 42P07)\n>relation \"a\" already exists\n>hint");
+}
+
+#[test]
+fn one_message_for_each_run() {
+    let applied = Applied { migration: "1_a".to_owned(), duration_ms: 3 };
+    let passed = Event::Checked(Checked { verdict: Verdict::Pass, findings: vec![] });
+    for silent in [Event::Applied(applied), passed, finished(false), Event::Planned(vec![])] {
+        assert!(testing::notifier::<Slack>().notify(&run("deploy"), &silent).requests.is_empty());
+    }
+    let quiet = testing::notifier::<Slack>().settings(json!({ "only_failures": true }));
+    assert!(quiet.notify(&run("deploy"), &finished(true)).requests.is_empty());
+    assert_eq!(quiet.notify(&run("deploy"), &blocked()).requests.len(), 1);
+}
+
+#[test]
+fn long_lists_are_cut_to_what_slack_takes() {
+    let names: Vec<String> = (0..400).map(|number| format!("{number:014}_{}", "x".repeat(200))).collect();
+    let event = Event::Finished(Finished { applied: names, findings: vec![], succeeded: true, duration_ms: 1 });
+    let message = testing::notifier::<Slack>().notify(&run("deploy"), &event).json();
+    for block in message["blocks"].as_array().unwrap() {
+        assert!(block["text"]["text"].as_str().unwrap_or("").chars().count() <= 3000);
+    }
+    assert!(message["blocks"][2]["text"]["text"].as_str().unwrap().chars().count() > 2000);
+}
+
+#[test]
+fn slacks_own_word_for_a_refusal_is_passed_on() {
+    let sent = testing::notifier::<Slack>().answer(404, "no_service").notify(&run("deploy"), &finished(true));
+    assert_eq!(sent.result.unwrap_err().message, "Slack answered 404 no_service");
+    let sent = testing::notifier::<Slack>().answer(503, "").notify(&run("deploy"), &finished(true));
+    assert!(sent.result.unwrap_err().retryable);
+}
