@@ -212,11 +212,10 @@ impl Schema {
         column: &str,
         default: Option<&Expression>,
     ) -> Result<(), BaseError> {
-        // DEFAULT NULL is no default.
-        let text = default
-            .filter(|default| !default.is_null)
-            .map(|default| bare(&default.text).to_owned());
-        self.alter_column(table, column, &|known| known.default.clone_from(&text))
+        self.alter_column(table, column, &|known| {
+            let kept = default.filter(|default| super::table::keeps_default(&known.data_type, default));
+            known.default = kept.map(|default| bare(&default.text).to_owned());
+        })
     }
 
     pub(super) fn add_identity(

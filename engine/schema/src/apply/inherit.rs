@@ -52,7 +52,9 @@ impl Schema {
 
     /// Keys, foreign keys and indexes of a partitioned parent, under names of the child's own.
     pub(super) fn inherit_keys(&mut self, child: &ObjectName, parent: &ObjectName) -> Result<(), BaseError> {
-        let Some(parent) = self.get(parent)? else { return Ok(()) };
+        let Some(parent) = self.get(parent)?.filter(|parent| parent.kind == RelationKind::PartitionedTable) else {
+            return Ok(());
+        };
         for index in &parent.indexes {
             let constraint = parent
                 .constraints

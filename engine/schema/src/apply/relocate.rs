@@ -35,6 +35,9 @@ impl Schema {
         self.forget(from);
         let mut moved = relation;
         Arc::make_mut(&mut moved).name = to.clone();
+        if self.is_sqlite() {
+            rename_automatic_indexes(Arc::make_mut(&mut moved), from, to);
+        }
         let new_key = self.key(to);
         Arc::make_mut(&mut self.overlay.relations).insert(new_key.clone(), Some(moved));
         Arc::make_mut(&mut self.overlay.origins).insert(new_key.clone(), origin);
@@ -325,6 +328,16 @@ impl Schema {
             }
         }
         Ok(())
+    }
+}
+
+/// `SQLite` names the indexes behind keys after their table, and keeps doing so.
+fn rename_automatic_indexes(relation: &mut Relation, from: &ObjectName, to: &ObjectName) {
+    let prefix = format!("sqlite_autoindex_{}_", from.name.to_ascii_lowercase());
+    for index in &mut relation.indexes {
+        if index.name.to_ascii_lowercase().starts_with(&prefix) {
+            index.name = format!("sqlite_autoindex_{}_{}", to.name, &index.name[prefix.len()..]);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{
-    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DataType, Identity, ObjectKind,
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DataType, Expression, Identity, ObjectKind,
 };
 
 use crate::base::BaseError;
@@ -156,7 +156,7 @@ impl Schema {
             default: definition
                 .default
                 .as_ref()
-                .filter(|default| self.is_sqlite() || !default.is_null)
+                .filter(|default| self.is_sqlite() || keeps_default(&definition.data_type, default))
                 .map(|default| bare(&default.text).to_owned()),
             generated: definition
                 .generated
@@ -334,6 +334,11 @@ impl Schema {
         };
         self.origin_mut(table).columns.insert(column.to_owned(), origin);
     }
+}
+
+/// Whether PostgreSQL keeps a default. NULL is none, unless the type's length makes it a function call.
+pub(super) fn keeps_default(data_type: &DataType, default: &Expression) -> bool {
+    !default.is_null || !data_type.modifiers.is_empty()
 }
 
 fn same_key(left: &ConstraintKind, right: &ConstraintKind) -> bool {
