@@ -5,7 +5,7 @@ use tollgate_schema::model::Function;
 use tollgate_sql::operation::{ObjectKind, Volatility};
 use tollgate_sql::{Dialect, ObjectName};
 
-use super::rows::{ACL_COLUMNS, Acl, VISIBLE_SCHEMA, ask_named, ask_of, list};
+use super::rows::{ACL_COLUMNS, Acl, OWN_FUNCTION, VISIBLE_SCHEMA, ask_named, ask_of, list};
 
 /// All overloads, ordered by their arguments.
 pub(super) fn read(client: &mut Client, name: &ObjectName) -> Result<Vec<Function>, Error> {
@@ -23,7 +23,7 @@ pub(super) fn read(client: &mut Client, name: &ObjectName) -> Result<Vec<Functio
          JOIN pg_namespace n ON n.oid = p.pronamespace
          JOIN pg_language l ON l.oid = p.prolang
          LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid
-         WHERE n.nspname = $1 AND p.proname = $2 AND {VISIBLE_SCHEMA} ORDER BY p.proargtypes::text"
+         WHERE n.nspname = $1 AND p.proname = $2 AND {VISIBLE_SCHEMA} AND {OWN_FUNCTION} ORDER BY p.proargtypes::text"
     );
     let rows = ask_named(client, &sql, name)?;
     let oids = rows

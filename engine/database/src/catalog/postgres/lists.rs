@@ -7,7 +7,7 @@ use ::postgres::{Client, Error};
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
 
-use super::rows::{VISIBLE_SCHEMA, ask, name};
+use super::rows::{OWN_FUNCTION, VISIBLE_SCHEMA, ask, name};
 use crate::catalog::is_own;
 
 pub(super) fn schemas(client: &mut Client) -> Result<Vec<String>, Error> {
@@ -78,7 +78,7 @@ fn functions(client: &mut Client, kinds: &[&str]) -> Result<Vec<ObjectName>, Err
     let sql = format!(
         "SELECT DISTINCT n.nspname::text AS schema, p.proname::text AS name FROM pg_proc p
          JOIN pg_namespace n ON n.oid = p.pronamespace
-         WHERE {VISIBLE_SCHEMA} AND p.prokind::text = ANY ($1) AND {}",
+         WHERE {VISIBLE_SCHEMA} AND p.prokind::text = ANY ($1) AND {OWN_FUNCTION} AND {}",
         no_member("pg_proc", "p.oid"),
     );
     let rows = ask(client, &sql, &[(&kinds, Type::TEXT_ARRAY)])?;

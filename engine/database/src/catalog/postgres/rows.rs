@@ -13,6 +13,10 @@ use crate::catalog::text;
 /// Schemas that nobody sees: the system's, temporary ones, and Tollgate's own. The namespace is called `n`.
 pub(super) const VISIBLE_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tollgate')";
 
+/// Functions that somebody made: no constructors that come with a range type. The function is called `p`.
+pub(super) const OWN_FUNCTION: &str = "NOT EXISTS (SELECT FROM pg_depend o WHERE o.classid = 'pg_proc'::regclass \
+     AND o.objid = p.oid AND o.deptype = 'i')";
+
 /// A query's parameter.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
