@@ -8,9 +8,6 @@ mod postgres;
 mod sqlite;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::{Dialect, ObjectName};
 
@@ -58,7 +55,9 @@ pub fn member_ddl(
 /// # Errors
 /// When a schema's base cannot answer.
 pub fn restore_table(wanted: &Schema, current: &Schema, name: &ObjectName) -> Result<Option<Vec<String>>, BaseError> {
-    let (Some(to), Some(from)) = (wanted.relation(name)?, current.relation(name)?) else { return Ok(None) };
+    let (Some(to), Some(from)) = (wanted.relation(name)?, current.relation(name)?) else {
+        return Ok(None);
+    };
     match wanted.context().dialect {
         Dialect::Postgres => postgres::restore_table(wanted, current, &to, &from),
         Dialect::Sqlite => Ok(sqlite::restore_table(wanted, &to, &from)),
@@ -72,7 +71,18 @@ fn uses_column(dialect: Dialect, index: &Index, table: &str, column: &str) -> bo
         Dialect::Sqlite => name.eq_ignore_ascii_case(column),
         Dialect::Postgres | Dialect::Mysql => name == column,
     };
-    let expressions = index.parts.iter().filter_map(|part| part.expression.as_ref()).chain(&index.predicate);
-    index.parts.iter().filter_map(|part| part.column.as_ref()).chain(&index.include).any(same)
-        || expressions.into_iter().any(|text| mentions_column(dialect, text, table, column))
+    let expressions = index
+        .parts
+        .iter()
+        .filter_map(|part| part.expression.as_ref())
+        .chain(&index.predicate);
+    index
+        .parts
+        .iter()
+        .filter_map(|part| part.column.as_ref())
+        .chain(&index.include)
+        .any(same)
+        || expressions
+            .into_iter()
+            .any(|text| mentions_column(dialect, text, table, column))
 }

@@ -64,11 +64,19 @@ pub(super) fn data_type(written: &DataType) -> String {
         modifiers => format!("({})", modifiers.join(",")),
     };
     let name = if let Some(schema) = &written.schema {
-        format!("{}.{}{modifiers}", identifier(dialect, schema), identifier(dialect, &written.name))
+        format!(
+            "{}.{}{modifiers}",
+            identifier(dialect, schema),
+            identifier(dialect, &written.name)
+        )
     } else if !is_keyword_type(&written.name) {
         format!("{}{modifiers}", identifier(dialect, &written.name))
     } else {
-        match written.name.split_once(' ').filter(|(first, _)| matches!(*first, "timestamp" | "time")) {
+        match written
+            .name
+            .split_once(' ')
+            .filter(|(first, _)| matches!(*first, "timestamp" | "time"))
+        {
             Some((first, rest)) => format!("{first}{modifiers} {rest}"),
             None => format!("{}{modifiers}", written.name),
         }
@@ -94,20 +102,36 @@ pub(super) fn action(action: ReferentialAction) -> &'static str {
 
 /// `name = value, …` as storage parameters take it.
 pub(super) fn parameters(options: &[(String, String)]) -> String {
-    joined(options, |(name, value)| if value.is_empty() { name.clone() } else { format!("{name} = {}", parameter(value)) })
+    joined(options, |(name, value)| {
+        if value.is_empty() {
+            name.clone()
+        } else {
+            format!("{name} = {}", parameter(value))
+        }
+    })
 }
 
 /// A parameter's value: plain where it can be.
 fn parameter(value: &str) -> String {
-    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_' || c == '-');
+    let plain = value
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_' || c == '-');
     let word = value.starts_with(|c: char| c.is_ascii_alphabetic()) && !value.contains(['.', '-']);
     let number = value.parse::<f64>().is_ok();
-    if plain && (word || number) { value.to_owned() } else { literal(value) }
+    if plain && (word || number) {
+        value.to_owned()
+    } else {
+        literal(value)
+    }
 }
 
 /// A relation, type or function privilege list.
 pub(super) fn privileges(privileges: &[String]) -> String {
-    if privileges.is_empty() { "ALL".to_owned() } else { joined(privileges, |privilege| privilege.to_uppercase()) }
+    if privileges.is_empty() {
+        "ALL".to_owned()
+    } else {
+        joined(privileges, |privilege| privilege.to_uppercase())
+    }
 }
 
 /// A role, or one of the words that stand for one.
@@ -135,7 +159,10 @@ mod tests {
     #[test]
     fn types_are_written_as_the_server_reads_them() {
         assert_eq!(typed(None, "character varying", &["255"], 0), "character varying(255)");
-        assert_eq!(typed(None, "timestamp without time zone", &["3"], 1), "timestamp(3) without time zone[]");
+        assert_eq!(
+            typed(None, "timestamp without time zone", &["3"], 1),
+            "timestamp(3) without time zone[]"
+        );
         assert_eq!(typed(None, "numeric", &["10", "2"], 0), "numeric(10,2)");
         assert_eq!(typed(None, "\"char\"", &[], 0), "\"char\"");
         assert_eq!(typed(Some("App"), "Role", &[], 2), "\"App\".\"Role\"[][]");
@@ -143,8 +170,16 @@ mod tests {
 
     #[test]
     fn parameters_are_quoted_where_they_must_be() {
-        let options = [("fillfactor", "70"), ("autovacuum_enabled", "false"), ("buffering", "a b"), ("x", "")];
+        let options = [
+            ("fillfactor", "70"),
+            ("autovacuum_enabled", "false"),
+            ("buffering", "a b"),
+            ("x", ""),
+        ];
         let options: Vec<_> = options.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        assert_eq!(parameters(&options), "fillfactor = 70, autovacuum_enabled = false, buffering = 'a b', x");
+        assert_eq!(
+            parameters(&options),
+            "fillfactor = 70, autovacuum_enabled = false, buffering = 'a b', x"
+        );
     }
 }

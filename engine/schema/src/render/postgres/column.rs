@@ -1,5 +1,7 @@
 //! Columns.
 
+use std::fmt::Write as _;
+
 use tollgate_sql::operation::Identity;
 
 use crate::model::{Column, ConstraintRule, Relation, Sequence};
@@ -12,17 +14,21 @@ use super::{DIALECT, Surroundings, alter, comment, constraint, index, object, pr
 pub(super) fn definition(relation: &Relation, column: &Column, surroundings: &Surroundings, not_null: bool) -> String {
     let mut text = format!("{} {}", identifier(DIALECT, &column.name), data_type(&column.data_type));
     if let Some(collation) = &column.collation {
-        text.push_str(&format!(" COLLATE {}", collation.sql(DIALECT)));
+        let _ = write!(text, " COLLATE {}", collation.sql(DIALECT));
     }
     if let Some((expression, stored)) = &column.generated {
         let kind = if *stored { "STORED" } else { "VIRTUAL" };
-        text.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {kind}"));
+        let _ = write!(text, " GENERATED ALWAYS AS ({expression}) {kind}");
     } else if let Some(identity) = column.identity {
-        text.push_str(&format!(" GENERATED {} AS IDENTITY", identity_word(identity)));
+        let _ = write!(text, " GENERATED {} AS IDENTITY", identity_word(identity));
         let sequence = column.sequence.as_ref().and_then(|name| surroundings.sequence(name));
-        text.push_str(&sequence.map(|sequence| identity_options(relation, column, sequence)).unwrap_or_default());
+        text.push_str(
+            &sequence
+                .map(|sequence| identity_options(relation, column, sequence))
+                .unwrap_or_default(),
+        );
     } else if let Some(default) = &column.default {
-        text.push_str(&format!(" DEFAULT {default}"));
+        let _ = write!(text, " DEFAULT {default}");
     }
     if not_null {
         text.push_str(" NOT NULL");
@@ -44,7 +50,11 @@ pub(super) fn identity_options(relation: &Relation, column: &Column, sequence: &
     if sequence.name.name != made || sequence.name.schema != relation.name.schema {
         options.insert(0, format!("SEQUENCE NAME {}", sequence.name.sql(DIALECT)));
     }
-    if options.is_empty() { String::new() } else { format!(" ({})", options.join(" ")) }
+    if options.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", options.join(" "))
+    }
 }
 
 /// Whether the column's sequence stands beside it (serial) rather than inside it (identity).
@@ -68,7 +78,10 @@ pub(super) fn options(relation: &Relation, column: &Column) -> Vec<String> {
         "storage" => format!("{alter} SET STORAGE {value}"),
         "compression" => format!("{alter} SET COMPRESSION {value}"),
         "statistics" => format!("{alter} SET STATISTICS {value}"),
-        _ => format!("{alter} SET ({})", crate::render::write::parameters(&[(name.clone(), value.clone())])),
+        _ => format!(
+            "{alter} SET ({})",
+            crate::render::write::parameters(&[(name.clone(), value.clone())])
+        ),
     };
     column.options.iter().map(write).collect()
 }
@@ -77,10 +90,19 @@ pub(super) fn options(relation: &Relation, column: &Column) -> Vec<String> {
 pub(super) fn extras(relation: &Relation, column: &Column) -> Vec<String> {
     let mut statements = Vec::new();
     if let Some(text) = &column.comment {
-        let name = format!("COLUMN {}.{}", relation.name.sql(DIALECT), identifier(DIALECT, &column.name));
+        let name = format!(
+            "COLUMN {}.{}",
+            relation.name.sql(DIALECT),
+            identifier(DIALECT, &column.name)
+        );
         statements.push(comment(&name, text));
     }
-    statements.extend(column.grants.iter().map(|grant| privilege::grant_column(relation, &column.name, grant)));
+    statements.extend(
+        column
+            .grants
+            .iter()
+            .map(|grant| privilege::grant_column(relation, &column.name, grant)),
+    );
     statements
 }
 
@@ -94,7 +116,11 @@ pub(super) fn add(relation: &Relation, column: &Column, surroundings: &Surroundi
     statements.push(format!("{} ADD COLUMN {definition}", alter(relation)));
     statements.extend(sequence.map(|sequence| own(relation, column, sequence)));
     if column.not_null && !filled {
-        statements.push(format!("{} ALTER COLUMN {} SET NOT NULL", alter(relation), identifier(DIALECT, &column.name)));
+        statements.push(format!(
+            "{} ALTER COLUMN {} SET NOT NULL",
+            alter(relation),
+            identifier(DIALECT, &column.name)
+        ));
     }
     statements
 }
@@ -111,8 +137,11 @@ pub(super) fn add_with_members(relation: &Relation, column: &Column, surrounding
         }
     }
     let uses = |rule: &ConstraintRule| rule.columns().contains(&column.name);
-    let (foreign, own): (Vec<_>, Vec<_>) =
-        relation.constraints.iter().filter(|found| uses(&found.rule)).partition(|found| constraint::is_foreign_key(found));
+    let (foreign, own): (Vec<_>, Vec<_>) = relation
+        .constraints
+        .iter()
+        .filter(|found| uses(&found.rule))
+        .partition(|found| constraint::is_foreign_key(found));
     for found in own.into_iter().chain(foreign) {
         statements.extend(constraint::add_with_comment(relation, found));
     }

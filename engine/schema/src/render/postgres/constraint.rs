@@ -1,5 +1,7 @@
 //! Constraints.
 
+use std::fmt::Write as _;
+
 use crate::model::{Constraint, ConstraintRule, Index, Relation};
 use crate::render::write::{action, identifier, identifiers, parameters};
 
@@ -16,9 +18,17 @@ pub(super) fn fits_create_table(constraint: &Constraint) -> bool {
 
 /// `CONSTRAINT name …`.
 pub(super) fn definition(relation: &Relation, constraint: &Constraint) -> String {
-    let mut text = format!("CONSTRAINT {} {}", identifier(DIALECT, &constraint.name), rule(relation, constraint));
+    let mut text = format!(
+        "CONSTRAINT {} {}",
+        identifier(DIALECT, &constraint.name),
+        rule(relation, constraint)
+    );
     if constraint.deferrable {
-        text.push_str(if constraint.initially_deferred { " DEFERRABLE INITIALLY DEFERRED" } else { " DEFERRABLE" });
+        text.push_str(if constraint.initially_deferred {
+            " DEFERRABLE INITIALLY DEFERRED"
+        } else {
+            " DEFERRABLE"
+        });
     }
     if !constraint.validated {
         text.push_str(" NOT VALID");
@@ -43,7 +53,10 @@ pub(super) fn comments(relation: &Relation, constraint: &Constraint) -> Vec<Stri
     let mut statements = Vec::new();
     if let Some(text) = &constraint.comment {
         let name = identifier(DIALECT, &constraint.name);
-        statements.push(comment(&format!("CONSTRAINT {name} ON {}", relation.name.sql(DIALECT)), text));
+        statements.push(comment(
+            &format!("CONSTRAINT {name} ON {}", relation.name.sql(DIALECT)),
+            text,
+        ));
     }
     if let Some(index) = index_behind(relation, constraint) {
         statements.extend(super::index::index_comment(relation, index));
@@ -52,20 +65,33 @@ pub(super) fn comments(relation: &Relation, constraint: &Constraint) -> Vec<Stri
 }
 
 fn index_behind<'a>(relation: &'a Relation, constraint: &Constraint) -> Option<&'a Index> {
-    relation.indexes.iter().find(|index| index.constraint.as_ref() == Some(&constraint.name))
+    relation
+        .indexes
+        .iter()
+        .find(|index| index.constraint.as_ref() == Some(&constraint.name))
 }
 
 fn rule(relation: &Relation, constraint: &Constraint) -> String {
     match &constraint.rule {
         ConstraintRule::PrimaryKey { columns, include } => {
-            format!("PRIMARY KEY ({}){}", identifiers(DIALECT, columns), index_clauses(relation, constraint, include))
+            format!(
+                "PRIMARY KEY ({}){}",
+                identifiers(DIALECT, columns),
+                index_clauses(relation, constraint, include)
+            )
         }
-        ConstraintRule::Unique { columns, include, nulls_not_distinct } => {
+        ConstraintRule::Unique {
+            columns,
+            include,
+            nulls_not_distinct,
+        } => {
             let nulls = if *nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
             let clauses = index_clauses(relation, constraint, include);
             format!("UNIQUE{nulls} ({}){clauses}", identifiers(DIALECT, columns))
         }
-        ConstraintRule::Check { expression, no_inherit, .. } => {
+        ConstraintRule::Check {
+            expression, no_inherit, ..
+        } => {
             format!("CHECK ({expression}){}", if *no_inherit { " NO INHERIT" } else { "" })
         }
         ConstraintRule::Exclude { definition, .. } => format!("EXCLUDE {definition}"),
@@ -79,20 +105,24 @@ fn rule(relation: &Relation, constraint: &Constraint) -> String {
             match_full,
         } => {
             use tollgate_sql::operation::ReferentialAction::NoAction;
-            let mut text = format!("FOREIGN KEY ({}) REFERENCES {}", identifiers(DIALECT, columns), references.sql(DIALECT));
+            let mut text = format!(
+                "FOREIGN KEY ({}) REFERENCES {}",
+                identifiers(DIALECT, columns),
+                references.sql(DIALECT)
+            );
             if !referenced_columns.is_empty() {
-                text.push_str(&format!(" ({})", identifiers(DIALECT, referenced_columns)));
+                let _ = write!(text, " ({})", identifiers(DIALECT, referenced_columns));
             }
             if *match_full {
                 text.push_str(" MATCH FULL");
             }
             if *on_update != NoAction {
-                text.push_str(&format!(" ON UPDATE {}", action(*on_update)));
+                let _ = write!(text, " ON UPDATE {}", action(*on_update));
             }
             if *on_delete != NoAction {
-                text.push_str(&format!(" ON DELETE {}", action(*on_delete)));
+                let _ = write!(text, " ON DELETE {}", action(*on_delete));
                 if !on_delete_columns.is_empty() {
-                    text.push_str(&format!(" ({})", identifiers(DIALECT, on_delete_columns)));
+                    let _ = write!(text, " ({})", identifiers(DIALECT, on_delete_columns));
                 }
             }
             text
@@ -104,14 +134,14 @@ fn rule(relation: &Relation, constraint: &Constraint) -> String {
 fn index_clauses(relation: &Relation, constraint: &Constraint, include: &[String]) -> String {
     let mut text = String::new();
     if !include.is_empty() {
-        text.push_str(&format!(" INCLUDE ({})", identifiers(DIALECT, include)));
+        let _ = write!(text, " INCLUDE ({})", identifiers(DIALECT, include));
     }
     if let Some(index) = index_behind(relation, constraint) {
         if !index.options.is_empty() {
-            text.push_str(&format!(" WITH ({})", parameters(&index.options)));
+            let _ = write!(text, " WITH ({})", parameters(&index.options));
         }
         if let Some(tablespace) = &index.tablespace {
-            text.push_str(&format!(" USING INDEX TABLESPACE {}", identifier(DIALECT, tablespace)));
+            let _ = write!(text, " USING INDEX TABLESPACE {}", identifier(DIALECT, tablespace));
         }
     }
     text

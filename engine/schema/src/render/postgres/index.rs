@@ -1,5 +1,7 @@
 //! Indexes that stand behind no constraint.
 
+use std::fmt::Write as _;
+
 use tollgate_sql::ObjectName;
 
 use crate::model::{Index, IndexKey, Relation};
@@ -18,19 +20,19 @@ pub(super) fn index(relation: &Relation, index: &Index) -> Vec<String> {
         joined(&index.parts, |part| key(part, &index.method)),
     );
     if !index.include.is_empty() {
-        text.push_str(&format!(" INCLUDE ({})", identifiers(DIALECT, &index.include)));
+        let _ = write!(text, " INCLUDE ({})", identifiers(DIALECT, &index.include));
     }
     if index.nulls_not_distinct {
         text.push_str(" NULLS NOT DISTINCT");
     }
     if !index.options.is_empty() {
-        text.push_str(&format!(" WITH ({})", parameters(&index.options)));
+        let _ = write!(text, " WITH ({})", parameters(&index.options));
     }
     if let Some(tablespace) = &index.tablespace {
-        text.push_str(&format!(" TABLESPACE {}", identifier(DIALECT, tablespace)));
+        let _ = write!(text, " TABLESPACE {}", identifier(DIALECT, tablespace));
     }
     if let Some(predicate) = &index.predicate {
-        text.push_str(&format!(" WHERE {predicate}"));
+        let _ = write!(text, " WHERE {predicate}");
     }
     let mut statements = vec![text];
     statements.extend(index_comment(relation, index));
@@ -40,7 +42,10 @@ pub(super) fn index(relation: &Relation, index: &Index) -> Vec<String> {
 /// COMMENT ON INDEX.
 pub(super) fn index_comment(relation: &Relation, index: &Index) -> Option<String> {
     let text = index.comment.as_ref()?;
-    let name = ObjectName { schema: relation.name.schema.clone(), name: index.name.clone() };
+    let name = ObjectName {
+        schema: relation.name.schema.clone(),
+        name: index.name.clone(),
+    };
     Some(comment(&format!("INDEX {}", name.sql(DIALECT)), text))
 }
 
@@ -52,10 +57,10 @@ fn key(part: &IndexKey, method: &str) -> String {
         (None, None) => String::new(),
     };
     if let Some(collation) = &part.collation {
-        text.push_str(&format!(" COLLATE {}", collation_name(collation)));
+        let _ = write!(text, " COLLATE {}", collation_name(collation));
     }
     if let Some(class) = &part.operator_class {
-        text.push_str(&format!(" {class}"));
+        let _ = write!(text, " {class}");
     }
     // Only ordered access methods know directions.
     if method == "btree" {
@@ -63,7 +68,11 @@ fn key(part: &IndexKey, method: &str) -> String {
             text.push_str(" DESC");
         }
         if part.nulls_first != part.descending {
-            text.push_str(if part.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
+            text.push_str(if part.nulls_first {
+                " NULLS FIRST"
+            } else {
+                " NULLS LAST"
+            });
         }
     }
     text
@@ -71,5 +80,9 @@ fn key(part: &IndexKey, method: &str) -> String {
 
 /// A collation's name; one that is quoted already stays as it is.
 fn collation_name(name: &str) -> String {
-    if name.contains('"') { name.to_owned() } else { identifier(DIALECT, name) }
+    if name.contains('"') {
+        name.to_owned()
+    } else {
+        identifier(DIALECT, name)
+    }
 }

@@ -44,7 +44,10 @@ impl Surroundings {
     }
 
     fn sequence(&self, name: &ObjectName) -> Option<&Sequence> {
-        self.sequences.iter().find(|sequence| sequence.name == *name).map(AsRef::as_ref)
+        self.sequences
+            .iter()
+            .find(|sequence| sequence.name == *name)
+            .map(AsRef::as_ref)
     }
 }
 
@@ -52,7 +55,9 @@ impl Surroundings {
 pub(super) fn ddl(schema: &Schema, kind: ObjectKind, name: &ObjectName) -> Result<Option<Vec<String>>, BaseError> {
     match kind {
         ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::ForeignTable => {
-            let Some(relation) = schema.relation(name)? else { return Ok(None) };
+            let Some(relation) = schema.relation(name)? else {
+                return Ok(None);
+            };
             Ok(relation::relation(&relation, &Surroundings::of(schema, &relation)?))
         }
         ObjectKind::Index => match schema.index_owner(name)? {
@@ -71,7 +76,10 @@ pub(super) fn ddl(schema: &Schema, kind: ObjectKind, name: &ObjectName) -> Resul
             Ok(exists.then(|| vec![format!("CREATE SCHEMA {}", DIALECT.quote_if_needed(&name.name))]))
         }
         ObjectKind::Extension => {
-            let found = schema.extensions()?.into_iter().find(|(extension, _)| *extension == name.name);
+            let found = schema
+                .extensions()?
+                .into_iter()
+                .find(|(extension, _)| *extension == name.name);
             Ok(found.map(|(extension, home)| vec![object::extension(&extension, &home)]))
         }
         _ => Ok(None),
@@ -85,7 +93,9 @@ pub(super) fn member_ddl(
     of: &ObjectName,
     member: &str,
 ) -> Result<Option<Vec<String>>, BaseError> {
-    let Some(relation) = schema.relation(of)? else { return Ok(None) };
+    let Some(relation) = schema.relation(of)? else {
+        return Ok(None);
+    };
     let relation = relation.as_ref();
     Ok(match kind {
         ObjectKind::Column => {
@@ -98,8 +108,13 @@ pub(super) fn member_ddl(
             found.map(|found| constraint::add_with_comment(relation, found))
         }
         ObjectKind::Index => {
-            let Some(found) = relation.indexes.iter().find(|index| index.name == member) else { return Ok(None) };
-            let behind = relation.constraints.iter().find(|constraint| found.constraint.as_ref() == Some(&constraint.name));
+            let Some(found) = relation.indexes.iter().find(|index| index.name == member) else {
+                return Ok(None);
+            };
+            let behind = relation
+                .constraints
+                .iter()
+                .find(|constraint| found.constraint.as_ref() == Some(&constraint.name));
             Some(match behind {
                 Some(behind) => constraint::add_with_comment(relation, behind),
                 None => index::index(relation, found),
@@ -113,9 +128,11 @@ pub(super) fn member_ddl(
             let found = relation.policies.iter().find(|policy| policy.name == member);
             found.map(|found| object::policy(relation, found))
         }
-        ObjectKind::Rule => {
-            relation.rules.iter().find(|(name, _)| name == member).map(|(_, definition)| vec![statement(definition)])
-        }
+        ObjectKind::Rule => relation
+            .rules
+            .iter()
+            .find(|(name, _)| name == member)
+            .map(|(_, definition)| vec![statement(definition)]),
         _ => None,
     })
 }

@@ -1,5 +1,7 @@
 //! Types, sequences, functions, triggers, policies, extensions.
 
+use std::fmt::Write as _;
+
 use tollgate_sql::operation::ObjectKind;
 
 use crate::model::{Function, PolicyModel, Relation, Sequence, Trigger, TypeKind, UserType};
@@ -11,34 +13,50 @@ use super::{DIALECT, alter, comment, privilege, statement};
 pub(super) fn user_type(found: &UserType) -> Vec<String> {
     let name = found.name.sql(DIALECT);
     let (word, create) = match &found.kind {
-        TypeKind::Enum { values } => {
-            ("TYPE", format!("CREATE TYPE {name} AS ENUM ({})", joined(values, |value| literal(value))))
-        }
+        TypeKind::Enum { values } => (
+            "TYPE",
+            format!(
+                "CREATE TYPE {name} AS ENUM ({})",
+                joined(values, |value| literal(value))
+            ),
+        ),
         TypeKind::Composite { attributes } => {
-            let attributes =
-                joined(attributes, |(name, kind)| format!("{} {}", identifier(DIALECT, name), data_type(kind)));
+            let attributes = joined(attributes, |(name, kind)| {
+                format!("{} {}", identifier(DIALECT, name), data_type(kind))
+            });
             ("TYPE", format!("CREATE TYPE {name} AS ({attributes})"))
         }
-        TypeKind::Domain { base, not_null, default, checks, collation } => {
+        TypeKind::Domain {
+            base,
+            not_null,
+            default,
+            checks,
+            collation,
+        } => {
             let mut text = format!("CREATE DOMAIN {name} AS {}", data_type(base));
             if let Some(collation) = collation {
-                text.push_str(&format!(" COLLATE {}", collation.sql(DIALECT)));
+                let _ = write!(text, " COLLATE {}", collation.sql(DIALECT));
             }
             if let Some(default) = default {
-                text.push_str(&format!(" DEFAULT {default}"));
+                let _ = write!(text, " DEFAULT {default}");
             }
             if *not_null {
                 text.push_str(" NOT NULL");
             }
             for (check, expression) in checks {
-                text.push_str(&format!(" CONSTRAINT {} CHECK ({expression})", identifier(DIALECT, check)));
+                let _ = write!(text, " CONSTRAINT {} CHECK ({expression})", identifier(DIALECT, check));
             }
             ("DOMAIN", text)
         }
         TypeKind::Other { definition } => ("TYPE", statement(definition)),
     };
     let mut statements = vec![create];
-    statements.extend(found.comment.as_ref().map(|text| comment(&format!("{word} {name}"), text)));
+    statements.extend(
+        found
+            .comment
+            .as_ref()
+            .map(|text| comment(&format!("{word} {name}"), text)),
+    );
     statements.extend(privilege::owner_of(word, &found.name, found.owner.as_ref()));
     statements
 }
@@ -52,22 +70,38 @@ pub(super) fn sequence(sequence: &Sequence) -> Vec<String> {
         statements.push(format!("ALTER SEQUENCE {name} OWNED BY {owner}"));
     }
     statements.extend(position(sequence));
-    statements.extend(sequence.comment.as_ref().map(|text| comment(&format!("SEQUENCE {name}"), text)));
+    statements.extend(
+        sequence
+            .comment
+            .as_ref()
+            .map(|text| comment(&format!("SEQUENCE {name}"), text)),
+    );
     statements
 }
 
 /// CREATE SEQUENCE alone.
 pub(super) fn create_sequence(sequence: &Sequence) -> String {
-    let kind = if sequence.data_type == "bigint" { String::new() } else { format!(" AS {}", sequence.data_type) };
+    let kind = if sequence.data_type == "bigint" {
+        String::new()
+    } else {
+        format!(" AS {}", sequence.data_type)
+    };
     let options = sequence_options(&sequence.options);
-    let options = if options.is_empty() { String::new() } else { format!(" {}", options.join(" ")) };
+    let options = if options.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", options.join(" "))
+    };
     format!("CREATE SEQUENCE {}{kind}{options}", sequence.name.sql(DIALECT))
 }
 
 /// The position it had, so that values already handed out do not come again.
 pub(super) fn position(sequence: &Sequence) -> Option<String> {
     let last = sequence.last_value?;
-    Some(format!("SELECT pg_catalog.setval({}, {last}, true)", literal(&sequence.name.sql(DIALECT))))
+    Some(format!(
+        "SELECT pg_catalog.setval({}, {last}, true)",
+        literal(&sequence.name.sql(DIALECT))
+    ))
 }
 
 /// Options of a sequence, each as SQL. What is no option of a sequence itself is left out.
@@ -96,9 +130,18 @@ pub(super) fn function(function: &Function) -> Vec<String> {
     };
     let signature = format!("{}({})", function.name.sql(DIALECT), function.arguments.join(", "));
     let mut statements = vec![statement(&function.definition)];
-    statements.extend(function.comment.as_ref().map(|text| comment(&format!("{word} {signature}"), text)));
+    statements.extend(
+        function
+            .comment
+            .as_ref()
+            .map(|text| comment(&format!("{word} {signature}"), text)),
+    );
     // GRANT knows aggregates as functions.
-    let granted = if function.kind == ObjectKind::Procedure { "PROCEDURE" } else { "FUNCTION" };
+    let granted = if function.kind == ObjectKind::Procedure {
+        "PROCEDURE"
+    } else {
+        "FUNCTION"
+    };
     let on = format!("{granted} {signature}");
     statements.extend(function.grants.iter().map(|grant| privilege::grant(&on, grant)));
     statements
@@ -109,7 +152,10 @@ pub(super) fn trigger(relation: &Relation, trigger: &Trigger) -> Vec<String> {
     let name = identifier(DIALECT, &trigger.name);
     let mut statements = vec![statement(&trigger.definition)];
     if !trigger.enabled {
-        statements.push(format!("ALTER TABLE {} DISABLE TRIGGER {name}", relation.name.sql(DIALECT)));
+        statements.push(format!(
+            "ALTER TABLE {} DISABLE TRIGGER {name}",
+            relation.name.sql(DIALECT)
+        ));
     }
     let on = format!("TRIGGER {name} ON {}", relation.name.sql(DIALECT));
     statements.extend(trigger.comment.as_ref().map(|text| comment(&on, text)));
@@ -124,16 +170,16 @@ pub(super) fn policy(relation: &Relation, policy: &PolicyModel) -> Vec<String> {
         text.push_str(" AS RESTRICTIVE");
     }
     if policy.command != "all" {
-        text.push_str(&format!(" FOR {}", policy.command.to_uppercase()));
+        let _ = write!(text, " FOR {}", policy.command.to_uppercase());
     }
     if !policy.roles.is_empty() && policy.roles != ["public"] {
-        text.push_str(&format!(" TO {}", joined(&policy.roles, |name| role(name))));
+        let _ = write!(text, " TO {}", joined(&policy.roles, |name| role(name)));
     }
     if let Some(using) = &policy.using {
-        text.push_str(&format!(" USING ({using})"));
+        let _ = write!(text, " USING ({using})");
     }
     if let Some(check) = &policy.check {
-        text.push_str(&format!(" WITH CHECK ({check})"));
+        let _ = write!(text, " WITH CHECK ({check})");
     }
     let mut statements = vec![text];
     let on = format!("POLICY {name} ON {}", relation.name.sql(DIALECT));
@@ -143,7 +189,11 @@ pub(super) fn policy(relation: &Relation, policy: &PolicyModel) -> Vec<String> {
 
 /// CREATE EXTENSION.
 pub(super) fn extension(name: &str, home: &str) -> String {
-    format!("CREATE EXTENSION {} WITH SCHEMA {}", identifier(DIALECT, name), identifier(DIALECT, home))
+    format!(
+        "CREATE EXTENSION {} WITH SCHEMA {}",
+        identifier(DIALECT, name),
+        identifier(DIALECT, home)
+    )
 }
 
 /// ENABLE and FORCE ROW LEVEL SECURITY.

@@ -10,12 +10,20 @@ use super::{DIALECT, alter};
 /// GRANT on an object that the words before its name describe.
 pub(super) fn grant(on: &str, privilege: &Privilege) -> String {
     let option = if privilege.grantable { " WITH GRANT OPTION" } else { "" };
-    format!("GRANT {} ON {on} TO {}{option}", privileges(&privilege.privileges), role(&privilege.role))
+    format!(
+        "GRANT {} ON {on} TO {}{option}",
+        privileges(&privilege.privileges),
+        role(&privilege.role)
+    )
 }
 
 /// REVOKE of the same.
 pub(super) fn revoke(on: &str, privilege: &Privilege) -> String {
-    format!("REVOKE {} ON {on} FROM {}", privileges(&privilege.privileges), role(&privilege.role))
+    format!(
+        "REVOKE {} ON {on} FROM {}",
+        privileges(&privilege.privileges),
+        role(&privilege.role)
+    )
 }
 
 /// A relation as GRANT names it.
@@ -27,7 +35,11 @@ pub(super) fn table(relation: &Relation) -> String {
 pub(super) fn grant_column(relation: &Relation, column: &str, privilege: &Privilege) -> String {
     let option = if privilege.grantable { " WITH GRANT OPTION" } else { "" };
     let what = column_privileges(column, privilege);
-    format!("GRANT {what} ON {} TO {}{option}", table(relation), role(&privilege.role))
+    format!(
+        "GRANT {what} ON {} TO {}{option}",
+        table(relation),
+        role(&privilege.role)
+    )
 }
 
 /// REVOKE of the same.
@@ -40,13 +52,20 @@ fn column_privileges(column: &str, privilege: &Privilege) -> String {
     let column = identifier(DIALECT, column);
     match privilege.privileges.as_slice() {
         [] => format!("ALL ({column})"),
-        named => named.iter().map(|name| format!("{} ({column})", name.to_uppercase())).collect::<Vec<_>>().join(", "),
+        named => named
+            .iter()
+            .map(|name| format!("{} ({column})", name.to_uppercase()))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
 /// OWNER TO of a relation.
 pub(super) fn owner(relation: &Relation) -> Option<String> {
-    relation.owner.as_ref().map(|owner| format!("{} OWNER TO {}", alter(relation), role(owner)))
+    relation
+        .owner
+        .as_ref()
+        .map(|owner| format!("{} OWNER TO {}", alter(relation), role(owner)))
 }
 
 /// OWNER TO of any other object.

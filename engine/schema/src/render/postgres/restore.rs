@@ -13,7 +13,9 @@ use crate::render::uses_column;
 use crate::render::write::{identifier, parameters};
 use crate::schema::Schema;
 
-use super::{DIALECT, Surroundings, alter, column, constraint, index, object, privilege, relation, restore_column, statement};
+use super::{
+    DIALECT, Surroundings, alter, column, constraint, index, object, privilege, relation, restore_column, statement,
+};
 
 /// See [`crate::render::restore_table`].
 pub(in crate::render) fn restore_table(
@@ -28,10 +30,16 @@ pub(in crate::render) fn restore_table(
     }
     let before = Surroundings::of(wanted_schema, wanted)?;
     let now = Surroundings::of(current_schema, current)?;
-    let mut plan = Plan { wanted, current, replaced: restore_column::replaced(wanted, current), statements: Vec::new() };
+    let mut plan = Plan {
+        wanted,
+        current,
+        replaced: restore_column::replaced(wanted, current),
+        statements: Vec::new(),
+    };
     plan.detach();
     plan.drop_members();
-    plan.statements.extend(restore_column::columns(wanted, current, &plan.replaced, &before, &now));
+    plan.statements
+        .extend(restore_column::columns(wanted, current, &plan.replaced, &before, &now));
     plan.table_properties();
     plan.add_members();
     plan.comments();
@@ -59,7 +67,8 @@ impl Plan<'_> {
             && let Some((parent, _)) = &self.current.partition_of
         {
             let name = self.wanted.name.sql(DIALECT);
-            self.statements.push(format!("ALTER TABLE {} DETACH PARTITION {name}", parent.sql(DIALECT)));
+            self.statements
+                .push(format!("ALTER TABLE {} DETACH PARTITION {name}", parent.sql(DIALECT)));
         }
         let left: Vec<_> = missing_from(&self.current.inherits, &self.wanted.inherits);
         for parent in left {
@@ -76,7 +85,10 @@ impl Plan<'_> {
             && let Some((parent, bound)) = &self.wanted.partition_of
         {
             let name = self.wanted.name.sql(DIALECT);
-            self.statements.push(format!("ALTER TABLE {} ATTACH PARTITION {name} {bound}", parent.sql(DIALECT)));
+            self.statements.push(format!(
+                "ALTER TABLE {} ATTACH PARTITION {name} {bound}",
+                parent.sql(DIALECT)
+            ));
         }
     }
 
@@ -84,31 +96,49 @@ impl Plan<'_> {
     fn drop_members(&mut self) {
         let table = self.wanted.name.sql(DIALECT);
         for (name, _) in missing_from(&self.current.rules, &self.wanted.rules) {
-            self.statements.push(format!("DROP RULE {} ON {table}", identifier(DIALECT, &name)));
+            self.statements
+                .push(format!("DROP RULE {} ON {table}", identifier(DIALECT, &name)));
         }
         for trigger in &self.current.triggers {
             if !self.wanted.triggers.iter().any(|wanted| same_trigger(wanted, trigger)) {
-                self.statements.push(format!("DROP TRIGGER {} ON {table}", identifier(DIALECT, &trigger.name)));
+                self.statements.push(format!(
+                    "DROP TRIGGER {} ON {table}",
+                    identifier(DIALECT, &trigger.name)
+                ));
             }
         }
         for policy in &self.current.policies {
             if !self.wanted.policies.iter().any(|wanted| same_policy(wanted, policy)) {
-                self.statements.push(format!("DROP POLICY {} ON {table}", identifier(DIALECT, &policy.name)));
+                self.statements
+                    .push(format!("DROP POLICY {} ON {table}", identifier(DIALECT, &policy.name)));
             }
         }
         let dropped = |found: &&Constraint| !self.goes_with_column(found) && !self.keeps(found);
-        let (foreign, own): (Vec<_>, Vec<_>) =
-            self.current.constraints.iter().filter(dropped).partition(|found| constraint::is_foreign_key(found));
+        let (foreign, own): (Vec<_>, Vec<_>) = self
+            .current
+            .constraints
+            .iter()
+            .filter(dropped)
+            .partition(|found| constraint::is_foreign_key(found));
         let drops: Vec<String> = foreign
             .into_iter()
             .chain(own)
-            .map(|found| format!("{} DROP CONSTRAINT {}", alter(self.wanted), identifier(DIALECT, &found.name)))
+            .map(|found| {
+                format!(
+                    "{} DROP CONSTRAINT {}",
+                    alter(self.wanted),
+                    identifier(DIALECT, &found.name)
+                )
+            })
             .collect();
         self.statements.extend(drops);
         for found in &self.current.indexes {
             let kept = self.wanted.indexes.iter().any(|wanted| same_index(wanted, found));
             if found.constraint.is_none() && !kept && !self.index_goes_with_column(found) {
-                let name = ObjectName { schema: self.wanted.name.schema.clone(), name: found.name.clone() };
+                let name = ObjectName {
+                    schema: self.wanted.name.schema.clone(),
+                    name: found.name.clone(),
+                };
                 self.statements.push(format!("DROP INDEX {}", name.sql(DIALECT)));
             }
         }
@@ -116,13 +146,27 @@ impl Plan<'_> {
 
     fn add_members(&mut self) {
         let missing = |found: &&Constraint| {
-            self.goes_with_column(found) || !self.current.constraints.iter().any(|current| same_constraint(found, current))
+            self.goes_with_column(found)
+                || !self
+                    .current
+                    .constraints
+                    .iter()
+                    .any(|current| same_constraint(found, current))
         };
-        let (foreign, own): (Vec<_>, Vec<_>) =
-            self.wanted.constraints.iter().filter(missing).partition(|found| constraint::is_foreign_key(found));
-        let own: Vec<String> = own.into_iter().flat_map(|found| constraint::add_with_comment(self.wanted, found)).collect();
-        let foreign: Vec<String> =
-            foreign.into_iter().flat_map(|found| constraint::add_with_comment(self.wanted, found)).collect();
+        let (foreign, own): (Vec<_>, Vec<_>) = self
+            .wanted
+            .constraints
+            .iter()
+            .filter(missing)
+            .partition(|found| constraint::is_foreign_key(found));
+        let own: Vec<String> = own
+            .into_iter()
+            .flat_map(|found| constraint::add_with_comment(self.wanted, found))
+            .collect();
+        let foreign: Vec<String> = foreign
+            .into_iter()
+            .flat_map(|found| constraint::add_with_comment(self.wanted, found))
+            .collect();
         self.statements.extend(own);
         for found in self.wanted.indexes.iter().filter(|found| found.constraint.is_none()) {
             let kept = self.current.indexes.iter().any(|current| same_index(found, current));
@@ -137,7 +181,12 @@ impl Plan<'_> {
             self.statements.push(statement(&definition));
         }
         for trigger in &self.wanted.triggers {
-            if !self.current.triggers.iter().any(|current| same_trigger(trigger, current)) {
+            if !self
+                .current
+                .triggers
+                .iter()
+                .any(|current| same_trigger(trigger, current))
+            {
                 self.statements.extend(object::trigger(self.wanted, trigger));
             }
         }
@@ -151,7 +200,11 @@ impl Plan<'_> {
 
     fn table_properties(&mut self) {
         if self.wanted.unlogged != self.current.unlogged {
-            self.alter(if self.wanted.unlogged { "SET UNLOGGED" } else { "SET LOGGED" });
+            self.alter(if self.wanted.unlogged {
+                "SET UNLOGGED"
+            } else {
+                "SET LOGGED"
+            });
         }
         if self.wanted.tablespace != self.current.tablespace {
             let tablespace = self.wanted.tablespace.as_deref().unwrap_or("pg_default");
@@ -162,17 +215,30 @@ impl Plan<'_> {
             self.alter(&format!("SET ({})", parameters(&set)));
         }
         let kept = |name: &String| self.wanted.options.iter().any(|(wanted, _)| wanted == name);
-        let reset: Vec<String> =
-            self.current.options.iter().map(|(name, _)| name.clone()).filter(|name| !kept(name)).collect();
+        let reset: Vec<String> = self
+            .current
+            .options
+            .iter()
+            .map(|(name, _)| name.clone())
+            .filter(|name| !kept(name))
+            .collect();
         if !reset.is_empty() {
             self.alter(&format!("RESET ({})", reset.join(", ")));
         }
         if self.wanted.row_security != self.current.row_security {
-            self.alter(if self.wanted.row_security { "ENABLE ROW LEVEL SECURITY" } else { "DISABLE ROW LEVEL SECURITY" });
+            self.alter(if self.wanted.row_security {
+                "ENABLE ROW LEVEL SECURITY"
+            } else {
+                "DISABLE ROW LEVEL SECURITY"
+            });
         }
         if self.wanted.force_row_security != self.current.force_row_security {
             let forced = self.wanted.force_row_security;
-            self.alter(if forced { "FORCE ROW LEVEL SECURITY" } else { "NO FORCE ROW LEVEL SECURITY" });
+            self.alter(if forced {
+                "FORCE ROW LEVEL SECURITY"
+            } else {
+                "NO FORCE ROW LEVEL SECURITY"
+            });
         }
     }
 
@@ -188,18 +254,24 @@ impl Plan<'_> {
             if current.and_then(|current| current.comment.as_ref()) != wanted.comment.as_ref() {
                 let text = column::comment_or_null(wanted.comment.as_deref());
                 let name = identifier(DIALECT, &wanted.name);
-                self.statements.push(format!("COMMENT ON COLUMN {table}.{name} IS {text}"));
+                self.statements
+                    .push(format!("COMMENT ON COLUMN {table}.{name} IS {text}"));
             }
         }
         for wanted in &self.wanted.constraints {
-            let current = self.current.constraints.iter().find(|current| same_constraint(wanted, current));
+            let current = self
+                .current
+                .constraints
+                .iter()
+                .find(|current| same_constraint(wanted, current));
             if let Some(current) = current
                 && current.comment != wanted.comment
                 && !self.goes_with_column(wanted)
             {
                 let text = column::comment_or_null(wanted.comment.as_deref());
                 let name = identifier(DIALECT, &wanted.name);
-                self.statements.push(format!("COMMENT ON CONSTRAINT {name} ON {table} IS {text}"));
+                self.statements
+                    .push(format!("COMMENT ON CONSTRAINT {name} ON {table} IS {text}"));
             }
         }
     }
@@ -208,8 +280,10 @@ impl Plan<'_> {
         let on = privilege::table(self.wanted);
         let revoked = missing_from(&self.current.grants, &self.wanted.grants);
         let granted = missing_from(&self.wanted.grants, &self.current.grants);
-        self.statements.extend(revoked.iter().map(|grant| privilege::revoke(&on, grant)));
-        self.statements.extend(granted.iter().map(|grant| privilege::grant(&on, grant)));
+        self.statements
+            .extend(revoked.iter().map(|grant| privilege::revoke(&on, grant)));
+        self.statements
+            .extend(granted.iter().map(|grant| privilege::grant(&on, grant)));
         let none: &[Privilege] = &[];
         for wanted in &self.wanted.columns {
             let current = self.current.columns.iter().find(|current| current.name == wanted.name);
@@ -218,8 +292,16 @@ impl Plan<'_> {
             let revoked = missing_from(current, &wanted.grants);
             let granted = missing_from(&wanted.grants, current);
             let name = &wanted.name;
-            self.statements.extend(revoked.iter().map(|grant| privilege::revoke_column(self.wanted, name, grant)));
-            self.statements.extend(granted.iter().map(|grant| privilege::grant_column(self.wanted, name, grant)));
+            self.statements.extend(
+                revoked
+                    .iter()
+                    .map(|grant| privilege::revoke_column(self.wanted, name, grant)),
+            );
+            self.statements.extend(
+                granted
+                    .iter()
+                    .map(|grant| privilege::grant_column(self.wanted, name, grant)),
+            );
         }
         if self.wanted.owner.is_some() && self.wanted.owner != self.current.owner {
             self.statements.extend(privilege::owner(self.wanted));
@@ -228,7 +310,10 @@ impl Plan<'_> {
 
     /// The constraint stands as it is wanted.
     fn keeps(&self, found: &Constraint) -> bool {
-        self.wanted.constraints.iter().any(|wanted| same_constraint(wanted, found))
+        self.wanted
+            .constraints
+            .iter()
+            .any(|wanted| same_constraint(wanted, found))
     }
 
     /// The server drops the constraint with one of its columns.
@@ -237,7 +322,9 @@ impl Plan<'_> {
     }
 
     fn index_goes_with_column(&self, found: &Index) -> bool {
-        self.replaced.iter().any(|column| uses_column(DIALECT, found, &self.wanted.name.name, column))
+        self.replaced
+            .iter()
+            .any(|column| uses_column(DIALECT, found, &self.wanted.name.name, column))
     }
 }
 
@@ -247,12 +334,23 @@ fn missing_from<T: PartialEq + Clone>(of: &[T], other: &[T]) -> Vec<T> {
 }
 
 fn same_constraint(one: &Constraint, other: &Constraint) -> bool {
-    Constraint { comment: None, ..one.clone() } == Constraint { comment: None, ..other.clone() }
+    Constraint {
+        comment: None,
+        ..one.clone()
+    } == Constraint {
+        comment: None,
+        ..other.clone()
+    }
 }
 
 /// Equal in everything that CREATE INDEX says.
 fn same_index(one: &Index, other: &Index) -> bool {
-    let plain = |index: &Index| Index { definition: None, comment: None, bytes: None, ..index.clone() };
+    let plain = |index: &Index| Index {
+        definition: None,
+        comment: None,
+        bytes: None,
+        ..index.clone()
+    };
     plain(one) == plain(other)
 }
 
@@ -261,6 +359,9 @@ fn same_trigger(one: &crate::model::Trigger, other: &crate::model::Trigger) -> b
 }
 
 fn same_policy(one: &crate::model::PolicyModel, other: &crate::model::PolicyModel) -> bool {
-    let plain = |policy: &crate::model::PolicyModel| crate::model::PolicyModel { comment: None, ..policy.clone() };
+    let plain = |policy: &crate::model::PolicyModel| crate::model::PolicyModel {
+        comment: None,
+        ..policy.clone()
+    };
     plain(one) == plain(other)
 }

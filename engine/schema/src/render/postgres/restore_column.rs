@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tollgate_sql::operation::DataType;
+
 use crate::model::{Column, Relation};
 use crate::render::write::{data_type, identifier};
 
@@ -13,7 +15,12 @@ pub(super) fn replaced(wanted: &Relation, current: &Relation) -> BTreeSet<String
         None => true,
         Some(wanted) => wanted.generated.is_some() && wanted.generated != column.generated,
     };
-    current.columns.iter().filter(goes).map(|column| column.name.clone()).collect()
+    current
+        .columns
+        .iter()
+        .filter(goes)
+        .map(|column| column.name.clone())
+        .collect()
 }
 
 /// All changes of columns, in order.
@@ -24,15 +31,16 @@ pub(super) fn columns(
     before: &Surroundings,
     now: &Surroundings,
 ) -> Vec<String> {
-    let mut statements: Vec<String> =
-        replaced.iter().map(|name| format!("{} DROP COLUMN {}", alter(wanted), identifier(DIALECT, name))).collect();
+    let mut statements: Vec<String> = replaced
+        .iter()
+        .map(|name| format!("{} DROP COLUMN {}", alter(wanted), identifier(DIALECT, name)))
+        .collect();
     for column in &wanted.columns {
-        match find(current, &column.name).filter(|_| !replaced.contains(&column.name)) {
-            Some(current) => change(wanted, column, current, before, now, &mut statements),
-            None => {
-                statements.extend(column::add(wanted, column, before));
-                statements.extend(column::options(wanted, column));
-            }
+        if let Some(current) = find(current, &column.name).filter(|_| !replaced.contains(&column.name)) {
+            change(wanted, column, current, before, now, &mut statements);
+        } else {
+            statements.extend(column::add(wanted, column, before));
+            statements.extend(column::options(wanted, column));
         }
     }
     statements
@@ -51,7 +59,13 @@ fn change(
     now: &Surroundings,
     statements: &mut Vec<String>,
 ) {
-    let clause = |text: &str| format!("{} ALTER COLUMN {} {text}", alter(relation), identifier(DIALECT, &wanted.name));
+    let clause = |text: &str| {
+        format!(
+            "{} ALTER COLUMN {} {text}",
+            alter(relation),
+            identifier(DIALECT, &wanted.name)
+        )
+    };
     if current.generated.is_some() && wanted.generated.is_none() {
         statements.push(clause("DROP EXPRESSION"));
     }
@@ -71,11 +85,23 @@ fn change(
     if wanted.not_null && !current.not_null {
         statements.push(clause("SET NOT NULL"));
     }
-    restore_default(relation, wanted, default.filter(|_| !default_goes), before, now, statements);
+    restore_default(
+        relation,
+        wanted,
+        default.filter(|_| !default_goes),
+        before,
+        now,
+        statements,
+    );
     restore_identity(relation, wanted, current, before, statements);
     if current.not_null && !wanted.not_null {
         statements.push(clause("DROP NOT NULL"));
     }
+    let unwanted = current
+        .options
+        .iter()
+        .filter(|(name, _)| !wanted.options.iter().any(|(kept, _)| kept == name));
+    statements.extend(unwanted.map(|(name, _)| clause(&option_reset(name, &wanted.data_type))));
     if wanted.options != current.options {
         statements.extend(column::options(relation, wanted));
     }
@@ -84,8 +110,15 @@ fn change(
 /// `TYPE … USING …`: the cast is written because not every way back is an assignment cast.
 fn set_type(wanted: &Column) -> String {
     let kind = data_type(&wanted.data_type);
-    let collation = wanted.collation.as_ref().map(|collation| format!(" COLLATE {}", collation.sql(DIALECT)));
-    format!("TYPE {kind}{} USING {}::{kind}", collation.unwrap_or_default(), identifier(DIALECT, &wanted.name))
+    let collation = wanted
+        .collation
+        .as_ref()
+        .map(|collation| format!(" COLLATE {}", collation.sql(DIALECT)));
+    format!(
+        "TYPE {kind}{} USING {}::{kind}",
+        collation.unwrap_or_default(),
+        identifier(DIALECT, &wanted.name)
+    )
 }
 
 /// The default, with the sequence it takes its values from where that one is gone.
@@ -97,7 +130,9 @@ fn restore_default(
     now: &Surroundings,
     statements: &mut Vec<String>,
 ) {
-    let Some(default) = wanted.default.as_ref().filter(|_| wanted.generated.is_none()) else { return };
+    let Some(default) = wanted.default.as_ref().filter(|_| wanted.generated.is_none()) else {
+        return;
+    };
     let sequence = column::owned_sequence(wanted, before);
     let lost = sequence.filter(|sequence| now.sequence(&sequence.name).is_none());
     statements.extend(lost.map(object::create_sequence));
@@ -124,9 +159,47 @@ fn restore_identity(
         Some(_) => statements.push(format!("{alter} SET GENERATED {word}")),
         None => {
             let sequence = wanted.sequence.as_ref().and_then(|name| before.sequence(name));
-            let options = sequence.map(|sequence| column::identity_options(relation, wanted, sequence)).unwrap_or_default();
+            let options = sequence
+                .map(|sequence| column::identity_options(relation, wanted, sequence))
+                .unwrap_or_default();
             statements.push(format!("{alter} ADD GENERATED {word} AS IDENTITY{options}"));
             statements.extend(sequence.and_then(object::position));
         }
+    }
+}
+
+/// What takes an option back to what the server starts with.
+fn option_reset(option: &str, data_type: &DataType) -> String {
+    match option.to_ascii_lowercase().as_str() {
+        "statistics" => "SET STATISTICS -1".to_owned(),
+        "compression" => "SET COMPRESSION default".to_owned(),
+        // SET STORAGE DEFAULT exists only from 16 on.
+        "storage" => format!("SET STORAGE {}", usual_storage(data_type)),
+        _ => format!("RESET ({option})"),
+    }
+}
+
+/// How the server stores a type unless told otherwise.
+fn usual_storage(data_type: &DataType) -> &'static str {
+    const FIXED: &[&str] = &[
+        "bigint",
+        "boolean",
+        "date",
+        "double precision",
+        "integer",
+        "interval",
+        "real",
+        "smallint",
+        "time with time zone",
+        "time without time zone",
+        "timestamp with time zone",
+        "timestamp without time zone",
+        "uuid",
+    ];
+    match data_type.name.as_str() {
+        _ if data_type.dimensions > 0 => "EXTENDED",
+        "numeric" | "inet" | "cidr" => "MAIN",
+        name if FIXED.contains(&name) => "PLAIN",
+        _ => "EXTENDED",
     }
 }

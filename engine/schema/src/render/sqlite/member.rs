@@ -1,5 +1,7 @@
 //! Indexes, triggers, and single columns.
 
+use std::fmt::Write as _;
+
 use tollgate_sql::operation::Operation;
 
 use crate::model::{Column, Constraint, ConstraintRule, Index, IndexKey, Relation};
@@ -15,7 +17,11 @@ pub(super) fn is_automatic(index: &Index) -> bool {
 
 /// What CREATE TABLE does not make by itself.
 pub(super) fn indexes_and_triggers(relation: &Relation) -> Vec<String> {
-    let indexes = relation.indexes.iter().filter(|found| !is_automatic(found)).map(|found| index(relation, found));
+    let indexes = relation
+        .indexes
+        .iter()
+        .filter(|found| !is_automatic(found))
+        .map(|found| index(relation, found));
     let triggers = relation.triggers.iter().map(|trigger| statement(&trigger.definition));
     indexes.chain(triggers).collect()
 }
@@ -28,14 +34,22 @@ pub(super) fn index(relation: &Relation, index: &Index) -> String {
 fn kept(relation: &Relation, index: &Index) -> Option<String> {
     let definition = statement(index.definition.as_ref()?);
     let script = tollgate_sql::parse(DIALECT, &definition).ok()?;
-    let [only] = script.statements.as_slice() else { return None };
-    let Operation::CreateIndex(create) = &only.effects.first()?.operation else { return None };
+    let [only] = script.statements.as_slice() else {
+        return None;
+    };
+    let Operation::CreateIndex(create) = &only.effects.first()?.operation else {
+        return None;
+    };
     let same_parts = create.parts.len() == index.parts.len()
-        && create.parts.iter().zip(&index.parts).all(|(written, part)| match (&written.column, &part.column) {
-            (Some(written), Some(column)) => same(written, column),
-            (None, None) => true,
-            _ => false,
-        });
+        && create
+            .parts
+            .iter()
+            .zip(&index.parts)
+            .all(|(written, part)| match (&written.column, &part.column) {
+                (Some(written), Some(column)) => same(written, column),
+                (None, None) => true,
+                _ => false,
+            });
     let same_names = same(&create.table.name, &relation.name.name)
         && create.name.as_ref().is_some_and(|name| same(name, &index.name));
     (same_names && same_parts).then_some(definition)
@@ -44,7 +58,11 @@ fn kept(relation: &Relation, index: &Index) -> Option<String> {
 fn written(relation: &Relation, index: &Index) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     // An index is named with its schema, its table without.
-    let schema = relation.name.schema.as_ref().map(|schema| format!("{}.", identifier(DIALECT, schema)));
+    let schema = relation
+        .name
+        .schema
+        .as_ref()
+        .map(|schema| format!("{}.", identifier(DIALECT, schema)));
     let mut text = format!(
         "CREATE {unique}INDEX {}{} ON {} ({})",
         schema.unwrap_or_default(),
@@ -53,7 +71,7 @@ fn written(relation: &Relation, index: &Index) -> String {
         joined(&index.parts, key)
     );
     if let Some(predicate) = &index.predicate {
-        text.push_str(&format!(" WHERE {predicate}"));
+        let _ = write!(text, " WHERE {predicate}");
     }
     text
 }
@@ -65,7 +83,7 @@ fn key(part: &IndexKey) -> String {
         (None, None) => String::new(),
     };
     if let Some(collation) = &part.collation {
-        text.push_str(&format!(" COLLATE {}", identifier(DIALECT, collation)));
+        let _ = write!(text, " COLLATE {}", identifier(DIALECT, collation));
     }
     if part.descending {
         text.push_str(" DESC");
@@ -77,30 +95,45 @@ fn key(part: &IndexKey) -> String {
 pub(super) fn add_column_with_indexes(relation: &Relation, column: &Column) -> Option<Vec<String>> {
     let mut statements = vec![add_column(relation, column)?];
     let on_it = |found: &&Index| !is_automatic(found) && uses_column(DIALECT, found, &relation.name.name, &column.name);
-    statements.extend(relation.indexes.iter().filter(on_it).map(|found| index(relation, found)));
+    statements.extend(
+        relation
+            .indexes
+            .iter()
+            .filter(on_it)
+            .map(|found| index(relation, found)),
+    );
     Some(statements)
 }
 
 /// ADD COLUMN, where the library can do it on a table with rows.
 pub(super) fn add_column(relation: &Relation, column: &Column) -> Option<String> {
-    let constant = column.default.as_ref().is_none_or(|default| table::is_constant(default));
-    let filled = column.default.as_ref().is_some_and(|default| !default.eq_ignore_ascii_case("null"));
+    let constant = column
+        .default
+        .as_ref()
+        .is_none_or(|default| table::is_constant(default));
+    let filled = column
+        .default
+        .as_ref()
+        .is_some_and(|default| !default.eq_ignore_ascii_case("null"));
     let stored = column.generated.as_ref().is_some_and(|(_, stored)| *stored);
     if !constant || stored || column.identity.is_some() || (column.not_null && !filled && column.generated.is_none()) {
         return None;
     }
-    let mut text = table::column(column, relation);
+    let mut text = table::column(column);
     for found in constraints_of(relation, &column.name) {
         // With foreign keys on, a default would have to be a row of the other table.
         if matches!(found.rule, ConstraintRule::ForeignKey { .. }) && filled {
             return None;
         }
-        text.push_str(&format!(" {}", table::beside_column(found)?));
+        let _ = write!(text, " {}", table::beside_column(found)?);
     }
     Some(format!("ALTER TABLE {} ADD COLUMN {text}", relation.name.sql(DIALECT)))
 }
 
 /// Constraints that name the column.
 pub(super) fn constraints_of<'a>(relation: &'a Relation, column: &'a str) -> impl Iterator<Item = &'a Constraint> {
-    relation.constraints.iter().filter(move |found| found.rule.columns().iter().any(|name| same(name, column)))
+    relation
+        .constraints
+        .iter()
+        .filter(move |found| found.rule.columns().iter().any(|name| same(name, column)))
 }

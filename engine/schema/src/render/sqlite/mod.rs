@@ -18,7 +18,9 @@ const DIALECT: Dialect = Dialect::Sqlite;
 /// See [`super::ddl`].
 pub(super) fn ddl(schema: &Schema, kind: ObjectKind, name: &ObjectName) -> Result<Option<Vec<String>>, BaseError> {
     match kind {
-        ObjectKind::Table | ObjectKind::View => Ok(schema.relation(name)?.and_then(|relation| self::relation(&relation))),
+        ObjectKind::Table | ObjectKind::View => {
+            Ok(schema.relation(name)?.and_then(|relation| self::relation(&relation)))
+        }
         ObjectKind::Index => match schema.index_owner(name)? {
             Some(owner) => member_ddl(schema, kind, &owner, &name.name),
             None => Ok(None),
@@ -44,7 +46,9 @@ pub(super) fn member_ddl(
     of: &ObjectName,
     name: &str,
 ) -> Result<Option<Vec<String>>, BaseError> {
-    let Some(relation) = schema.relation(of)? else { return Ok(None) };
+    let Some(relation) = schema.relation(of)? else {
+        return Ok(None);
+    };
     Ok(match kind {
         ObjectKind::Column => {
             let found = relation.columns.iter().find(|column| same(&column.name, name));
@@ -52,7 +56,9 @@ pub(super) fn member_ddl(
         }
         ObjectKind::Index => {
             let found = relation.indexes.iter().find(|index| same(&index.name, name));
-            found.filter(|found| !member::is_automatic(found)).map(|found| vec![member::index(&relation, found)])
+            found
+                .filter(|found| !member::is_automatic(found))
+                .map(|found| vec![member::index(&relation, found)])
         }
         ObjectKind::Trigger => {
             let found = relation.triggers.iter().find(|trigger| same(&trigger.name, name));
@@ -82,7 +88,11 @@ fn view(relation: &Relation) -> Option<String> {
         [] => String::new(),
         columns => format!(" ({})", super::write::identifiers(DIALECT, columns)),
     };
-    Some(format!("CREATE VIEW {}{columns} AS {}", relation.name.sql(DIALECT), statement(relation.query.as_ref()?)))
+    Some(format!(
+        "CREATE VIEW {}{columns} AS {}",
+        relation.name.sql(DIALECT),
+        statement(relation.query.as_ref()?)
+    ))
 }
 
 /// A definition kept as text, as a statement. A trigger's END needs the semicolon before it, not one behind.

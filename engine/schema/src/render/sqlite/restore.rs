@@ -11,11 +11,7 @@ use crate::text::mentions_column;
 use super::{DIALECT, member, same, statement, table};
 
 /// See [`crate::render::restore_table`]. `None` for views and virtual tables, and when no column is left to keep.
-pub(in crate::render) fn restore_table(
-    schema: &Schema,
-    wanted: &Relation,
-    current: &Relation,
-) -> Option<Vec<String>> {
+pub(in crate::render) fn restore_table(schema: &Schema, wanted: &Relation, current: &Relation) -> Option<Vec<String>> {
     let plain = |relation: &Relation| relation.kind == RelationKind::Table && relation.access_method.is_none();
     if !plain(wanted) || !plain(current) {
         return None;
@@ -28,14 +24,29 @@ pub(in crate::render) fn restore_table(
 
 /// Column changes that ALTER TABLE can make, none where none are needed; `None` where it cannot make them.
 fn altered(wanted: &Relation, current: &Relation, version: Option<(u32, u32, u32)>) -> Option<Vec<String>> {
-    let extra: Vec<&Column> = current.columns.iter().filter(|column| find(wanted, &column.name).is_none()).collect();
-    let missing: Vec<&Column> = wanted.columns.iter().filter(|column| find(current, &column.name).is_none()).collect();
+    let extra: Vec<&Column> = current
+        .columns
+        .iter()
+        .filter(|column| find(wanted, &column.name).is_none())
+        .collect();
+    let missing: Vec<&Column> = wanted
+        .columns
+        .iter()
+        .filter(|column| find(current, &column.name).is_none())
+        .collect();
     let (kept, added) = wanted.columns.split_at(wanted.columns.len() - missing.len());
-    let kept_now: Vec<&Column> = current.columns.iter().filter(|column| find(wanted, &column.name).is_some()).collect();
+    let kept_now: Vec<&Column> = current
+        .columns
+        .iter()
+        .filter(|column| find(wanted, &column.name).is_some())
+        .collect();
     // ADD COLUMN adds at the end.
     let in_place = added.iter().all(|column| find(current, &column.name).is_none())
         && kept.len() == kept_now.len()
-        && kept.iter().zip(kept_now).all(|(wanted, current)| same_column(wanted, current));
+        && kept
+            .iter()
+            .zip(kept_now)
+            .all(|(wanted, current)| same_column(wanted, current));
     let same_kind = wanted.without_rowid == current.without_rowid && wanted.strict == current.strict;
     if !in_place || !same_kind || !same_constraints(wanted, current, &missing) {
         return None;
@@ -59,9 +70,19 @@ fn altered(wanted: &Relation, current: &Relation, version: Option<(u32, u32, u32
 fn with_members(wanted: &Relation, current: &Relation, columns: Vec<String>) -> Vec<String> {
     let mut statements = Vec::new();
     let schema = wanted.name.schema.as_ref();
-    let object = |name: &str| ObjectName { schema: schema.cloned(), name: name.to_owned() }.sql(DIALECT);
+    let object = |name: &str| {
+        ObjectName {
+            schema: schema.cloned(),
+            name: name.to_owned(),
+        }
+        .sql(DIALECT)
+    };
     for trigger in &current.triggers {
-        if !wanted.triggers.iter().any(|wanted| wanted.definition == trigger.definition) {
+        if !wanted
+            .triggers
+            .iter()
+            .any(|wanted| wanted.definition == trigger.definition)
+        {
             statements.push(format!("DROP TRIGGER {}", object(&trigger.name)));
         }
     }
@@ -77,7 +98,11 @@ fn with_members(wanted: &Relation, current: &Relation, columns: Vec<String>) -> 
         }
     }
     for trigger in &wanted.triggers {
-        if !current.triggers.iter().any(|current| current.definition == trigger.definition) {
+        if !current
+            .triggers
+            .iter()
+            .any(|current| current.definition == trigger.definition)
+        {
             statements.push(statement(&trigger.definition));
         }
     }
@@ -106,7 +131,11 @@ fn rebuilt(schema: &Schema, wanted: &Relation, current: &Relation) -> Option<Vec
         "PRAGMA foreign_keys=OFF".to_owned(),
         "PRAGMA legacy_alter_table=ON".to_owned(),
         table::create_as(wanted, &temporary.name),
-        format!("INSERT INTO {new} ({}) SELECT {} FROM {name}", identifiers(DIALECT, &targets), sources.join(", ")),
+        format!(
+            "INSERT INTO {new} ({}) SELECT {} FROM {name}",
+            identifiers(DIALECT, &targets),
+            sources.join(", ")
+        ),
         format!("DROP TABLE {name}"),
         format!("ALTER TABLE {new} RENAME TO {}", identifier(DIALECT, &wanted.name.name)),
     ];
@@ -132,7 +161,10 @@ fn source(wanted: &Column, current: &Column) -> String {
 fn free_name(schema: &Schema, name: &ObjectName) -> ObjectName {
     let candidate = |number: usize| {
         let suffix = if number == 0 { String::new() } else { number.to_string() };
-        ObjectName { schema: name.schema.clone(), name: format!("new_{}{suffix}", name.name) }
+        ObjectName {
+            schema: name.schema.clone(),
+            name: format!("new_{}{suffix}", name.name),
+        }
     };
     let is_free = |name: &ObjectName| schema.relation(name).is_ok_and(|found| found.is_none());
     (0..100).map(candidate).find(is_free).unwrap_or_else(|| candidate(100))
@@ -154,17 +186,28 @@ fn same_column(one: &Column, other: &Column) -> bool {
 }
 
 fn same_index(one: &Index, other: &Index) -> bool {
-    let plain = |index: &Index| Index { definition: None, comment: None, bytes: None, ..index.clone() };
+    let plain = |index: &Index| Index {
+        definition: None,
+        comment: None,
+        bytes: None,
+        ..index.clone()
+    };
     plain(one) == plain(other)
 }
 
 /// Whether both tables have the same constraints, but for those that come along with an added column.
 fn same_constraints(wanted: &Relation, current: &Relation, missing: &[&Column]) -> bool {
     let comes_along = |found: &Constraint| {
-        found.rule.columns().len() == 1 && missing.iter().any(|column| same(&column.name, &found.rule.columns()[0]))
+        found.rule.columns().len() == 1
+            && missing
+                .iter()
+                .any(|column| same(&column.name, &found.rule.columns()[0]))
     };
     let has = |relation: &Relation, found: &Constraint| relation.constraints.contains(found);
-    wanted.constraints.iter().all(|found| has(current, found) || comes_along(found))
+    wanted
+        .constraints
+        .iter()
+        .all(|found| has(current, found) || comes_along(found))
         && current.constraints.iter().all(|found| has(wanted, found))
 }
 
@@ -173,8 +216,15 @@ fn is_droppable(relation: &Relation, column: &Column) -> bool {
     let table = &relation.name.name;
     let named_by = |text: &str| mentions_column(DIALECT, text, table, &column.name);
     let in_constraint = member::constraints_of(relation, &column.name).next().is_some();
-    let in_generated = relation.columns.iter().filter_map(|other| other.generated.as_ref()).any(|(text, _)| named_by(text));
+    let in_generated = relation
+        .columns
+        .iter()
+        .filter_map(|other| other.generated.as_ref())
+        .any(|(text, _)| named_by(text));
     let in_trigger = relation.triggers.iter().any(|trigger| named_by(&trigger.definition));
-    let in_key = relation.indexes.iter().any(|index| member::is_automatic(index) && uses_column(DIALECT, index, table, &column.name));
+    let in_key = relation
+        .indexes
+        .iter()
+        .any(|index| member::is_automatic(index) && uses_column(DIALECT, index, table, &column.name));
     !in_constraint && !in_generated && !in_trigger && !in_key
 }

@@ -1,5 +1,7 @@
 //! CREATE TABLE.
 
+use std::fmt::Write as _;
+
 use tollgate_sql::operation::{Identity, Operation, ReferentialAction};
 
 use crate::model::{Column, Constraint, ConstraintRule, Relation};
@@ -28,12 +30,18 @@ pub(super) fn create_as(relation: &Relation, name: &str) -> String {
 fn kept(relation: &Relation) -> Option<String> {
     let definition = statement(relation.definition.as_ref()?);
     let script = tollgate_sql::parse(DIALECT, &definition).ok()?;
-    let [only] = script.statements.as_slice() else { return None };
-    let Operation::CreateTable(create) = &only.effects.first()?.operation else { return None };
+    let [only] = script.statements.as_slice() else {
+        return None;
+    };
+    let Operation::CreateTable(create) = &only.effects.first()?.operation else {
+        return None;
+    };
     let columns = create.columns.iter().map(|column| &column.name);
     let as_in_model = create.access_method.is_some()
         || (create.columns.len() == relation.columns.len()
-            && columns.zip(&relation.columns).all(|(written, column)| same(written, &column.name)));
+            && columns
+                .zip(&relation.columns)
+                .all(|(written, column)| same(written, &column.name)));
     (same(&create.name.name, &relation.name.name) && create.as_query.is_none() && as_in_model).then_some(definition)
 }
 
@@ -49,18 +57,33 @@ fn rename(definition: &str, name: &str) -> Option<String> {
     }
     let token = found.get(at)?;
     let is_name = matches!(token.kind, TokenKind::Word { .. } | TokenKind::Text(_));
-    is_name.then(|| format!("{}{}{}", &definition[..token.start], identifier(DIALECT, name), &definition[token.end..]))
+    is_name.then(|| {
+        format!(
+            "{}{}{}",
+            &definition[..token.start],
+            identifier(DIALECT, name),
+            &definition[token.end..]
+        )
+    })
 }
 
 fn create_virtual(relation: &Relation) -> Option<String> {
     let module = relation.access_method.as_ref()?;
-    let arguments = relation.options.iter().find(|(name, _)| name == "arguments").map(|(_, value)| format!("({value})"));
+    let arguments = relation
+        .options
+        .iter()
+        .find(|(name, _)| name == "arguments")
+        .map(|(_, value)| format!("({value})"));
     let name = relation.name.sql(DIALECT);
-    Some(format!("CREATE VIRTUAL TABLE {name} USING {}{}", identifier(DIALECT, module), arguments.unwrap_or_default()))
+    Some(format!(
+        "CREATE VIRTUAL TABLE {name} USING {}{}",
+        identifier(DIALECT, module),
+        arguments.unwrap_or_default()
+    ))
 }
 
 fn written(relation: &Relation, name: &str) -> String {
-    let mut lines: Vec<String> = relation.columns.iter().map(|found| column(found, relation)).collect();
+    let mut lines: Vec<String> = relation.columns.iter().map(column).collect();
     let own_line = |found: &&Constraint| !is_autoincrement_key(relation, found);
     lines.extend(relation.constraints.iter().filter(own_line).map(constraint));
     let temporary = if relation.temporary { "TEMPORARY " } else { "" };
@@ -76,49 +99,53 @@ fn written(relation: &Relation, name: &str) -> String {
 
 /// AUTOINCREMENT can only be said beside its column.
 fn is_autoincrement_key(relation: &Relation, found: &Constraint) -> bool {
-    let ConstraintRule::PrimaryKey { columns, .. } = &found.rule else { return false };
+    let ConstraintRule::PrimaryKey { columns, .. } = &found.rule else {
+        return false;
+    };
     let autoincrement = |column: &&Column| column.identity == Some(Identity::Autoincrement);
-    relation.columns.iter().filter(autoincrement).any(|column| columns.iter().any(|key| same(key, &column.name)))
+    relation
+        .columns
+        .iter()
+        .filter(autoincrement)
+        .any(|column| columns.iter().any(|key| same(key, &column.name)))
 }
 
 /// A column as CREATE TABLE and ADD COLUMN declare it, without its constraints (but for an AUTOINCREMENT key).
-pub(super) fn column(column: &Column, relation: &Relation) -> String {
+pub(super) fn column(column: &Column) -> String {
     let mut text = identifier(DIALECT, &column.name);
     if !column.data_type.name.is_empty() {
-        text.push_str(&format!(" {}", type_name(&column.data_type.name)));
+        let _ = write!(text, " {}", type_name(&column.data_type.name));
     }
     if column.identity == Some(Identity::Autoincrement) {
         text.push_str(" PRIMARY KEY AUTOINCREMENT");
     }
-    // The model calls a key's columns not null; said in so many words it would be another table.
-    if column.not_null && !implied_not_null(column, relation) {
+    if column.not_null {
         text.push_str(" NOT NULL");
     }
     if let Some(default) = &column.default {
-        text.push_str(&format!(" DEFAULT {}", default_value(default)));
+        let _ = write!(text, " DEFAULT {}", default_value(default));
     }
     if let Some(collation) = &column.collation {
-        text.push_str(&format!(" COLLATE {}", identifier(DIALECT, &collation.name)));
+        let _ = write!(text, " COLLATE {}", identifier(DIALECT, &collation.name));
     }
     if let Some((expression, stored)) = &column.generated {
-        text.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {}", if *stored { "STORED" } else { "VIRTUAL" }));
+        let _ = write!(
+            text,
+            " GENERATED ALWAYS AS ({expression}) {}",
+            if *stored { "STORED" } else { "VIRTUAL" }
+        );
     }
     text
-}
-
-/// INTEGER PRIMARY KEY is never null whether or not the declaration says so.
-fn implied_not_null(column: &Column, relation: &Relation) -> bool {
-    column.identity == Some(Identity::Autoincrement)
-        || (same(&column.data_type.name, "INTEGER")
-            && relation.constraints.iter().any(|found| {
-                matches!(&found.rule, ConstraintRule::PrimaryKey { columns, .. } if columns.len() == 1 && same(&columns[0], &column.name))
-            }))
 }
 
 /// A type that the grammar would not take as it is goes in quotes.
 fn type_name(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | ' ' | '(' | ')' | ',' | '-' | '+' | '.');
-    if name.chars().all(plain) { name.to_owned() } else { identifier(DIALECT, name) }
+    if name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        identifier(DIALECT, name)
+    }
 }
 
 /// Literals stand alone; everything else, in parentheses. A bare word is a string to the library and stays bare.
@@ -177,18 +204,25 @@ fn rule(found: &Constraint) -> String {
 
 /// `REFERENCES …` of a foreign key.
 pub(super) fn references(found: &Constraint) -> String {
-    let ConstraintRule::ForeignKey { references, referenced_columns, on_update, on_delete, .. } = &found.rule else {
+    let ConstraintRule::ForeignKey {
+        references,
+        referenced_columns,
+        on_update,
+        on_delete,
+        ..
+    } = &found.rule
+    else {
         return String::new();
     };
     let mut text = format!("REFERENCES {}", identifier(DIALECT, &references.name));
     if !referenced_columns.is_empty() {
-        text.push_str(&format!(" ({})", identifiers(DIALECT, referenced_columns)));
+        let _ = write!(text, " ({})", identifiers(DIALECT, referenced_columns));
     }
     if *on_delete != ReferentialAction::NoAction {
-        text.push_str(&format!(" ON DELETE {}", action(*on_delete)));
+        let _ = write!(text, " ON DELETE {}", action(*on_delete));
     }
     if *on_update != ReferentialAction::NoAction {
-        text.push_str(&format!(" ON UPDATE {}", action(*on_update)));
+        let _ = write!(text, " ON UPDATE {}", action(*on_update));
     }
     text
 }
@@ -200,6 +234,10 @@ pub(super) fn beside_column(found: &Constraint) -> Option<String> {
         ConstraintRule::Check { columns, .. } if columns.len() == 1 => rule(found),
         _ => return None,
     };
-    let name = if found.name.is_empty() { String::new() } else { format!("CONSTRAINT {} ", identifier(DIALECT, &found.name)) };
+    let name = if found.name.is_empty() {
+        String::new()
+    } else {
+        format!("CONSTRAINT {} ", identifier(DIALECT, &found.name))
+    };
     Some(format!("{name}{text}{}", deferrable(found)))
 }
