@@ -101,8 +101,15 @@ impl Database {
         events: &mut dyn FnMut(ExecuteEvent),
     ) -> Result<RolledBack, ExecuteError> {
         let began = Instant::now();
-        let unchanged = |problem: Problem| ExecuteError::new(request.name, problem, DatabaseState::Unchanged);
-        let start = self.start_back(request, options).map_err(unchanged)?;
+        let start = self.start_back(request, options).map_err(|problem| match problem {
+            Problem::Unfinished {
+                leftovers: Leftovers::Partly { done, in_doubt },
+            } => ExecuteError::new(request.name, problem, DatabaseState::Partly { done, in_doubt }),
+            Problem::Changed { statements: done } => {
+                ExecuteError::new(request.name, problem, DatabaseState::Partly { done, in_doubt: None })
+            }
+            problem => ExecuteError::new(request.name, problem, DatabaseState::Unchanged),
+        })?;
         events(ExecuteEvent::Started {
             statements: request.script.statements.len(),
             already_done: start.done,

@@ -38,7 +38,7 @@ CREATE TABLE statement_progress (
     done INTEGER NOT NULL,
     digest TEXT NOT NULL,
     in_flight INTEGER,
-    index_build INTEGER NOT NULL,
+    repeatable INTEGER NOT NULL,
     updated_at TEXT NOT NULL,
     PRIMARY KEY (row_id, direction)
 );

@@ -39,7 +39,7 @@ impl Leftovers {
         match (done, in_doubt, failed) {
             (0, None, _) => Self::Nothing,
             (done, None, false) => Self::Interrupted { done },
-            (done, Some(_), false) if progress.index_build => Self::Interrupted { done },
+            (done, Some(_), false) if progress.repeatable => Self::Interrupted { done },
             (done, in_doubt, _) => Self::Partly { done, in_doubt },
         }
     }

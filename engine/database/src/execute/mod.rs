@@ -5,6 +5,7 @@ pub(crate) mod error;
 mod groups;
 mod indexes;
 pub(crate) mod leftovers;
+mod outside;
 pub(crate) mod run;
 pub(crate) mod session;
 

@@ -11,7 +11,7 @@ use crate::error::{DatabaseError, ServerError};
 use crate::execute::groups::{Group, GroupKind, only_settings, plan};
 use crate::execute::indexes::{self, Remains};
 use crate::execute::leftovers::applied_part;
-use crate::execute::{ExecuteEvent, ExecuteOptions, Problem, session};
+use crate::execute::{ExecuteEvent, ExecuteOptions, Problem, outside, session};
 use crate::state::progress::{Direction, Progress};
 
 /// A script on its way into the database.
@@ -260,8 +260,7 @@ impl<'a> Run<'a> {
             done,
             digest: applied_part(self.script, done),
             in_flight,
-            index_build: in_flight
-                .is_some_and(|index| indexes::built_concurrently(&self.script.statements[index]).is_some()),
+            repeatable: in_flight.is_some_and(|index| outside::is_repeatable(&self.script.statements[index])),
         }
     }
 
@@ -283,6 +282,9 @@ impl<'a> Run<'a> {
         self.mark_in_flight(index, true)?;
         let mut attempt = 1;
         while let Err(error) = self.statement(index) {
+            if self.in_doubt == Some(index) && outside::was_done(&self.script.statements[index], &error) {
+                break;
+            }
             let clean = !error.connection_lost && self.clean_up(index);
             let again = clean && attempt <= self.options.retries && session::worth_retrying(&error);
             let problem = self.refused(index, error, attempt);
@@ -344,20 +346,7 @@ impl<'a> Run<'a> {
                 Ok(Remains::Building) | Err(_) => false,
             };
         }
-        statement.effects.iter().all(|effect| match &effect.operation {
-            Operation::AddEnumValue { .. } => true,
-            // These are all or nothing though they run outside a transaction.
-            Operation::Other(other) => [
-                "vacuum",
-                "create-database",
-                "drop-database",
-                "alter-system",
-                "create-tablespace",
-                "drop-tablespace",
-            ]
-            .contains(&other.tag.as_str()),
-            _ => false,
-        }) && !statement.effects.is_empty()
+        outside::leaves_nothing(statement)
     }
 
     /// Statements of a rolled-back group that the server takes only outside a transaction, when that was the problem.
@@ -426,10 +415,9 @@ impl<'a> Run<'a> {
 
     fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {
         let whole = self.script.statements[index].span;
-        let span = match error.position {
-            Some(offset) => token(&self.script.text, whole.start + offset, whole.end),
-            None => whole,
-        };
+        let text = &self.script.text;
+        let offset = error.position.or_else(|| named(whole.of(text), &error.message));
+        let span = offset.map_or(whole, |offset| token(text, whole.start + offset, whole.end));
         Problem::Statement {
             index,
             span,
@@ -438,6 +426,22 @@ impl<'a> Run<'a> {
             attempts,
         }
     }
+}
+
+/// `SQLite` gives no position, PostgreSQL not always. Where the message names something that the statement has exactly
+/// once, that is the place: `no such column: x`, `near "x": syntax error`, `table "x" does not exist`.
+fn named(statement: &str, message: &str) -> Option<usize> {
+    let name = match message.split_once('"') {
+        Some((_, rest)) => rest.split_once('"')?.0,
+        None => message.strip_prefix("no such ")?.split_once(": ")?.1,
+    };
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut places = statement.match_indices(name).map(|(at, _)| at).filter(|at| {
+        let before = statement[..*at].chars().next_back();
+        let after = statement[at + name.len()..].chars().next();
+        !name.is_empty() && !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    });
+    places.next().filter(|_| places.next().is_none())
 }
 
 /// The word at `start`, or one character where there is none.
@@ -455,6 +459,7 @@ fn token(text: &str, start: usize, end: usize) -> Span {
     Span::new(start, start + length)
 }
 
+/// What the server said, when it was the server.
 pub(crate) fn server_error(problem: &Problem) -> Option<&ServerError> {
     match problem {
         Problem::Statement { error, .. } | Problem::Commit { error, .. } => Some(error),

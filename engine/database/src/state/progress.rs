@@ -40,8 +40,8 @@ pub struct Progress {
     pub digest: String,
     /// A statement that was sent outside a transaction and of which no end is known.
     pub in_flight: Option<usize>,
-    /// That statement is a CREATE INDEX CONCURRENTLY, of which it can be found out what became.
-    pub index_build: bool,
+    /// That statement may be sent again whatever became of it.
+    pub repeatable: bool,
 }
 
 #[derive(QueryableByName)]
@@ -53,7 +53,7 @@ struct Raw {
     #[diesel(sql_type = Nullable<Integer>)]
     in_flight: Option<i32>,
     #[diesel(sql_type = Integer)]
-    index_build: i32,
+    repeatable: i32,
 }
 
 impl Progress {
@@ -65,7 +65,7 @@ impl Progress {
             done: 0,
             digest: crate::ledger::checksum(b""),
             in_flight: None,
-            index_build: false,
+            repeatable: false,
         }
     }
 
@@ -75,16 +75,16 @@ impl Progress {
             .in_flight
             .map_or_else(|| "NULL".to_owned(), |index| index.to_string());
         format!(
-            "INSERT INTO {}statement_progress (row_id, direction, done, digest, in_flight, index_build, updated_at) \
+            "INSERT INTO {}statement_progress (row_id, direction, done, digest, in_flight, repeatable, updated_at) \
              VALUES ({}, '{}', {}, {}, {in_flight}, {}, '{:.6}') ON CONFLICT (row_id, direction) DO UPDATE SET \
              done = excluded.done, digest = excluded.digest, in_flight = excluded.in_flight, \
-             index_build = excluded.index_build, updated_at = excluded.updated_at;",
+             repeatable = excluded.repeatable, updated_at = excluded.updated_at;",
             prefix(postgres),
             literal(&self.row),
             self.direction.word(),
             self.done,
             literal(&self.digest),
-            i32::from(self.index_build),
+            i32::from(self.repeatable),
             Timestamp::now()
         )
     }
@@ -106,7 +106,7 @@ pub(crate) fn read(
     direction: Direction,
 ) -> Result<Option<Progress>, DatabaseError> {
     let query = format!(
-        "SELECT done, digest, in_flight, index_build FROM {}statement_progress WHERE row_id = {} AND direction = '{}'",
+        "SELECT done, digest, in_flight, repeatable FROM {}statement_progress WHERE row_id = {} AND direction = '{}'",
         prefix(connection.is_postgres()),
         literal(row),
         direction.word()
@@ -119,6 +119,6 @@ pub(crate) fn read(
         done: usize::try_from(raw.done).unwrap_or(0),
         digest: raw.digest,
         in_flight: raw.in_flight.and_then(|index| usize::try_from(index).ok()),
-        index_build: raw.index_build != 0,
+        repeatable: raw.repeatable != 0,
     }))
 }

@@ -1,0 +1,141 @@
+//! Killing the process at any moment: the next run finishes, and every migration is recorded exactly once.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tollgate_database::ExecuteOptions;
+
+use crate::support::{Fixture, apply, connect, postgres, sqlite};
+
+/// Set in the child process: the database it works on.
+const CHILD: &str = "TOLLGATE_TEST_CRASH_URL";
+
+/// How many times each backend's run is killed.
+const MOMENTS: u32 = 25;
+
+/// Migrations of every kind: plain, big, the file's own transaction, with statements outside of one.
+fn migrations(postgres: bool) -> Vec<(String, String)> {
+    let mut files = vec![("00_log".to_owned(), "CREATE TABLE log (id int, what text);".to_owned())];
+    for number in 1..=12 {
+        let plain = format!(
+            "CREATE TABLE t{number} (id int, v int);\nINSERT INTO log VALUES ({number}, 'plain');\n\
+             CREATE INDEX t{number}_v ON t{number} (v);"
+        );
+        let sql = match number % 4 {
+            0 => format!("BEGIN;\n{plain}\nCOMMIT;"),
+            1 if postgres => format!("{plain}\nCREATE INDEX CONCURRENTLY t{number}_id ON t{number} (id);"),
+            1 => format!("PRAGMA foreign_keys=OFF;\n{plain}\nPRAGMA foreign_keys=ON;"),
+            2 if postgres => format!(
+                "{plain}\nCREATE INDEX CONCURRENTLY t{number}_id ON t{number} (id);\n\
+                 INSERT INTO log VALUES ({number}, 'second');\nCREATE INDEX CONCURRENTLY t{number}_iv ON t{number} (id, v);"
+            ),
+            2 => format!("{plain}\nVACUUM;\nINSERT INTO log VALUES ({number}, 'second');"),
+            _ => format!(
+                "{plain}\n{}",
+                format!("INSERT INTO t{number} VALUES (1, 1);\n").repeat(50)
+            ),
+        };
+        files.push((format!("{number:02}_m"), sql));
+    }
+    files
+}
+
+/// Applies whatever is not applied yet: a deploy, as far as this crate goes.
+fn deploy(url: &str) {
+    let mut database = connect(url);
+    // The killed run's session may take a moment to be noticed by the server.
+    let _lock = database
+        .lock(&tollgate_database::LockOptions::default(), &mut |_| {})
+        .unwrap();
+    let rows = database.ledger().unwrap().unwrap_or_default();
+    for (name, sql) in migrations(url.starts_with("postgres")) {
+        if !rows.iter().any(|row| row.migration_name == name && row.is_applied()) {
+            apply(&mut database, &name, &sql, &ExecuteOptions::default(), &mut |_| {}).unwrap();
+        }
+    }
+}
+
+/// Not a test of its own: what the child process runs.
+#[test]
+fn child() {
+    if let Ok(url) = std::env::var(CHILD) {
+        deploy(&url);
+    }
+}
+
+fn start(url: &str) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::child", "--nocapture"])
+        .env(CHILD, url)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn killed_at_random_moments(make: fn() -> Fixture) {
+    let seed: u64 = std::env::var("TOLLGATE_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(rand::random);
+    println!("TOLLGATE_TEST_SEED={seed}");
+    let mut random = SmallRng::seed_from_u64(seed);
+
+    let whole = make();
+    let begin = Instant::now();
+    assert!(start(&whole.url()).wait().unwrap().success());
+    let length = begin.elapsed();
+    let expected = picture(&whole);
+
+    let mut interrupted = 0;
+    for moment in 0..MOMENTS {
+        let mut fixture = make();
+        let delay = Duration::from_micros(random.random_range(0..u64::try_from(length.as_micros()).unwrap()));
+        let mut child = start(&fixture.url());
+        std::thread::sleep(delay);
+        child.kill().unwrap();
+        interrupted += u32::from(!child.wait().unwrap().success());
+        deploy(&fixture.url());
+        assert_eq!(picture(&fixture), expected, "moment {moment}, after {delay:?}");
+        let applied = fixture.database.ledger().unwrap().unwrap();
+        for (name, _) in migrations(fixture.is_postgres()) {
+            let rows: Vec<_> = applied.iter().filter(|row| row.migration_name == name).collect();
+            assert_eq!(
+                rows.iter().filter(|row| row.is_applied()).count(),
+                1,
+                "{name}: {rows:?}"
+            );
+            assert!(!rows.iter().any(|row| row.is_failed()), "{name}: {rows:?}");
+        }
+    }
+    assert!(
+        interrupted > MOMENTS / 2,
+        "only {interrupted} runs were killed before their end"
+    );
+}
+
+/// Schema and rows.
+fn picture(fixture: &Fixture) -> String {
+    let log = fixture.ask("SELECT id, what FROM log ORDER BY id, what");
+    let schema = if fixture.is_postgres() {
+        fixture.ask(
+            "SELECT c.relname, i.indisvalid FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid \
+             WHERE relnamespace = 'public'::regnamespace ORDER BY 1; SELECT 't3', count(*) FROM t3",
+        )
+    } else {
+        fixture.ask("SELECT name FROM sqlite_master ORDER BY 1; SELECT 't3', count(*) FROM t3")
+    };
+    format!("{log}\n{schema}")
+}
+
+#[test]
+fn postgres_survives_being_killed() {
+    killed_at_random_moments(postgres);
+}
+
+#[test]
+fn sqlite_survives_being_killed() {
+    killed_at_random_moments(sqlite);
+}

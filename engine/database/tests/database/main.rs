@@ -1,0 +1,13 @@
+//! The crate against real databases.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod apply_postgres;
+mod apply_sqlite;
+mod connect;
+mod crash;
+mod ledger;
+mod lock;
+mod rollback;
+mod session;
+mod state;
+mod support;

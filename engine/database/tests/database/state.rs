@@ -1,0 +1,172 @@
+//! Tollgate's own tables.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tollgate_database::state::{FindingRecord, NewMessage, NewRun};
+
+use crate::support::{both, connect, postgres, sqlite};
+
+#[test]
+fn are_made_only_when_something_is_written() {
+    for mut fixture in both() {
+        assert!(fixture.database.read_state().unwrap().is_none());
+        assert!(fixture.database.read_state().unwrap().is_none(), "asking makes nothing");
+        fixture.database.state().unwrap();
+        assert!(connect(&fixture.url()).read_state().unwrap().is_some());
+    }
+}
+
+#[test]
+fn runs_and_findings_come_back() {
+    for mut fixture in both() {
+        let mut state = fixture.database.state().unwrap();
+        let run = NewRun {
+            command: "deploy",
+            actor: Some("anna"),
+            environment: None,
+        };
+        let id = state.begin_run(&run).unwrap();
+        let finding = |migration: &str, number: u32| FindingRecord {
+            migration: Some(migration.to_owned()),
+            document: json!({ "rule": "drop-table", "number": number }),
+        };
+        state
+            .add_findings(&id, &[finding("1_a", 1), finding("2_b", 2)])
+            .unwrap();
+        state.add_findings(&id, &[finding("1_a", 3)]).unwrap();
+        state.finish_run(&id, "succeeded").unwrap();
+        assert_eq!(
+            state.findings(&id, Some("1_a")).unwrap(),
+            [finding("1_a", 1), finding("1_a", 3)]
+        );
+        assert_eq!(state.findings(&id, None).unwrap().len(), 3);
+        let runs = state.runs(10).unwrap();
+        assert_eq!(
+            (runs[0].actor.as_deref(), runs[0].outcome.as_deref()),
+            (Some("anna"), Some("succeeded"))
+        );
+        assert!(runs[0].finished_at.unwrap() >= runs[0].started_at);
+    }
+}
+
+#[test]
+fn plans_belong_to_one_version_of_a_file() {
+    for mut fixture in both() {
+        let mut state = fixture.database.state().unwrap();
+        state.keep_plan("1_a", "sum", &json!({ "steps": [] })).unwrap();
+        state
+            .keep_plan("1_a", "sum", &json!({ "steps": ["DROP TABLE a"] }))
+            .unwrap();
+        assert_eq!(
+            state.plan("1_a", "sum").unwrap(),
+            Some(json!({ "steps": ["DROP TABLE a"] }))
+        );
+        assert_eq!(state.plan("1_a", "other").unwrap(), None);
+        state.forget_plans("1_a").unwrap();
+        assert_eq!(state.plan("1_a", "sum").unwrap(), None);
+    }
+}
+
+#[test]
+fn messages_wait_until_they_are_delivered() {
+    for mut fixture in both() {
+        let mut state = fixture.database.state().unwrap();
+        let document = json!({ "text": "it's done" });
+        let push = |state: &mut tollgate_database::State<'_>, notifier: &str| {
+            state
+                .push(&NewMessage {
+                    run: None,
+                    notifier,
+                    document: &document,
+                })
+                .unwrap()
+        };
+        let (first, second) = (push(&mut state, "slack"), push(&mut state, "webhook"));
+        let now = Timestamp::now();
+        assert_eq!(state.due(now).unwrap().len(), 2);
+        let later = now + SignedDuration::from_mins(5);
+        state.failed(&first, "503", Some(later)).unwrap();
+        state.done(&second).unwrap();
+        assert_eq!(state.due(now).unwrap(), []);
+        let due = state.due(later + SignedDuration::from_secs(1)).unwrap();
+        assert_eq!(
+            (due[0].attempts, due[0].last_error.as_deref(), &due[0].document),
+            (1, Some("503"), &document)
+        );
+        state.failed(&first, "410", None).unwrap();
+        assert_eq!(state.due(later + SignedDuration::from_secs(1)).unwrap(), []);
+    }
+}
+
+#[test]
+fn ledgers_of_one_database_have_separate_states() {
+    let fixture = postgres();
+    let join = if fixture.url().contains('?') { "&" } else { "?" };
+    let mut one = connect(&format!("{}{join}schema=one", fixture.url()));
+    let mut two = connect(&format!("{}{join}schema=two", fixture.url()));
+    one.state().unwrap().keep_plan("1_a", "sum", &json!(1)).unwrap();
+    assert_eq!(two.state().unwrap().plan("1_a", "sum").unwrap(), None);
+}
+
+#[test]
+fn many_may_make_the_tables_at_once() {
+    for fixture in both() {
+        let threads: Vec<_> = (0..6)
+            .map(|_| {
+                let url = fixture.url();
+                std::thread::spawn(move || connect(&url).state().map(drop))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_role_without_rights_is_told_what_to_do() {
+    let fixture = postgres();
+    let role = format!("weak_{}", std::process::id());
+    fixture.ask(&format!("DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN"));
+    fixture.ask(
+        "REVOKE CREATE ON DATABASE current FROM public"
+            .replace("current", &fixture.ask("SELECT quote_ident(current_database())"))
+            .as_str(),
+    );
+    let mut database = connect_as(&fixture.url(), &role);
+    let error = database.state().err().unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("in schema \"tollgate\": permission denied for database"),
+        "{error}"
+    );
+    insta::assert_snapshot!(error.help().unwrap(), @"let an administrator run: CREATE SCHEMA tollgate AUTHORIZATION the_role_that_deploys");
+    fixture.ask(&format!("DROP ROLE {role}"));
+}
+
+/// The same server by another role, which the options of the session take.
+fn connect_as(url: &str, role: &str) -> tollgate_database::Database {
+    let join = if url.contains('?') { "&" } else { "?" };
+    connect(&format!("{url}{join}options=-c%20role%3D{role}"))
+}
+
+#[test]
+fn the_sidecar_lies_beside_the_file() {
+    let mut fixture = sqlite();
+    fixture.database.state().unwrap();
+    let found = std::fs::read_dir(fixture.folder()).unwrap().filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .ends_with(".tollgate.db")
+    });
+    assert_eq!(found.count(), 1);
+    assert_eq!(
+        fixture.ask("SELECT count(*) FROM sqlite_master"),
+        "0",
+        "the database itself is untouched"
+    );
+}
