@@ -22,7 +22,13 @@ pub struct ParseError {
 impl ParseError {
     /// An error at `span` of `text`.
     pub fn new(kind: ParseErrorKind, text: &str, span: Span, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), span, position: Position::of(text, span.start), help: None }
+        Self {
+            kind,
+            message: message.into(),
+            span,
+            position: Position::of(text, span.start),
+            help: None,
+        }
     }
 
     /// The same with advice.

@@ -9,7 +9,6 @@ pub mod operation;
 pub mod quote;
 pub mod script;
 
-mod objects;
 mod postgres;
 mod sqlite;
 

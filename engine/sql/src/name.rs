@@ -56,18 +56,28 @@ pub struct ObjectName {
 impl ObjectName {
     /// A name without a schema.
     pub fn bare(name: impl Into<String>) -> Self {
-        Self { schema: None, name: name.into() }
+        Self {
+            schema: None,
+            name: name.into(),
+        }
     }
 
     /// A schema-qualified name.
     pub fn qualified(schema: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { schema: Some(schema.into()), name: name.into() }
+        Self {
+            schema: Some(schema.into()),
+            name: name.into(),
+        }
     }
 
     /// The name as SQL, quoted where the dialect needs it.
     pub fn sql(&self, dialect: Dialect) -> String {
         match &self.schema {
-            Some(schema) => format!("{}.{}", dialect.quote_if_needed(schema), dialect.quote_if_needed(&self.name)),
+            Some(schema) => format!(
+                "{}.{}",
+                dialect.quote_if_needed(schema),
+                dialect.quote_if_needed(&self.name)
+            ),
             None => dialect.quote_if_needed(&self.name),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tollgate_sql::{Dialect, ParseErrorKind, parse};
+use tollgate_sql::{Change, Dialect, ParseErrorKind, parse};
 
 /// Every `.sql` file below the folder that `variable` names; says so and gives nothing when it is unset.
 fn files(variable: &str) -> Vec<(PathBuf, String)> {
@@ -63,6 +63,61 @@ fn real_migrations_parse_and_every_change_is_seen() {
             }
         }
     }
+}
+
+#[test]
+fn real_enum_rebuilds_are_recognised() {
+    for (path, text) in files("TOLLGATE_REAL_POSTGRES") {
+        let rebuilds = text.matches("_old\";").count();
+        let script = parse(Dialect::Postgres, &text).unwrap();
+        let recognised = script
+            .changes
+            .iter()
+            .filter(|change| matches!(change, Change::EnumRebuild(_)))
+            .count();
+        assert!(
+            recognised >= rebuilds.div_ceil(2),
+            "{}: {:?}",
+            path.display(),
+            script.changes
+        );
+    }
+}
+
+/// Prisma lists what may go wrong above the statements: whatever it names there, an operation names too.
+#[test]
+fn what_prismas_warnings_name_is_named_by_operations() {
+    let mut names = 0;
+    for (path, text) in files("TOLLGATE_REAL_POSTGRES") {
+        let Some((header, _)) = text.split_once("*/") else {
+            continue;
+        };
+        if !header.trim_start().starts_with("/*") || !header.contains("Warnings:") {
+            continue;
+        }
+        let script = parse(Dialect::Postgres, &text).unwrap();
+        let operations: Vec<_> = script
+            .statements
+            .iter()
+            .flat_map(|statement| &statement.effects)
+            .map(|effect| &effect.operation)
+            .collect();
+        let all = serde_json::to_string(&operations).unwrap();
+        for name in header
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .flat_map(|quoted| quoted.trim_matches(['[', ']']).split(','))
+        {
+            names += 1;
+            assert!(
+                all.contains(&format!("\"{name}\"")),
+                "{}: {name} is not named",
+                path.display()
+            );
+        }
+    }
+    println!("{names} names in warnings");
 }
 
 #[test]

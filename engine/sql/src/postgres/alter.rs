@@ -167,7 +167,7 @@ impl Reader<'_> {
             },
             A::AtSetStatistics | A::AtSetStorage | A::AtSetCompression | A::AtSetOptions | A::AtResetOptions => {
                 for (option, value) in column_options(subtype, it) {
-                    let (table, column) = (table.clone(), self.column_or_number(it));
+                    let (table, column) = (table.clone(), column_or_number(it));
                     self.push_at(
                         range,
                         Operation::SetColumnOption {
@@ -184,15 +184,6 @@ impl Reader<'_> {
         };
         self.push_at(range, operation);
         true
-    }
-
-    /// An index's column is named by its number.
-    fn column_or_number(&self, it: &AlterTableCmd) -> String {
-        if it.name.is_empty() {
-            it.num.to_string()
-        } else {
-            it.name.clone()
-        }
     }
 
     fn constraint_command(
@@ -432,5 +423,14 @@ fn column_options(subtype: AlterTableType, it: &AlterTableCmd) -> Vec<(String, S
             .collect(),
         (_, Some(NodeEnum::List(list))) => names::options(&list.items),
         _ => Vec::new(),
+    }
+}
+
+/// An index's column is named by its number.
+fn column_or_number(it: &AlterTableCmd) -> String {
+    if it.name.is_empty() {
+        it.num.to_string()
+    } else {
+        it.name.clone()
     }
 }

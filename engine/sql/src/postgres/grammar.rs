@@ -1,4 +1,4 @@
-//! The one door to libpg_query: text to protobuf tree, text to tokens, and where the grammar gave up.
+//! The one door to `libpg_query`: text to protobuf tree, text to tokens, and where the grammar gave up.
 //!
 //! `pg_query::parse` drops the position of an error and walks the whole tree to summarise it, so the C function is
 //! called here directly. Nothing else in this crate is `unsafe`.
@@ -11,7 +11,7 @@ use prost::Message;
 /// Statements with more tokens than this are read on a thread with a large stack: trees nest as deep as expressions do.
 const SHALLOW_TOKENS: usize = 250;
 
-/// Enough for the deepest tree that libpg_query's own 2 MB limit lets through, also without optimisation.
+/// Enough for the deepest tree that `libpg_query`'s own 2 MB limit lets through, also without optimisation.
 const DEEP_STACK: usize = 512 * 1024 * 1024;
 
 /// Why the grammar refused a text.
@@ -150,7 +150,7 @@ pub(super) fn with_room<T: Send>(tokens: &[ScanToken], work: impl Fn() -> T + Sy
         match std::thread::Builder::new()
             .stack_size(DEEP_STACK)
             .spawn_scoped(scope, &work)
-            .map(|deep| deep.join())
+            .map(std::thread::ScopedJoinHandle::join)
         {
             Ok(Ok(value)) => value,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),

@@ -1,4 +1,4 @@
-//! PostgreSQL: the server's own grammar through libpg_query, and what its trees mean.
+//! PostgreSQL: the server's own grammar through `libpg_query`, and what its trees mean.
 //!
 //! One pass of the scanner and one of the grammar read a whole file; every span is then found among the tokens.
 
@@ -48,10 +48,7 @@ pub(crate) fn parse(text: &str) -> Result<Script, ParseError> {
         ));
     }
     let masked = without_byte_order_mark(text);
-    let source = Source {
-        text: &masked,
-        tokens: grammar::tokens(&masked),
-    };
+    let source = Source::new(&masked, 0);
     let statements = grammar::with_room(&source.tokens, || statements(&source))
         .map_err(|error| refusals::explain(&source, text, error))?;
     refusals::check(text, &statements)?;

@@ -53,6 +53,20 @@ fn owned_by(element: &DefElem) -> Option<(ObjectName, String)> {
     }
 }
 
+/// An operator class is listed behind its access method; a cast has no name but its types.
+fn dropped_name(code: i32, object: Option<&NodeEnum>) -> ObjectName {
+    match (ObjectType::try_from(code), object) {
+        (Ok(ObjectType::ObjectOpclass | ObjectType::ObjectOpfamily), Some(NodeEnum::List(list))) => {
+            names::qualified(list.items.get(1..).unwrap_or_default())
+        }
+        (Ok(ObjectType::ObjectCast), Some(NodeEnum::List(list))) => {
+            let types = list.items.iter().filter_map(inner).map(names::literal);
+            ObjectName::bare(types.collect::<Vec<_>>().join(" as "))
+        }
+        _ => names::object(object),
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn any_object(&mut self, node: &NodeEnum) {
         match node {
@@ -115,7 +129,7 @@ impl Reader<'_> {
                 let (table, member) = table_and_member(object);
                 (ObjectName::bare(member), Some(table))
             } else {
-                (self.dropped_name(it.remove_type, object), None)
+                (dropped_name(it.remove_type, object), None)
             };
             self.push(Operation::Drop(Drop {
                 kind,
@@ -127,20 +141,6 @@ impl Reader<'_> {
                 cascade: cascades(it.behavior),
                 concurrently: it.concurrent,
             }));
-        }
-    }
-
-    /// An operator class is listed behind its access method; a cast has no name but its types.
-    fn dropped_name(&self, code: i32, object: Option<&NodeEnum>) -> ObjectName {
-        match (ObjectType::try_from(code), object) {
-            (Ok(ObjectType::ObjectOpclass | ObjectType::ObjectOpfamily), Some(NodeEnum::List(list))) => {
-                names::qualified(list.items.get(1..).unwrap_or_default())
-            }
-            (Ok(ObjectType::ObjectCast), Some(NodeEnum::List(list))) => {
-                let types = list.items.iter().filter_map(inner).map(names::literal);
-                ObjectName::bare(types.collect::<Vec<_>>().join(" as "))
-            }
-            _ => names::object(object),
         }
     }
 
@@ -230,7 +230,7 @@ impl Reader<'_> {
                 let (table, member) = table_and_member(object);
                 (table, Some(member))
             }
-            _ => (self.dropped_name(it.objtype, object), None),
+            _ => (dropped_name(it.objtype, object), None),
         };
         // The tree has no NULL for strings, and the server takes an empty comment for none.
         let text = names::non_empty(&it.comment);

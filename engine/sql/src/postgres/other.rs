@@ -56,6 +56,7 @@ impl Reader<'_> {
 
 type Described = Option<(String, Vec<ObjectName>, Details)>;
 
+#[expect(clippy::unnecessary_wraps, reason = "the functions below end in it")]
 fn described(tag: &str, objects: Vec<ObjectName>, details: Details) -> Described {
     Some((tag.to_owned(), objects, details))
 }

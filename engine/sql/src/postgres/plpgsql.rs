@@ -1,6 +1,6 @@
 //! What a PL/pgSQL body runs.
 //!
-//! libpg_query's own `parse_plpgsql` writes broken JSON for trigger functions and refuses assignments to fields of
+//! `libpg_query`'s own `parse_plpgsql` writes broken JSON for trigger functions and refuses assignments to fields of
 //! records it has no catalog for, so the body is read from its tokens: PL/pgSQL shares SQL's scanner, and its
 //! statements announce themselves by their first word.
 
@@ -41,10 +41,10 @@ pub(super) enum Kind {
 }
 
 impl Found {
-    /// What it does. Spans are within the body.
-    pub(super) fn effects(&self) -> Vec<Effect> {
+    /// What it does. Spans are within the body, which lies in `depth` others.
+    pub(super) fn effects(&self, depth: u8) -> Vec<Effect> {
         match self.kind {
-            Kind::Sql => match nested(&self.text) {
+            Kind::Sql => match nested(&self.text, depth) {
                 Some(statements) => statements
                     .into_iter()
                     .flat_map(|statement| statement.effects)
@@ -58,9 +58,9 @@ impl Found {
                     .collect(),
                 None => self.dynamic(),
             },
-            Kind::Perform => self.at_whole(nested(&format!("SELECT {}", self.text))),
+            Kind::Perform => self.at_whole(nested(&format!("SELECT {}", self.text), depth)),
             Kind::Execute => match constant(&self.text) {
-                Some(sql) => self.at_whole(nested(&sql)),
+                Some(sql) => self.at_whole(nested(&sql, depth)),
                 None => self.dynamic(),
             },
             Kind::Expression if calls_unknown(&self.text) => self.dynamic(),
@@ -113,10 +113,7 @@ fn constant(expression: &str) -> Option<String> {
 
 /// Whether a function is called that is not the server's own.
 fn calls_unknown(text: &str) -> bool {
-    let source = Source {
-        text,
-        tokens: grammar::tokens(text),
-    };
+    let source = Source::new(text, 0);
     (1..source.tokens.len()).any(|open| {
         let name = &source.tokens[open - 1];
         let is_name = name.token == Token::Ident as i32 && name.keyword_kind == KeywordKind::NoKeyword as i32;
@@ -136,10 +133,7 @@ fn calls_unknown(text: &str) -> bool {
 
 /// Everything that `body` runs.
 pub(super) fn read(body: &str) -> Vec<Found> {
-    let source = Source {
-        text: body,
-        tokens: grammar::tokens(body),
-    };
+    let source = Source::new(body, 0);
     let mut reader = BodyReader {
         end: source.tokens.len(),
         source,

@@ -127,11 +127,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bodies within bodies beyond this are not looked into: nobody writes them, and a stack is finite.
+const MAX_DEPTH: u8 = 8;
+
 /// The statements of a function's body or of dynamic SQL; `None` where the grammar refuses it.
-pub(super) fn nested(text: &str) -> Option<Vec<Statement>> {
-    let source = Source {
-        text,
-        tokens: grammar::tokens(text),
-    };
-    super::statements(&source).ok()
+pub(super) fn nested(text: &str, depth: u8) -> Option<Vec<Statement>> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let source = Source::new(text, depth);
+    grammar::with_room(&source.tokens, || super::statements(&source)).ok()
 }

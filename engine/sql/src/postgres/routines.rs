@@ -4,7 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateFunctionStmt, DefineStmt, DoStmt, FunctionParameter, FunctionParameterMode, Node};
 
 use super::names::{self, boxed, inner, non_empty};
-use super::plpgsql::{self, Found, Kind};
+use super::plpgsql::{self, Kind};
 use super::reader::{Reader, nested};
 use super::types;
 use crate::name::Dialect;
@@ -29,8 +29,8 @@ impl Reader<'_> {
         });
         let read = match (boxed(it.sql_body.as_deref()), &body, language.as_str()) {
             (Some(statements), ..) => self.atomic_body(statements),
-            (None, Some(text), "sql") => sql_body(text),
-            (None, Some(text), "plpgsql") => plpgsql_body(text),
+            (None, Some(text), "sql") => sql_body(text, self.source.depth + 1),
+            (None, Some(text), "plpgsql") => plpgsql_body(text, self.source.depth + 1),
             _ => Body {
                 operations: Vec::new(),
                 opaque: true,
@@ -110,7 +110,7 @@ impl Reader<'_> {
         let found = plpgsql::read(&text);
         self.transactional &= !found.iter().any(|item| item.kind == Kind::TransactionControl);
         let base = plpgsql::body_offset(self.source, self.range, &text);
-        for effect in found.iter().flat_map(Found::effects) {
+        for effect in found.iter().flat_map(|item| item.effects(self.source.depth + 1)) {
             let Span { start, end } = effect.span;
             let span = base.map_or(self.span, |base| Span::new(base + start, base + end));
             self.push_conditional(span, effect.operation);
@@ -138,8 +138,8 @@ fn read_all(reader: &mut Reader<'_>, node: &NodeEnum) {
     }
 }
 
-fn sql_body(text: &str) -> Body {
-    let Some(statements) = nested(text) else {
+fn sql_body(text: &str, depth: u8) -> Body {
+    let Some(statements) = nested(text, depth) else {
         return Body {
             operations: Vec::new(),
             opaque: true,
@@ -149,11 +149,11 @@ fn sql_body(text: &str) -> Body {
     body_of(effects.map(|effect| effect.operation).collect())
 }
 
-fn plpgsql_body(body: &str) -> Body {
+fn plpgsql_body(body: &str, depth: u8) -> Body {
     body_of(
         plpgsql::read(body)
             .iter()
-            .flat_map(Found::effects)
+            .flat_map(|item| item.effects(depth))
             .map(|effect| effect.operation)
             .collect(),
     )

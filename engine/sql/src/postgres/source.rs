@@ -2,6 +2,7 @@
 
 use pg_query::protobuf::{ScanToken, Token};
 
+use super::grammar;
 use crate::script::Span;
 
 /// Text and tokens of a script. All offsets are bytes of `text`.
@@ -9,6 +10,8 @@ use crate::script::Span;
 pub(super) struct Source<'a> {
     pub text: &'a str,
     pub tokens: Vec<ScanToken>,
+    /// How many bodies lie around it: 0 for a script, 1 for a function's body in it.
+    pub depth: u8,
 }
 
 /// Offsets of the scanner are never negative.
@@ -17,6 +20,15 @@ pub(super) fn offset(location: i32) -> usize {
 }
 
 impl<'a> Source<'a> {
+    /// A text that stands inside `depth` others.
+    pub fn new(text: &'a str, depth: u8) -> Self {
+        Self {
+            text,
+            tokens: grammar::tokens(text),
+            depth,
+        }
+    }
+
     /// The first token that starts at byte `at` or later.
     pub fn token_at(&self, at: usize) -> usize {
         self.tokens.partition_point(|token| offset(token.start) < at)

@@ -156,7 +156,8 @@ impl Reader<'_> {
             .find(self.range, Token::As)
             .map_or(self.range.0, |index| index + 1);
         let mut end = self.range.1;
-        let data = self.source.is(end - 1, Token::DataP) || self.source.is(end - 1, Token::Option);
+        let data =
+            self.source.is(end.saturating_sub(1), Token::DataP) || self.source.is(end.saturating_sub(1), Token::Option);
         if data {
             let with = (start..end).rev().find(|&index| self.source.is(index, Token::With));
             end = with.unwrap_or(end);
@@ -177,7 +178,7 @@ impl Reader<'_> {
                 temporary: false,
                 columns: names::strings(&into.col_names),
                 query: text,
-                reads: query.map(|query| rows::reads_with_functions(query)).unwrap_or_default(),
+                reads: query.map(rows::reads_with_functions).unwrap_or_default(),
                 definition: self.text(),
             };
             self.push(Operation::CreateView(Box::new(view)));
@@ -219,7 +220,7 @@ impl Reader<'_> {
             temporary,
             columns: names::strings(&it.aliases),
             query: self.source.slice(self.query_range()).to_owned(),
-            reads: query.map(|query| rows::reads_with_functions(query)).unwrap_or_default(),
+            reads: query.map(rows::reads_with_functions).unwrap_or_default(),
             definition: self.text(),
         };
         self.push(Operation::CreateView(Box::new(view)));

@@ -54,7 +54,7 @@ fn prune(value: &mut Value) {
             fields.values_mut().for_each(prune);
             fields.retain(|_, field| {
                 let empty_list = field.as_array().is_some_and(Vec::is_empty);
-                !(field.is_null() || *field == Value::Bool(false) || *field == Value::from(0) || empty_list)
+                !(field.is_null() || *field == Value::Bool(false) || field.as_u64() == Some(0) || empty_list)
             });
         }
         Value::Array(items) => items.iter_mut().for_each(prune),

@@ -75,6 +75,9 @@ fn what_the_server_accepts_is_accepted() {
     let many = format!("SELECT {}1", "1 + ".repeat(3_000));
     let deep = format!("SELECT {}1{}", "(".repeat(2_000), ")".repeat(2_000));
     let concatenated = format!("INSERT INTO t VALUES ('a'{})", " || 'b'".repeat(2_000));
+    let blocks = (0..500).fold("SELECT 1".to_owned(), |inner, level| {
+        format!("DO $a{level}$ BEGIN {inner}; END $a{level}$")
+    });
     for sql in [
         "",
         ";;",
@@ -90,6 +93,7 @@ fn what_the_server_accepts_is_accepted() {
         many.as_str(),
         deep.as_str(),
         concatenated.as_str(),
+        blocks.as_str(),
     ] {
         let result = crate::parse(crate::Dialect::Postgres, sql);
         assert!(result.is_ok(), "{:?}: {sql:.60}", result.err());
