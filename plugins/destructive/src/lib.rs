@@ -1,7 +1,18 @@
-//! The bundled policy that reports what loses data or objects.
+//! The bundled policy that reports what loses data or objects, or fails on the data that is there.
+//!
+//! One file a rule in [`rules`]. What several rules need lies beside them: [`rebuild`] (tables that are made anew),
+//! [`types`] (what a change of type does to values), [`dynamic`] (SQL that cannot be seen) and [`words`].
+
+mod dynamic;
+#[cfg(test)]
+mod judge;
+mod rebuild;
+pub mod rules;
+mod types;
+mod words;
 
 use tollgate_plugin::{
-    Catalog, Description, Failure, Finding, Migration, NoSettings, Policy, PolicyRequest, SettingsIssue, rules,
+    Catalog, Description, Failure, Finding, Migration, NoSettings, Policy, PolicyRequest, SettingsIssue,
 };
 
 /// The policy.
@@ -18,7 +29,7 @@ impl Policy for Destructive {
             "Reports what loses data or objects",
         )
         .capability("catalog.probe")
-        .rules(&[])
+        .rules(rules::RULES)
     }
 
     fn configure(_: NoSettings) -> Result<Self, Vec<SettingsIssue>> {
@@ -32,7 +43,13 @@ impl Policy for Destructive {
         before: &dyn Catalog,
         after: &dyn Catalog,
     ) -> Result<Vec<Finding>, Failure> {
-        Ok(rules::check(&[], request, migration, before, after))
+        Ok(tollgate_plugin::rules::check(
+            rules::RULES,
+            request,
+            migration,
+            before,
+            after,
+        ))
     }
 }
 

@@ -160,11 +160,15 @@ impl<P: Notifier> notifier::exports::tollgate::plugin::notifier::Guest for Notif
 #[macro_export]
 macro_rules! export_policy {
     ($plugin:ty) => {
+        // The names of a component's exports are no symbols a native linker takes.
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type Component = $crate::glue::PolicyComponent<$plugin>;
     $crate::bindings::about::export_about!(Component with_types_in $crate::bindings::about);
     $crate::bindings::policy::export_policy_interface!(Component with_types_in $crate::bindings::policy);
         };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> $crate::Description = <$plugin as $crate::Policy>::describe;
     };
 }
 
@@ -172,11 +176,15 @@ macro_rules! export_policy {
 #[macro_export]
 macro_rules! export_rollback {
     ($plugin:ty) => {
+        // The names of a component's exports are no symbols a native linker takes.
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type Component = $crate::glue::RollbackComponent<$plugin>;
     $crate::bindings::about::export_about!(Component with_types_in $crate::bindings::about);
     $crate::bindings::rollback::export_rollback_interface!(Component with_types_in $crate::bindings::rollback);
         };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> $crate::Description = <$plugin as $crate::Rollback>::describe;
     };
 }
 
@@ -184,11 +192,15 @@ macro_rules! export_rollback {
 #[macro_export]
 macro_rules! export_notifier {
     ($plugin:ty) => {
+        // The names of a component's exports are no symbols a native linker takes.
+        #[cfg(target_family = "wasm")]
         const _: () = {
             type Component = $crate::glue::NotifierComponent<$plugin>;
     $crate::bindings::about::export_about!(Component with_types_in $crate::bindings::about);
     $crate::bindings::notifier::export_notifier_interface!(Component with_types_in $crate::bindings::notifier);
         };
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> $crate::Description = <$plugin as $crate::Notifier>::describe;
     };
 }
 

@@ -1,0 +1,169 @@
+//! `alter-column-type`: a column gets another type.
+
+use tollgate_plugin::rules::{Context, Findings, Rule, Step};
+use tollgate_plugin::{ColumnTypeChange, Dialect, Operation, Severity};
+
+use crate::{rebuild, types};
+
+pub(super) const RULE: Rule = Rule {
+    id: "alter-column-type",
+    summary: "A change of type can lose digits, cut values or fail on one of them",
+    severity: Severity::Medium,
+    explanation: "\
+**What it does.** Reports a change of a column's type, also by a SQLite table rebuild. High where a value can be lost or make \
+the statement fail (`bigint` to `integer`, `text` to an enum), low where it only widens (`varchar(20)` to `text`), medium where \
+the old type is not known.
+
+**Why it matters.** One value in millions is enough to make the migration fail in production after it passed everywhere else. \
+Where nothing fails, digits or parts of a date are gone without a word.
+
+**Instead.** Add a column of the new type, fill it, check it, move the application over, and drop the old column later.",
+    bad: "CREATE TABLE payments (id int, amount numeric(12,2));\n-- migration\n\
+          ALTER TABLE payments ALTER COLUMN amount TYPE integer;",
+    good: "CREATE TABLE payments (id int, amount numeric(12,2));\n-- migration\n\
+           ALTER TABLE payments ADD COLUMN amount_cents bigint;",
+    check,
+    ..Rule::DEFAULT
+};
+
+const HELP: &str = "add a column of the new type, fill and check it, and move over";
+
+fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for step in context.steps() {
+        if let Operation::AlterColumnType(change) = &step.effect.operation {
+            report(context, findings, &step, change);
+        }
+    }
+    for rebuilt in rebuild::of_tables_with_rows(context) {
+        for (new, old) in rebuilt.taken_over(context) {
+            if let Some((severity, why)) = types::judge(context.dialect(), &old.data_type, &new.data_type) {
+                let table = rebuilt.rebuild.table.short();
+                let message = format!(
+                    "changes {table}.{} from {} to {}: {why}",
+                    new.name,
+                    shown(&old.data_type),
+                    shown(&new.data_type)
+                );
+                findings.report(&rebuilt.create, message).severity(severity).help(HELP);
+            }
+        }
+    }
+}
+
+fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, change: &ColumnTypeChange) {
+    if context.is_new_column(step, &change.column) || !context.may_hold_rows(step, &change.column.table) {
+        return;
+    }
+    let old = context.original_column(step, &change.column).and_then(|original| {
+        let relation = context.before.relation(&original.table)?;
+        relation.column(&original.column).map(|column| column.data_type.clone())
+    });
+    let verb = step.verb("changes", "change");
+    let column = &change.column;
+    let Some(old) = old else {
+        let message = format!(
+            "{verb} {column} to {}: values that do not fit are lost or make it fail",
+            change.to
+        );
+        findings.report(step, message).help(HELP);
+        return;
+    };
+    let Some((severity, why)) = types::judge(context.dialect(), &old, &change.to) else {
+        return;
+    };
+    let message = format!("{verb} {column} from {old} to {}: {why}", change.to);
+    let finding = findings.report(step, message).severity(severity);
+    if severity != Severity::Low || context.dialect() == Dialect::Mysql {
+        finding.help(HELP);
+    }
+}
+
+/// A type; `SQLite` columns may have none.
+fn shown(data_type: &str) -> &str {
+    if data_type.is_empty() { "no type" } else { data_type }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_plugin::Severity::{High, Low, Medium};
+
+    use super::RULE;
+    use crate::judge::{assert_ignores, postgres, sqlite};
+
+    const T: &str = "CREATE TYPE mood AS ENUM ('happy');
+        CREATE TABLE t (id int, big bigint, name varchar(20), \"At\" timestamptz, mood text, code char(2));";
+
+    #[test]
+    fn values_may_be_lost() {
+        let rule = postgres(&RULE);
+        rule.reports(
+            T,
+            "ALTER TABLE t ALTER big TYPE int;",
+            High,
+            "changes t.big from bigint to integer: larger values make it fail",
+        );
+        rule.reports(
+            T,
+            "ALTER TABLE t ALTER COLUMN name SET DATA TYPE VARCHAR(10);",
+            High,
+            "changes t.name from character varying(20) to character varying(10): longer values make it fail",
+        );
+        rule.reports(
+            T,
+            "ALTER TABLE \"public\".\"t\" ALTER COLUMN \"At\" TYPE date;",
+            High,
+            "changes t.At from timestamp with time zone to date: the other part of date and time is lost",
+        );
+        rule.reports(
+            T,
+            "ALTER TABLE t ALTER mood TYPE mood USING mood::mood;",
+            High,
+            "changes t.mood from text to mood: values that cannot be converted make it fail",
+        );
+        let message = "changes t.x to integer: values that do not fit are lost or make it fail";
+        rule.reports("", "ALTER TABLE t ALTER x TYPE int;", Medium, message);
+    }
+
+    #[test]
+    fn widening_is_low() {
+        let rule = postgres(&RULE);
+        rule.reports(
+            T,
+            "ALTER TABLE t ALTER id TYPE bigint;",
+            Low,
+            "changes t.id from integer to bigint: it only widens",
+        );
+        rule.reports(
+            T,
+            "ALTER TABLE t ALTER name TYPE text;",
+            Low,
+            "changes t.name from character varying(20) to text: it only widens",
+        );
+    }
+
+    #[test]
+    fn nothing_can_happen() {
+        let rule = postgres(&RULE);
+        rule.ignores(T, "ALTER TABLE t ALTER id TYPE integer;");
+        rule.ignores(
+            T,
+            "ALTER TABLE t ADD COLUMN x text; ALTER TABLE t ALTER x TYPE int USING x::int;",
+        );
+        rule.ignores(
+            "",
+            "CREATE TABLE t (x text); ALTER TABLE t ALTER x TYPE int USING x::int;",
+        );
+        assert_ignores(&rule.on(T).rows("t", 0), "ALTER TABLE t ALTER big TYPE int;");
+    }
+
+    #[test]
+    fn a_rebuild_may_change_a_type() {
+        let rule = sqlite(&RULE);
+        let rebuild = "CREATE TABLE new_t (id INTEGER, n INTEGER);\nINSERT INTO new_t (id, n) SELECT id, n FROM t;\n\
+                       DROP TABLE t;\nALTER TABLE new_t RENAME TO t;";
+        let message = "changes t.n from TEXT to INTEGER: values that are no numbers stay text";
+        rule.reports("CREATE TABLE t (id INTEGER, n TEXT);", rebuild, Medium, message);
+        rule.ignores("CREATE TABLE t (id INTEGER, n BIGINT);", rebuild);
+        rule.ignores("", rebuild);
+    }
+}

@@ -1,0 +1,272 @@
+//! `set-not-null`: a column becomes required while rows may hold no value.
+
+use tollgate_plugin::rules::{Context, Findings, Rule, Step, thousands};
+use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, Operation, Severity};
+
+use crate::rebuild;
+
+pub(super) const RULE: Rule = Rule {
+    id: "set-not-null",
+    summary: "SET NOT NULL fails while a row has no value",
+    severity: Severity::Medium,
+    explanation: "\
+**What it does.** Reports `SET NOT NULL` on a column that may hold NULL, also by a SQLite table rebuild. With a connected \
+database it counts them: high where there are some, silent where there are none. An UPDATE of the column above it makes it \
+low. A validated `CHECK (column IS NOT NULL)` proves that there are none.
+
+**Why it matters.** One row without a value makes the migration fail, and old application code may write such rows until the \
+very moment.
+
+**Instead.** Deploy code that always writes a value, fill the rest in batches, then set NOT NULL.",
+    bad: "ALTER TABLE users ALTER COLUMN email SET NOT NULL;",
+    good: "CREATE TABLE users (id int, email text CONSTRAINT has_email CHECK (email IS NOT NULL));\n-- migration\n\
+           ALTER TABLE users ALTER COLUMN email SET NOT NULL;",
+    check,
+    ..Rule::DEFAULT
+};
+
+const HELP: &str = "fill the column first, in a migration of its own where the table is large";
+
+fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for step in context.steps() {
+        if let Operation::SetNotNull(column) = &step.effect.operation {
+            report(context, findings, &step, column);
+        }
+    }
+    for rebuilt in rebuild::of_tables_with_rows(context) {
+        for (new, old) in rebuilt.taken_over(context) {
+            if new.not_null && !old.not_null {
+                let column = ColumnName::new(rebuilt.rebuild.table.clone(), old.name.clone());
+                report_nulls(context, findings, &rebuilt.create, &column, &column, false);
+            }
+        }
+    }
+}
+
+fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, column: &ColumnName) {
+    if !context.may_hold_rows(step, &column.table) {
+        return;
+    }
+    let filled = filled_above(context, step, column);
+    let Some(original) = context.original_column(step, column) else {
+        report_new(context, findings, step, column, filled);
+        return;
+    };
+    if let Some(relation) = context.before.relation(&original.table)
+        && (relation.column(&original.column).is_some_and(|column| column.not_null)
+            || relation.constraints.iter().any(|constraint| {
+                constraint.kind == ConstraintKind::Check
+                    && constraint.validated
+                    && constraint
+                        .expression
+                        .as_deref()
+                        .is_some_and(|text| demands_value(text, &original.column))
+            }))
+    {
+        return;
+    }
+    report_nulls(context, findings, step, column, &original, filled);
+}
+
+/// A column that the migration has added: its rows have the default, or NULL.
+fn report_new(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, column: &ColumnName, filled: bool) {
+    let has_default = context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::AddColumn(added) => {
+                context.same_identifier(&added.column.name, &column.column)
+                    && context.same(ObjectKind::Table, &added.table, &column.table)
+                    && (added.column.default.as_ref().is_some_and(|default| !default.is_null)
+                        || added.column.generated.is_some()
+                        || added.column.identity.is_some()
+                        || added.column.serial)
+            }
+            _ => false,
+        });
+    if has_default {
+        return;
+    }
+    let verb = step.verb("makes", "make");
+    let (severity, message) = if filled {
+        (
+            Severity::Low,
+            format!("{verb} {column} required, which fails where the UPDATE above leaves a row without a value"),
+        )
+    } else {
+        (
+            Severity::High,
+            format!("{verb} {column} required, but every existing row is without a value"),
+        )
+    };
+    findings.report(step, message).severity(severity).help(HELP);
+}
+
+fn report_nulls(
+    context: &Context<'_>,
+    findings: &mut Findings<'_>,
+    step: &Step<'_>,
+    column: &ColumnName,
+    original: &ColumnName,
+    filled: bool,
+) {
+    const LIMIT: u64 = 10_000;
+    let verb = step.verb("makes", "make");
+    let (severity, message) = match (context.before.count_nulls(original, LIMIT), filled) {
+        (Ok(0), _) => return,
+        (_, true) => (
+            Severity::Low,
+            format!("{verb} {column} required, which fails where the UPDATE above leaves a row without a value"),
+        ),
+        (Ok(nulls), false) => {
+            let rows = if nulls == 1 {
+                "1 row is".to_owned()
+            } else {
+                format!("{} rows are", thousands(nulls))
+            };
+            let more = if nulls == LIMIT { " or more" } else { "" };
+            (
+                Severity::High,
+                format!("{verb} {column} required, but {rows}{more} without a value"),
+            )
+        }
+        (Err(_), false) => (
+            Severity::Medium,
+            format!("{verb} {column} required, which fails while a row is without a value"),
+        ),
+    };
+    findings.report(step, message).severity(severity).help(HELP);
+}
+
+/// A statement above writes the column.
+fn filled_above(context: &Context<'_>, step: &Step<'_>, column: &ColumnName) -> bool {
+    context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::Update(change) => {
+                context.same(ObjectKind::Table, &change.table, &column.table)
+                    && change
+                        .columns
+                        .iter()
+                        .any(|written| context.same_identifier(written, &column.column))
+            }
+            _ => false,
+        })
+}
+
+/// Whether a condition says no more and no less than that the column has a value.
+fn demands_value(condition: &str, column: &str) -> bool {
+    let plain: String = condition
+        .chars()
+        .filter(|character| !"()\"".contains(*character))
+        .collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    matches!(words.as_slice(), [name, is, not, null]
+        if *name == column && is.eq_ignore_ascii_case("is") && not.eq_ignore_ascii_case("not") && null.eq_ignore_ascii_case("null"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_plugin::Severity::{High, Low, Medium};
+
+    use super::RULE;
+    use crate::judge::{assert_ignores, assert_reports, postgres, sqlite};
+
+    const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, email text, \"fullName\" text NOT NULL);";
+    const SET: &str = "ALTER TABLE users ALTER COLUMN email SET NOT NULL;";
+    const MESSAGE: &str = "makes users.email required, which fails while a row is without a value";
+
+    #[test]
+    fn a_row_without_a_value_makes_it_fail() {
+        let rule = postgres(&RULE);
+        rule.reports("", SET, Medium, MESSAGE);
+        rule.reports(
+            USERS,
+            "ALTER TABLE ONLY \"public\".\"users\" ALTER \"email\" SET NOT NULL;",
+            Medium,
+            "makes users.email required, which fails while a row is without a value",
+        );
+        let message = "makes users.mail required, which fails while a row is without a value";
+        rule.reports(
+            USERS,
+            "ALTER TABLE users RENAME email TO mail; ALTER TABLE users ALTER mail SET NOT NULL;",
+            Medium,
+            message,
+        );
+        let message = "makes users.plan required, but every existing row is without a value";
+        rule.reports(
+            USERS,
+            "ALTER TABLE users ADD plan text; ALTER TABLE users ALTER plan SET NOT NULL;",
+            High,
+            message,
+        );
+    }
+
+    #[test]
+    fn the_database_counts() {
+        let test = postgres(&RULE).on(USERS).rows("users", 12);
+        assert_ignores(&test, SET);
+        let some = test.nulls("users", "email", 3);
+        assert_reports(
+            &some,
+            SET,
+            High,
+            "makes users.email required, but 3 rows are without a value",
+        );
+    }
+
+    #[test]
+    fn a_fill_above_makes_it_low() {
+        let rule = postgres(&RULE);
+        let low = "makes users.email required, which fails where the UPDATE above leaves a row without a value";
+        rule.reports(
+            USERS,
+            &format!("UPDATE users SET email = '' WHERE email IS NULL; {SET}"),
+            Low,
+            low,
+        );
+        let low = "makes users.plan required, which fails where the UPDATE above leaves a row without a value";
+        rule.reports(
+            USERS,
+            "ALTER TABLE users ADD plan text; UPDATE users SET plan = 'a'; ALTER TABLE users ALTER plan SET NOT NULL;",
+            Low,
+            low,
+        );
+    }
+
+    #[test]
+    fn values_are_certain() {
+        let rule = postgres(&RULE);
+        rule.ignores(USERS, "ALTER TABLE users ALTER \"fullName\" SET NOT NULL;");
+        rule.ignores(USERS, "ALTER TABLE users ALTER id SET NOT NULL;");
+        rule.ignores(
+            "",
+            "CREATE TABLE users (email text); ALTER TABLE users ALTER COLUMN email SET NOT NULL;",
+        );
+        rule.ignores("CREATE TABLE users (email text, CHECK (\"email\" IS NOT NULL));", SET);
+        rule.ignores(
+            USERS,
+            "ALTER TABLE users ADD plan text DEFAULT 'free'; ALTER TABLE users ALTER plan SET NOT NULL;",
+        );
+        rule.reports(
+            "CREATE TABLE users (email text, a int, CHECK (email IS NOT NULL OR a > 1));",
+            SET,
+            Medium,
+            MESSAGE,
+        );
+    }
+
+    #[test]
+    fn a_rebuild_may_require_values() {
+        let rebuild = |value: &str| {
+            format!(
+                "CREATE TABLE new_users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);\n\
+                 INSERT INTO new_users (id, email) SELECT id, {value} FROM users;\n\
+                 DROP TABLE users;\nALTER TABLE new_users RENAME TO users;"
+            )
+        };
+        let before = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);";
+        let rule = sqlite(&RULE);
+        rule.reports(before, &rebuild("email"), Medium, MESSAGE);
+        rule.ignores(before, &rebuild("coalesce(email, '')"));
+    }
+}

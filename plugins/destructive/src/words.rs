@@ -1,0 +1,67 @@
+//! Lists, counts and objects in the words of a message.
+
+use tollgate_plugin::rules::{Context, Step};
+use tollgate_plugin::{Dependent, ObjectKind, ObjectName};
+
+/// How many of a list are named before the rest is only counted.
+const NAMED: usize = 5;
+
+/// `a`, `a and b`, `a, b and c`, `a, b, c, d, e and 7 more`.
+pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
+    let named: Vec<&str> = items.iter().take(NAMED).map(AsRef::as_ref).collect();
+    match (named.as_slice(), items.len().saturating_sub(NAMED)) {
+        ([], _) => String::new(),
+        ([only], 0) => (*only).to_owned(),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (all, more) => format!("{} and {more} more", all.join(", ")),
+    }
+}
+
+/// `its 12 rows`, or `all its rows` when nobody knows how many there are.
+pub(crate) fn its_rows(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> String {
+    context
+        .original(step, ObjectKind::Table, table)
+        .and_then(|original| context.rows_in_words(&original))
+        .map_or_else(|| "all its rows".to_owned(), |rows| format!("its {rows}"))
+}
+
+/// `the view reports`, `the column orders.status`, `the foreign key of orders`.
+pub(crate) fn dependent(dependent: &Dependent) -> String {
+    let of = dependent.name.short();
+    match (&dependent.member, dependent.kind) {
+        (Some(member), ObjectKind::Column) => format!("the column {of}.{member}"),
+        (Some(member), kind) => format!("the {kind} {member} of {of}"),
+        (None, kind) => format!("the {kind} {of}"),
+    }
+}
+
+/// All of them, each once.
+pub(crate) fn dependents(dependents: &[Dependent]) -> String {
+    let mut words: Vec<String> = dependents.iter().map(dependent).collect();
+    words.sort();
+    words.dedup();
+    list(&words)
+}
+
+/// `, which the view reports needs`: what a message adds when something needs the object, nothing otherwise.
+pub(crate) fn needed_by(needed: &[Dependent]) -> String {
+    match needed {
+        [] => String::new(),
+        [one] => format!(", which {} needs", dependent(one)),
+        several => format!(", which {} need", dependents(several)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(list::<&str>(&[]), "");
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b"]), "a and b");
+        assert_eq!(list(&["a", "b", "c", "d", "e"]), "a, b, c, d and e");
+        assert_eq!(list(&["a", "b", "c", "d", "e", "f", "g"]), "a, b, c, d, e and 2 more");
+    }
+}
