@@ -21,7 +21,13 @@ pub(crate) struct PublicResolver {
 
 impl Resolver for PublicResolver {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = DefaultResolver::default().resolve(uri, config, timeout)?;
+        let found = DefaultResolver::default()
+            .resolve(uri, config, timeout)
+            .map_err(|error| match error {
+                // What the system's resolver says of an unknown name.
+                ureq::Error::Io(_) => ureq::Error::HostNotFound,
+                error => error,
+            })?;
         if self.allow_private {
             return Ok(found);
         }
@@ -79,9 +85,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             embedded(high, low)
         }
         // NAT64 of a local network, Teredo, documentation, discard-only.
-        [0x64, 0xff9b, ..] | [0x2001, 0, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] | [0x100, 0, 0, 0, ..] => {
-            false
-        }
+        [0x64, 0xff9b, ..] | [0x2001, 0 | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] | [0x100, 0, 0, 0, ..] => false,
         // Unique local, link-local, the old site-local.
         [first, ..] => (first & 0xfe00) != 0xfc00 && (first & 0xffc0) != 0xfe80 && (first & 0xffc0) != 0xfec0,
     }

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     /// Linear memory is over its limit.
-    #[error("wanted more than {} MiB of memory", limit >> 20)]
+    #[error("wanted more than {} of memory", size(*limit))]
     OutOfMemory { limit: usize },
     /// Tables are over their limit.
     #[error("wanted more than {limit} table entries")]
@@ -23,7 +23,26 @@ pub(crate) enum Fault {
 }
 
 /// Frames of a backtrace that are worth showing.
-const FRAMES: usize = 6;
+const FRAMES: usize = 4;
+
+/// Rust's way from a panic to the trap, which says nothing about the plugin.
+const MACHINERY: [&str; 6] = [
+    "rust_panic",
+    "rust_begin_unwind",
+    "panicking::",
+    "sys::backtrace",
+    "panic_fmt",
+    "abort",
+];
+
+/// A number of bytes in words.
+fn size(bytes: usize) -> String {
+    if bytes >= 1 << 20 {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{} KiB", bytes >> 10)
+    }
+}
 
 /// Names what ended a call.
 pub(crate) fn classify(plugin: &str, limits: &Limits, notifier: bool, error: &wasmtime::Error) -> PluginError {
@@ -65,6 +84,12 @@ pub(crate) fn classify(plugin: &str, limits: &Limits, notifier: bool, error: &wa
             format!("returned malformed data: {}", reason(*trap)),
         ),
         Some(trap) => failure(FailureKind::Trapped, format!("{}{}", reason(*trap), backtrace(error))),
+        // Wasmtime counts instances, tables and memories itself.
+        None if root_cause(error).starts_with("resource limit exceeded") => failure(
+            FailureKind::OutOfMemory,
+            format!("wanted more than {} instances, tables or memories", limits.instances),
+        )
+        .with_help(raise("instances")),
         None => failure(FailureKind::InvalidOutput, malformed(limits, error)),
     }
 }
@@ -87,11 +112,15 @@ fn breaks_the_abi(trap: Trap) -> bool {
 
 /// What is no trap of the guest's is an error of wasmtime's while it reads a value.
 fn malformed(limits: &Limits, error: &wasmtime::Error) -> String {
-    let root = error.root_cause().to_string();
-    if root.contains("fuel") && root.contains("host") {
-        return format!("handed over more than {} MiB at once", limits.output_bytes >> 20);
+    let root = root_cause(error);
+    if root.starts_with("too much data is being copied") {
+        return format!("handed over more than {} at once", size(limits.output_bytes));
     }
     format!("returned malformed data: {root}")
+}
+
+fn root_cause(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string()
 }
 
 /// The trap in words, without wasmtime's prefix.
@@ -113,9 +142,10 @@ fn backtrace(error: &wasmtime::Error) -> String {
         .frames()
         .iter()
         .map(|frame| match frame.func_name() {
-            Some(name) => without_hash(name).to_owned(),
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
             None => format!("function {}", frame.func_index()),
         })
+        .skip_while(|name| MACHINERY.iter().any(|part| name.contains(part)))
         .collect();
     names.dedup();
     let more = names.len().saturating_sub(FRAMES);
@@ -124,13 +154,5 @@ fn backtrace(error: &wasmtime::Error) -> String {
         (true, _) => String::new(),
         (false, 0) => format!(" in {}", names.join(", called by ")),
         (false, more) => format!(" in {}, and {more} more", names.join(", called by ")),
-    }
-}
-
-/// A Rust symbol without the hash that changes with each compiler.
-fn without_hash(name: &str) -> &str {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => path,
-        _ => name,
     }
 }

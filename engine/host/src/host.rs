@@ -250,12 +250,11 @@ impl Host {
         pre: &InstancePre<State>,
     ) -> Result<(Kind, Description), PluginError> {
         let name = &setting.plugin;
-        let description = match inspected.description {
-            Some(description) => description,
-            None => {
-                let about = about::GuestIndices::new(pre).map_err(|error| incompatible(name, &error))?;
-                crate::plugin::describe(&self.shared, setting, inspected.kind, pre, &about)?
-            }
+        let description = if let Some(description) = inspected.description {
+            description
+        } else {
+            let about = about::GuestIndices::new(pre).map_err(|error| incompatible(name, &error))?;
+            crate::plugin::describe(&self.shared, setting, inspected.kind, pre, &about)?
         };
         Ok((inspected.kind, checked(name, inspected.kind, description)?))
     }

@@ -248,8 +248,8 @@ impl Plugin {
         });
         match answer {
             Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(failure))) => Err(call.failed(failure)),
-            Ok(Err(issues)) => Err(bad_settings(self.name(), &self.setting, issues)),
+            Ok(Ok(Err(failure))) => Err(call.failed(&failure)),
+            Ok(Err(issues)) => Err(bad_settings(self.name(), &self.setting, &issues)),
             Err(error) => Err(call.broke_off(&error)),
         }
     }
@@ -322,7 +322,7 @@ impl<'a> Call<'a> {
     }
 
     /// The plugin said itself that it could not do its job.
-    fn failed(&self, failure: types::Failure) -> PluginError {
+    fn failed(&self, failure: &types::Failure) -> PluginError {
         let mut budget = self.setting.limits.message_bytes;
         let message = self
             .setting
@@ -363,7 +363,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn bad_settings(plugin: &str, setting: &Setting, issues: Vec<types::SettingsIssue>) -> PluginError {
+fn bad_settings(plugin: &str, setting: &Setting, issues: &[types::SettingsIssue]) -> PluginError {
     let text = |text: &str| {
         setting
             .secrets

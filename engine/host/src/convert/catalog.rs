@@ -4,7 +4,7 @@
 //! could mistake for "no such table".
 
 use tollgate_schema::model::{Column, Constraint, ConstraintRule, Dependent, Index, Relation, RelationKind};
-use tollgate_schema::{BaseError, ProbeError, Schema};
+use tollgate_schema::{BaseError, ProbeError, Schema, render};
 use tollgate_sql::{Dialect, ObjectName, operation as sql};
 use wasmtime::component::Resource;
 
@@ -318,26 +318,5 @@ fn dependent(dependent: &Dependent) -> wit::Dependent {
         name: object_name(&dependent.name),
         member: dependent.member.clone(),
         column: dependent.column.clone(),
-    }
-}
-
-/// Until the schema crate has it.
-mod render {
-    use tollgate_schema::{BaseError, Schema};
-    use tollgate_sql::ObjectName;
-    use tollgate_sql::operation::ObjectKind;
-
-    type Ddl = Result<Option<Vec<String>>, BaseError>;
-
-    pub(super) fn ddl(_: &Schema, _: ObjectKind, _: &ObjectName) -> Ddl {
-        Ok(None)
-    }
-
-    pub(super) fn member_ddl(_: &Schema, _: ObjectKind, _: &ObjectName, _: &str) -> Ddl {
-        Ok(None)
-    }
-
-    pub(super) fn restore_table(_: &Schema, _: &Schema, _: &ObjectName) -> Ddl {
-        Ok(None)
     }
 }

@@ -5,6 +5,7 @@ mod catalog;
 mod event;
 mod finding;
 mod operation;
+mod parts;
 mod script;
 
 use tollgate_sql::operation as sql;

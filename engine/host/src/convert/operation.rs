@@ -6,6 +6,10 @@ use tollgate_sql::operation as sql;
 use tollgate_sql::operation::Operation as From;
 use tollgate_sql::{Dialect, ObjectName};
 
+use super::parts::{
+    column, constraint, created, created_index, created_on, created_table, dropped, expression, row_change,
+    transaction_word,
+};
 use super::{column_name, object_kind, object_name, object_names};
 use crate::bindings::script as wit;
 use crate::bindings::script::Operation as To;
@@ -58,8 +62,8 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             column,
             identity,
             options: _,
-        } => set_identity(table, column, Some(*identity)),
-        From::AlterIdentity {
+        }
+        | From::AlterIdentity {
             table,
             column,
             identity: Some(identity),
@@ -138,8 +142,8 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             initially_deferred,
         } => other(
             "alter-constraint",
-            vec![table.clone()],
-            json!({ "name": name, "deferrable": deferrable, "initially-deferred": initially_deferred }),
+            std::slice::from_ref(table),
+            &json!({ "name": name, "deferrable": deferrable, "initially-deferred": initially_deferred }),
         ),
         // Tables
         From::AttachPartition {
@@ -155,28 +159,32 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
         } => To::DetachPartition(partition(table, child, *concurrently)),
         From::Inherit { table, parent, inherit } => other(
             if *inherit { "inherit" } else { "no-inherit" },
-            vec![table.clone(), parent.clone()],
-            json!({}),
+            &[table.clone(), parent.clone()],
+            &json!({}),
         ),
         From::RowSecurity { table, enable } => To::RowSecurity(toggle(table, None, *enable)),
         From::ForceRowSecurity { table, force } => To::ForceRowSecurity(toggle(table, None, *force)),
         From::EnableTrigger { table, name, enable } => To::EnableTrigger(toggle(table, name.as_ref(), *enable)),
-        From::ReplicaIdentity { table, identity } => {
-            other("replica-identity", vec![table.clone()], json!({ "identity": identity }))
-        }
+        From::ReplicaIdentity { table, identity } => other(
+            "replica-identity",
+            std::slice::from_ref(table),
+            &json!({ "identity": identity }),
+        ),
         From::SetLogged { table, logged } => other(
             if *logged { "set-logged" } else { "set-unlogged" },
-            vec![table.clone()],
-            json!({}),
+            std::slice::from_ref(table),
+            &json!({}),
         ),
         From::SetTablespace { kind, name, tablespace } => other(
             "set-tablespace",
-            vec![name.clone()],
-            json!({ "kind": kind, "tablespace": tablespace }),
+            std::slice::from_ref(name),
+            &json!({ "kind": kind, "tablespace": tablespace }),
         ),
-        From::SetAccessMethod { table, method } => {
-            other("set-access-method", vec![table.clone()], json!({ "method": method }))
-        }
+        From::SetAccessMethod { table, method } => other(
+            "set-access-method",
+            std::slice::from_ref(table),
+            &json!({ "method": method }),
+        ),
         From::SetStorageParameters { kind, name, parameters } => {
             let parameters: serde_json::Map<String, Value> = parameters
                 .iter()
@@ -184,8 +192,8 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
                 .collect();
             other(
                 "set-storage-parameters",
-                vec![name.clone()],
-                json!({ "kind": kind, "parameters": parameters }),
+                std::slice::from_ref(name),
+                &json!({ "kind": kind, "parameters": parameters }),
             )
         }
         // Types
@@ -214,7 +222,9 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
         From::CreateComposite { name, attributes: _ } | From::CreateOtherType { name, definition: _ } => {
             To::Create(created(sql::ObjectKind::Type, name))
         }
-        From::AlterComposite { name, text } => other("alter-type", vec![name.clone()], json!({ "text": text })),
+        From::AlterComposite { name, text } => {
+            other("alter-type", std::slice::from_ref(name), &json!({ "text": text }))
+        }
         // New objects
         From::CreateSchema { name, if_not_exists } => To::Create(wit::Created {
             if_not_exists: *if_not_exists,
@@ -269,12 +279,12 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
         }),
         // Any object
         From::AttachIndex { index, child } => {
-            other("attach-index-partition", vec![index.clone(), child.clone()], json!({}))
+            other("attach-index-partition", &[index.clone(), child.clone()], &json!({}))
         }
         From::RefreshView { name, concurrently } => other(
             "refresh-materialized-view",
-            vec![name.clone()],
-            json!({ "concurrently": concurrently }),
+            std::slice::from_ref(name),
+            &json!({ "concurrently": concurrently }),
         ),
         From::AlterSequence {
             name,
@@ -282,13 +292,13 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             owned_by,
         } => other(
             "alter-sequence",
-            vec![name.clone()],
-            json!({ "options": pairs(options), "changes-owner": owned_by.is_some() }),
+            std::slice::from_ref(name),
+            &json!({ "options": pairs(options), "changes-owner": owned_by.is_some() }),
         ),
         From::AlterPolicy(policy) => other(
             "alter-policy",
-            vec![policy.table.clone()],
-            json!({ "name": policy.name, "roles": policy.roles, "using": policy.using, "check": policy.check }),
+            std::slice::from_ref(&policy.table),
+            &json!({ "name": policy.name, "roles": policy.roles, "using": policy.using, "check": policy.check }),
         ),
         From::Drop(drop) => To::Drop(dropped(drop)),
         From::Rename {
@@ -313,9 +323,11 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             name: object_name(name),
             to: to.clone(),
         }),
-        From::SetOwner { kind, name, owner } => {
-            other("set-owner", vec![name.clone()], json!({ "kind": kind, "owner": owner }))
-        }
+        From::SetOwner { kind, name, owner } => other(
+            "set-owner",
+            std::slice::from_ref(name),
+            &json!({ "kind": kind, "owner": owner }),
+        ),
         From::Comment {
             kind,
             name,
@@ -361,7 +373,7 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             local: *local,
         }),
         From::Dynamic { text } => To::Dynamic(text.clone()),
-        From::Other(operation) => other(&operation.tag, operation.objects.clone(), pairs(&operation.details)),
+        From::Other(operation) => other(&operation.tag, &operation.objects, &pairs(&operation.details)),
     }
 }
 
@@ -401,20 +413,20 @@ fn alter_domain(name: &ObjectName, change: &sql::DomainChange) -> To {
         sql::DomainChange::RenameConstraint { from, to } => json!({ "rename-constraint": { "from": from, "to": to } }),
         sql::DomainChange::ValidateConstraint(constraint) => json!({ "validate-constraint": { "name": constraint } }),
     };
-    other("alter-domain", vec![name.clone()], details)
+    other("alter-domain", std::slice::from_ref(name), &details)
 }
 
-fn other(tag: &str, objects: Vec<ObjectName>, details: Value) -> To {
+fn other(tag: &str, objects: &[ObjectName], details: &Value) -> To {
     To::Other(wit::OtherOperation {
         tag: tag.to_owned(),
-        objects: object_names(&objects),
+        objects: object_names(objects),
         details: details.to_string(),
     })
 }
 
 fn on_column(tag: &str, table: &ObjectName, column: &str, mut details: Value) -> To {
     details["column"] = json!(column);
-    other(tag, vec![table.clone()], details)
+    other(tag, std::slice::from_ref(table), &details)
 }
 
 fn pairs(pairs: &[(String, String)]) -> Value {
@@ -426,175 +438,4 @@ fn set_identity(table: &ObjectName, column: &str, identity: Option<sql::Identity
         column: column_name(table, column),
         identity: identity.map(super::catalog::identity),
     })
-}
-
-fn created(kind: sql::ObjectKind, name: &ObjectName) -> wit::Created {
-    wit::Created {
-        kind: object_kind(kind),
-        name: object_name(name),
-        on: None,
-        or_replace: false,
-        if_not_exists: false,
-        arguments: None,
-    }
-}
-
-fn created_on(kind: sql::ObjectKind, name: &str, table: &ObjectName) -> wit::Created {
-    wit::Created {
-        on: Some(object_name(table)),
-        ..created(kind, &ObjectName::bare(name))
-    }
-}
-
-fn created_table(table: &sql::CreateTable, dialect: Dialect) -> wit::CreatedTable {
-    wit::CreatedTable {
-        name: object_name(&table.name),
-        if_not_exists: table.if_not_exists,
-        columns: table
-            .columns
-            .iter()
-            .map(|definition| column(definition, dialect))
-            .collect(),
-        constraints: table.constraints.iter().map(constraint).collect(),
-        temporary: table.temporary,
-        partition_of: table.partition_of.as_ref().map(|(parent, _)| object_name(parent)),
-        from_query: table.as_query.is_some(),
-    }
-}
-
-fn created_index(index: &sql::CreateIndex) -> wit::CreatedIndex {
-    wit::CreatedIndex {
-        name: index.name.clone(),
-        table: object_name(&index.table),
-        keys: index
-            .parts
-            .iter()
-            .map(|part| super::catalog::index_key(part.column.as_ref(), part.expression.as_ref()))
-            .collect(),
-        unique: index.unique,
-        concurrently: index.concurrently,
-        if_not_exists: index.if_not_exists,
-        predicate: index.predicate.as_ref().map(|predicate| predicate.text.clone()),
-        method: index.method.clone(),
-    }
-}
-
-fn column(column: &sql::ColumnDefinition, dialect: Dialect) -> wit::ColumnDefinition {
-    wit::ColumnDefinition {
-        name: column.name.clone(),
-        data_type: column.data_type.sql(dialect),
-        not_null: column.not_null,
-        default: column.default.as_ref().map(expression),
-        generated: column
-            .generated
-            .as_ref()
-            .map(|generated| (expression(&generated.expression), generated.stored)),
-        identity: column.identity.map(super::catalog::identity),
-        serial: column.serial,
-    }
-}
-
-fn expression(expression: &sql::Expression) -> wit::Expression {
-    wit::Expression {
-        text: expression.text.clone(),
-        is_null: expression.is_null,
-        volatility: match expression.volatility {
-            sql::Volatility::Immutable => wit::Volatility::Immutable,
-            sql::Volatility::Stable => wit::Volatility::Stable,
-            sql::Volatility::Volatile => wit::Volatility::Volatile,
-            sql::Volatility::Unknown => wit::Volatility::Unknown,
-        },
-    }
-}
-
-fn constraint(definition: &sql::ConstraintDefinition) -> wit::ConstraintDefinition {
-    let mut constraint = wit::ConstraintDefinition {
-        name: definition.name.clone(),
-        kind: wit::ConstraintKind::Check,
-        columns: Vec::new(),
-        references: None,
-        referenced_columns: Vec::new(),
-        expression: None,
-        using_index: None,
-        not_valid: definition.not_valid,
-    };
-    match &definition.kind {
-        sql::ConstraintKind::PrimaryKey {
-            columns,
-            include: _,
-            using_index,
-        } => {
-            constraint.kind = wit::ConstraintKind::PrimaryKey;
-            constraint.columns.clone_from(columns);
-            constraint.using_index.clone_from(using_index);
-        }
-        sql::ConstraintKind::Unique {
-            columns,
-            include: _,
-            nulls_not_distinct: _,
-            using_index,
-        } => {
-            constraint.kind = wit::ConstraintKind::Unique;
-            constraint.columns.clone_from(columns);
-            constraint.using_index.clone_from(using_index);
-        }
-        sql::ConstraintKind::ForeignKey {
-            columns,
-            references,
-            referenced_columns,
-            ..
-        } => {
-            constraint.kind = wit::ConstraintKind::ForeignKey;
-            constraint.columns.clone_from(columns);
-            constraint.references = Some(object_name(references));
-            constraint.referenced_columns.clone_from(referenced_columns);
-        }
-        sql::ConstraintKind::Check { expression } => {
-            constraint.columns.clone_from(&expression.columns);
-            constraint.expression = Some(expression.text.clone());
-        }
-        sql::ConstraintKind::Exclude { columns, definition } => {
-            constraint.kind = wit::ConstraintKind::Exclude;
-            constraint.columns.clone_from(columns);
-            constraint.expression = Some(definition.clone());
-        }
-        sql::ConstraintKind::NotNull { column } => {
-            constraint.kind = wit::ConstraintKind::NotNull;
-            constraint.columns = vec![column.clone()];
-        }
-    }
-    constraint
-}
-
-fn dropped(drop: &sql::Drop) -> wit::Dropped {
-    wit::Dropped {
-        kind: object_kind(drop.kind),
-        other_kind: drop.other_kind.clone(),
-        name: object_name(&drop.name),
-        on: drop.on.as_ref().map(object_name),
-        arguments: drop.arguments.clone(),
-        if_exists: drop.if_exists,
-        cascade: drop.cascade,
-        concurrently: drop.concurrently,
-    }
-}
-
-fn row_change(rows: &sql::RowChange) -> wit::RowChange {
-    wit::RowChange {
-        table: object_name(&rows.table),
-        filtered: rows.filtered,
-        columns: rows.columns.clone(),
-    }
-}
-
-fn transaction_word(control: &sql::TransactionControl) -> &'static str {
-    match control {
-        sql::TransactionControl::Begin => "begin",
-        sql::TransactionControl::Commit => "commit",
-        sql::TransactionControl::Rollback => "rollback",
-        sql::TransactionControl::Savepoint(_) => "savepoint",
-        sql::TransactionControl::Release(_) => "release",
-        sql::TransactionControl::RollbackTo(_) => "rollback-to",
-        sql::TransactionControl::Prepared => "prepared",
-    }
 }

@@ -33,6 +33,9 @@ pub fn eat_memory() -> ! {
 
 #[inline(never)]
 pub fn recurse(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return depth;
+    }
     // The result is used after the call, so that no compiler makes a loop of it.
     black_box(recurse(black_box(depth + 1))) + depth
 }

@@ -70,7 +70,10 @@ impl rollback::Guest for Guest {
             "no-such-statement" => steps.push(step(count, Outcome::Lossless, &[])),
             "bad-sql" => steps[0] = step(count - 1, Outcome::Lossless, &["DROP DROP t"]),
             "empty-sql" => steps[0] = step(count - 1, Outcome::Lossless, &["-- nothing"]),
-            "commits" => steps[0] = step(count - 1, Outcome::Lossless, &["DROP TABLE t; COMMIT"]),
+            "commits" => {
+                steps[0] = step(count - 1, Outcome::Lossless, &["DROP TABLE t; COMMIT; BEGIN; SELECT 1"]);
+            }
+            "begins" => steps[0] = step(count - 1, Outcome::Lossless, &["BEGIN; DROP TABLE t; COMMIT"]),
             "declined-with-sql" => steps[0] = step(count - 1, Outcome::Declined, &["DROP TABLE t"]),
             "keeps-unasked" => steps[0].preserve = vec!["CREATE TABLE kept AS SELECT 1".to_owned()],
             mode => return Err(Failure { message: format!("no mode `{mode}`"), retryable: false }),
