@@ -13,6 +13,18 @@ fn complaint(text: &str) -> Option<String> {
 }
 
 fn complaint_of_shell(text: &str) -> Option<String> {
+    let errors = errors_of_shell(text);
+    let words = [
+        "syntax error",
+        "incomplete input",
+        "unrecognized token",
+        "unknown table option",
+    ];
+    words.iter().any(|word| errors.contains(word)).then_some(errors)
+}
+
+/// Everything the shell says against a script.
+fn errors_of_shell(text: &str) -> String {
     let mut shell = Command::new("sqlite3")
         .args(["-batch", ":memory:"])
         .stdin(Stdio::piped())
@@ -26,14 +38,7 @@ fn complaint_of_shell(text: &str) -> Option<String> {
         .unwrap()
         .write_all(format!("{text}\n;\n").as_bytes())
         .unwrap();
-    let errors = String::from_utf8_lossy(&shell.wait_with_output().unwrap().stderr).into_owned();
-    let words = [
-        "syntax error",
-        "incomplete input",
-        "unrecognized token",
-        "unknown table option",
-    ];
-    words.iter().any(|word| errors.contains(word)).then_some(errors)
+    String::from_utf8_lossy(&shell.wait_with_output().unwrap().stderr).into_owned()
 }
 
 fn shell_is_there() -> bool {
@@ -140,6 +145,78 @@ fn the_grammar_is_the_servers() {
         }
     }
     assert!(differences.is_empty(), "{differences}");
+}
+
+/// A fixed sequence of numbers that look random.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+}
+
+/// A statement with a word left out, doubled, or taken from another statement.
+fn mutated(numbers: &mut Numbers) -> String {
+    let words = |text: &'static str| text.split_inclusive([' ', ',', '(', ')']).collect::<Vec<_>>();
+    let mut text = words(STATEMENTS[numbers.below(STATEMENTS.len())]);
+    for _ in 0..=numbers.below(2) {
+        let at = numbers.below(text.len().max(1));
+        let other = words(STATEMENTS[numbers.below(STATEMENTS.len())]);
+        match numbers.below(3) {
+            0 if text.len() > 1 => drop(text.remove(at)),
+            1 => text.insert(at, text[at]),
+            _ => text.insert(at, other[numbers.below(other.len())]),
+        }
+    }
+    text.concat()
+}
+
+/// How many to try; more where somebody has the time.
+fn rounds() -> usize {
+    std::env::var("TOLLGATE_SQLITE_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(300)
+}
+
+#[test]
+fn what_the_server_runs_is_read() {
+    if !shell_is_there() {
+        return;
+    }
+    let mut numbers = Numbers(20);
+    let mut differences = String::new();
+    let (mut run, mut not) = (0, 0);
+    for _ in 0..rounds() {
+        let text = mutated(&mut numbers);
+        let ours = crate::sqlite::parse(&text).err();
+        // What closes a transaction that the file has not opened is refused by the server, too, but not by its grammar.
+        let ours = ours.filter(|error| error.kind == crate::ParseErrorKind::Syntax);
+        let tables =
+            "create table t (a, b, c, d, e); create table u (a, b, c); create table x (a); create index i on t (a);";
+        let runs = errors_of_shell(&format!("{tables}{text}")).is_empty();
+        let refused = complaint(&text).is_some();
+        run += usize::from(runs);
+        not += usize::from(refused);
+        // The arguments of a virtual table are its module's language: not one token of them is looked at here.
+        let refused = refused && !text.contains("virtual");
+        if (runs && ours.is_some()) || (refused && ours.is_none()) {
+            writeln!(
+                differences,
+                "{text}\n  ours: {ours:?}\n  runs there: {runs}, refused there: {refused}"
+            )
+            .unwrap();
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+    // The mutants are worth trying only while some are sound and some are not.
+    assert!(run * 10 > rounds() && not * 10 > rounds(), "{run} run, {not} refused");
+    println!("{run} run, {not} refused, of {}", rounds());
 }
 
 /// Every `migration.sql` below the folder that the variable names.
