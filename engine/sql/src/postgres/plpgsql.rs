@@ -197,16 +197,21 @@ impl BodyReader<'_> {
         self.source.slice((index, index + 1)).to_ascii_lowercase()
     }
 
-    /// The first token outside brackets that is a semicolon or one of `words`, from `start` on.
+    /// The first token outside brackets and CASE expressions that is one of `words`, or the next semicolon.
     fn until(&self, start: usize, words: &[&str]) -> usize {
         let mut index = start;
+        let mut cases = 0_usize;
         while index < self.end && !self.is(index, Token::Ascii59) {
             if self.is(index, Token::Ascii40) {
                 index = self.source.past_bracket(index, self.end);
                 continue;
             }
-            if words.contains(&self.word(index).as_str()) {
-                break;
+            let word = self.word(index);
+            match word.as_str() {
+                "case" => cases += 1,
+                "end" if cases > 0 => cases -= 1,
+                word if cases == 0 && words.contains(&word) => break,
+                _ => {}
             }
             index += 1;
         }
@@ -284,7 +289,8 @@ impl BodyReader<'_> {
         let start = self.next;
         let end = self.until(start, &[]);
         let at = self.until(start, &[":=", "=", "default", "for", "is"]);
-        if at < end {
+        let is_alias = at > start && self.word(at - 1) == "alias";
+        if at < end && !is_alias {
             let kind = if matches!(self.word(at).as_str(), "for" | "is") {
                 Kind::Sql
             } else {

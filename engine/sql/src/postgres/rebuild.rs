@@ -59,6 +59,10 @@ fn rebuild(statements: &[Statement], drop: usize) -> Option<EnumRebuild> {
     let Some(Operation::Drop(dropped)) = only(&statements[drop]) else {
         return None;
     };
+    // CASCADE takes columns that were not moved with it.
+    if dropped.cascade {
+        return None;
+    }
     let away = statements[..drop]
         .iter()
         .rev()

@@ -84,6 +84,7 @@ fn what_only_looks_like_one() {
         "DROP TYPE r",
         "CREATE TYPE r_new AS ENUM ('A'); DROP TYPE r",
         "ALTER TYPE r RENAME TO r_old; DROP TYPE r_old",
+        "ALTER TYPE r RENAME TO r_old; CREATE TYPE r AS ENUM ('A'); DROP TYPE r_old CASCADE",
         "ALTER TYPE a RENAME TO b; CREATE TYPE c AS ENUM ('A'); DROP TYPE d",
     ] {
         assert_eq!(read(sql).changes, [], "{sql}");

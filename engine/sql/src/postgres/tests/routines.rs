@@ -48,6 +48,7 @@ fn do_blocks() {
         "DO LANGUAGE plperl 'x'",
         "DO 'BEGIN DROP TABLE a; END'",
         "DO $$ BEGIN RAISE NOTICE 'x'; END $$",
+        "DO $$ DECLARE a ALIAS FOR $1; comment text; BEGIN IF a = CASE WHEN b THEN 1 ELSE 2 END THEN DROP TABLE t; END IF; comment := 'x'; IF NOT EXISTS (SELECT 1 FROM pg_type) THEN CREATE TYPE e AS ENUM ('A'); END IF; END $$",
         "DO $$ <<l>> DECLARE c CURSOR FOR SELECT * FROM t; n int := my_f(1); BEGIN INSERT INTO t (a) VALUES (1) RETURNING id INTO STRICT n; SELECT a, b INTO n, r.f[1] FROM t; OPEN c FOR EXECUTE 'x' || n; FOR r IN (SELECT 1) LOOP r.x := upper('a'); END LOOP; CASE n WHEN 1 THEN DELETE FROM t; ELSE NULL; END CASE; WHILE other() LOOP EXIT; END LOOP; COMMIT; END $$",
     ];
     assert_snapshot!(shown(&statements), @r#"
@@ -67,6 +68,9 @@ fn do_blocks() {
     DO 'BEGIN DROP TABLE a; END'
       ?{drop={kind=table name=a}}
     DO $$ BEGIN RAISE NOTICE 'x'; END $$
+    DO $$ DECLARE a ALIAS FOR $1; comment text; BEGIN IF a = CASE WHEN b THEN 1 ELSE 2 END THEN DROP TABLE t; END IF; comment := 'x'; IF NOT EXISTS (SELECT 1 FROM pg_type) THEN CREATE TYPE e AS ENUM ('A'); END IF; END $$
+      ?{drop={kind=table name=t}} «DROP TABLE t»
+      ?{create-enum={name=e values=[A]}} «CREATE TYPE e AS ENUM ('A')»
     DO $$ <<l>> DECLARE c CURSOR FOR SELECT * FROM t; n int := my_f(1); BEGIN INSERT INTO t (a) VALUES (1) RETURNING id INTO STRICT n; SELECT a, b INTO n, r.f[1] FROM t; OPEN c FOR EXECUTE 'x' || n; FOR r IN (SELECT 1) LOOP r.x := upper('a'); END LOOP; CASE n WHEN 1 THEN DELETE FROM t; ELSE NULL; END CASE; WHILE other() LOOP EXIT; END LOOP; COMMIT; END $$
       ?{dynamic={text=my_f(1)}} «my_f(1)»
       ?{insert={table=t columns=[a]}} «INSERT INTO t (a) VALUES (1) RETURNING id»
