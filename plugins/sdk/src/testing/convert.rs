@@ -1,10 +1,12 @@
 //! The engine's types as the contract shows them, as the host converts them for components.
 //!
-//! Operations go through the host's own source file, so that the two cannot disagree; the rest is matched without
+//! Operations go through the host's own source files, so that the two cannot disagree; the rest is matched without
 //! wildcards.
 
 #[path = "../../../../engine/host/src/convert/operation.rs"]
 mod operation;
+#[path = "../../../../engine/host/src/convert/parts.rs"]
+mod parts;
 
 use tollgate_schema::{ProbeError as Probe, model};
 use tollgate_sql::operation as sql;
