@@ -157,24 +157,29 @@ struct BodyReader<'a> {
 }
 
 /// Words that begin an SQL statement inside a body.
-const SQL_STARTS: [Token; 27] = [
+const SQL_STARTS: [Token; 34] = [
     Token::Alter,
     Token::Analyze,
     Token::Call,
+    Token::Checkpoint,
     Token::Cluster,
     Token::Comment,
     Token::Copy,
     Token::Create,
     Token::DeleteP,
     Token::Discard,
+    Token::Do,
     Token::Drop,
+    Token::Explain,
     Token::Grant,
     Token::ImportP,
     Token::Insert,
     Token::Listen,
+    Token::Load,
     Token::LockP,
     Token::Merge,
     Token::Notify,
+    Token::Reassign,
     Token::Refresh,
     Token::Reindex,
     Token::Reset,
@@ -182,7 +187,9 @@ const SQL_STARTS: [Token; 27] = [
     Token::Select,
     Token::Set,
     Token::Truncate,
+    Token::Unlisten,
     Token::Update,
+    Token::Vacuum,
     Token::Values,
     Token::With,
 ];
