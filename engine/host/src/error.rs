@@ -78,7 +78,7 @@ pub struct SettingsIssue {
 
 /// A plugin failed. The run goes on; what that means for it is decided above.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("plugin `{plugin}` failed ({kind}): {message}")]
+#[error("{} failed ({kind}): {message}", subject(plugin))]
 #[non_exhaustive]
 pub struct PluginError {
     /// Name of the plugin in the configuration.
@@ -93,6 +93,15 @@ pub struct PluginError {
     pub retryable: bool,
     /// Of [`FailureKind::BadSettings`]: where in the settings.
     pub issues: Vec<SettingsIssue>,
+}
+
+/// A component that is only looked at has no name yet.
+fn subject(plugin: &str) -> String {
+    if plugin.is_empty() {
+        "the plugin".to_owned()
+    } else {
+        format!("plugin `{plugin}`")
+    }
 }
 
 impl PluginError {

@@ -50,7 +50,7 @@ pub(crate) fn classify(plugin: &str, limits: &Limits, notifier: bool, error: &wa
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return match fault {
             Fault::OutOfMemory { .. } | Fault::TableTooLarge { .. } => {
-                failure(FailureKind::OutOfMemory, fault.to_string()).with_help(raise("memory-bytes"))
+                failure(FailureKind::OutOfMemory, fault.to_string()).with_help(raise("memory_mib"))
             }
             Fault::Catalog(_) => {
                 let mut error = failure(FailureKind::Failed, fault.to_string());
@@ -67,17 +67,13 @@ pub(crate) fn classify(plugin: &str, limits: &Limits, notifier: bool, error: &wa
         )
         .with_help(raise("fuel")),
         Some(Trap::Interrupt) => {
-            let deadline = limits.deadline(notifier);
-            let name = if notifier {
-                "notifier-deadline-ms"
+            let deadline = limits.deadline(notifier).as_millis();
+            let error = failure(FailureKind::TimedOut, format!("ran for longer than {deadline} ms"));
+            if notifier {
+                error
             } else {
-                "deadline-ms"
-            };
-            failure(
-                FailureKind::TimedOut,
-                format!("ran for longer than {} ms", deadline.as_millis()),
-            )
-            .with_help(raise(name))
+                error.with_help(raise("deadline_ms"))
+            }
         }
         Some(trap) if breaks_the_abi(*trap) => failure(
             FailureKind::InvalidOutput,
@@ -88,14 +84,14 @@ pub(crate) fn classify(plugin: &str, limits: &Limits, notifier: bool, error: &wa
         None if root_cause(error).starts_with("resource limit exceeded") => failure(
             FailureKind::OutOfMemory,
             format!("wanted more than {} instances, tables or memories", limits.instances),
-        )
-        .with_help(raise("instances")),
+        ),
         None => failure(FailureKind::InvalidOutput, malformed(limits, error)),
     }
 }
 
+/// Limits that the configuration can change go by its names.
 fn raise(limit: &str) -> String {
-    format!("If the plugin is sound, raise `{limit}` under `limits` in its configuration.")
+    format!("If the plugin is sound, give it a higher `{limit}` under `limits` in its configuration.")
 }
 
 /// Traps that mean that a value handed over is not one of its type.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
 use crate::fault::Fault;
@@ -12,8 +11,7 @@ use crate::fault::Fault;
 /// The defaults are some hundred times what the bundled plugins need for the largest real migrations seen (a policy
 /// spends about a million units of fuel and two megabytes of memory on a thousand statements), so that nobody has to
 /// think of them, and small enough that a broken plugin is stopped within seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Units of fuel, about one WebAssembly instruction each. Policies and rollback generators only: it makes them stop
     /// at the same instruction on every machine. Notifiers wait for the network instead, so the clock bounds them.

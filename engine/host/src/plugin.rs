@@ -356,7 +356,7 @@ impl<'a> Call<'a> {
                 error.message
             );
             error.help = Some(format!(
-                "If you trust the plugin with it, add `{capability}` to its `capabilities` in the configuration."
+                "If you trust the plugin with it, add `{capability}` to its `grant` in the configuration."
             ));
         }
         error

@@ -117,7 +117,7 @@ fn using_what_was_not_granted_is_what_a_failure_is_about() {
     assert!(!error.retryable);
     insta::assert_snapshot!(shown(&error), @r#"
     plugin `misbehave` failed (refused-capability): used the capability `catalog.probe`, which it was not given: cannot count rows
-        help: If you trust the plugin with it, add `catalog.probe` to its `capabilities` in the configuration.
+        help: If you trust the plugin with it, add `catalog.probe` to its `grant` in the configuration.
     "#);
 }
 

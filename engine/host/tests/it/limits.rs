@@ -41,7 +41,7 @@ fn memory() {
     let error = policy_with("count", |limits| limits.memory_bytes = 1 << 16).unwrap_err();
     insta::assert_snapshot!(shown(&error), @r#"
     plugin `misbehave` failed (out-of-memory): wanted more than 64 KiB of memory
-        help: If the plugin is sound, raise `memory-bytes` under `limits` in its configuration.
+        help: If the plugin is sound, give it a higher `memory_mib` under `limits` in its configuration.
     "#);
 }
 

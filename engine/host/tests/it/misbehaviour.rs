@@ -33,11 +33,11 @@ fn crashes_and_excesses_have_names() {
     ];
     insta::assert_snapshot!(modes.map(outcome).concat(), @r#"
     loop: plugin `misbehave` failed (out-of-fuel): used up its 500000000 units of fuel
-        help: If the plugin is sound, raise `fuel` under `limits` in its configuration.
+        help: If the plugin is sound, give it a higher `fuel` under `limits` in its configuration.
     loop-in-configure, when loaded: plugin `misbehave` failed (out-of-fuel): used up its 500000000 units of fuel
-        help: If the plugin is sound, raise `fuel` under `limits` in its configuration.
+        help: If the plugin is sound, give it a higher `fuel` under `limits` in its configuration.
     memory-bomb: plugin `misbehave` failed (out-of-memory): wanted more than 128 MiB of memory
-        help: If the plugin is sound, raise `memory-bytes` under `limits` in its configuration.
+        help: If the plugin is sound, give it a higher `memory_mib` under `limits` in its configuration.
     stack-overflow: plugin `misbehave` failed (trapped): call stack exhausted in guest_misbehave::harm::recurse
     trap: plugin `misbehave` failed (trapped): it panicked or aborted in <guest_misbehave::Guest as guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by tollgate:plugin/policy@0.1.0#check
     panic: plugin `misbehave` failed (trapped): it panicked or aborted in guest_misbehave::harm::say_and_panic, called by <guest_misbehave::Guest as guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by tollgate:plugin/policy@0.1.0#check; it said: panicked at misbehave/src/harm.rs:52:5: the sky is falling
@@ -52,7 +52,7 @@ fn time_that_costs_no_fuel_is_bounded_by_the_clock() {
     assert_eq!(error.kind, FailureKind::TimedOut);
     insta::assert_snapshot!(shown(&error), @r#"
     plugin `misbehave` failed (timed-out): ran for longer than 300 ms
-        help: If the plugin is sound, raise `deadline-ms` under `limits` in its configuration.
+        help: If the plugin is sound, give it a higher `deadline_ms` under `limits` in its configuration.
     "#);
 }
 
@@ -84,7 +84,7 @@ fn malformed_findings_have_names() {
     overlapping-edits: plugin `misbehave` failed (invalid-output): returned a finding (number 1) that suggests edits that overlap
     no-message: plugin `misbehave` failed (invalid-output): returned a finding (number 1) that has no message
     million-findings: plugin `misbehave` failed (out-of-memory): wanted more than 128 MiB of memory
-        help: If the plugin is sound, raise `memory-bytes` under `limits` in its configuration.
+        help: If the plugin is sound, give it a higher `memory_mib` under `limits` in its configuration.
     too-many-findings: plugin `misbehave` failed (invalid-output): returned 10001 findings; at most 10000 are allowed
     huge-message: plugin `misbehave` failed (invalid-output): returned a finding (number 1) that has a message of 17408 bytes; at most 16384 are allowed
     enormous-message: plugin `misbehave` failed (invalid-output): handed over more than 32 MiB at once
