@@ -10,6 +10,7 @@ pub mod model;
 pub mod render;
 
 mod apply;
+mod dependents;
 mod follow;
 mod ground;
 mod lookup;
@@ -17,6 +18,7 @@ mod names;
 mod outline;
 mod probe;
 mod schema;
+mod sqlite_text;
 mod text;
 
 pub use base::{Base, BaseError, ProbeError};

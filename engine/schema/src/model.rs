@@ -30,6 +30,10 @@ pub enum RelationKind {
 
 /// A table, view or the like, with everything that belongs to it and goes when it goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of its own in the catalog"
+)]
 pub struct Relation {
     /// Name: always with its schema on PostgreSQL, never on `SQLite`.
     pub name: ObjectName,
@@ -41,7 +45,7 @@ pub struct Relation {
     pub constraints: Vec<Constraint>,
     /// Indexes, those behind constraints included.
     pub indexes: Vec<Index>,
-    /// Triggers (not the internal ones of foreign keys).
+    /// Triggers (not the internal ones of foreign keys, nor the copies that a partition has of its parent's).
     pub triggers: Vec<Trigger>,
     /// Row-level security policies.
     pub policies: Vec<PolicyModel>,
@@ -191,6 +195,10 @@ impl ConstraintRule {
 
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of its own in the catalog"
+)]
 pub struct Index {
     /// Name (it lives in its table's schema).
     pub name: String,

@@ -47,6 +47,8 @@ pub(crate) struct Overlay {
     pub origins: Arc<BTreeMap<ObjectName, Origin>>,
     /// Something ran that could have done anything.
     pub incomplete: bool,
+    /// `SQLite`: `PRAGMA legacy_alter_table` is on, so that nothing follows a renamed table.
+    pub legacy_alter: bool,
     /// `SET search_path` of the script that is being applied.
     pub search_path: Option<Vec<String>>,
 }
@@ -167,11 +169,17 @@ impl Schema {
                     continue;
                 }
                 let kept_empty = self.copied_from_empty(&effect.operation, rebuilt);
+                let edited = if self.is_sqlite() {
+                    self.edited_texts(script, statement, effect)?
+                } else {
+                    Vec::new()
+                };
                 self.apply(&effect.operation)?;
                 if let Some(name) = kept_empty {
                     Arc::make_mut(&mut self.overlay.empty).insert(name);
                 }
                 if self.is_sqlite() {
+                    self.put_texts(edited)?;
                     self.follow_text(script, statement, effect)?;
                 }
             }
@@ -180,6 +188,7 @@ impl Schema {
             }
         }
         self.overlay.search_path = None;
+        self.overlay.legacy_alter = false;
         self.drop_temporary();
         Ok(())
     }

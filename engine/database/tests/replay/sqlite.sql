@@ -49,3 +49,35 @@ CREATE TEMP TABLE tmp (id INTEGER PRIMARY KEY);
 -- step: drop
 DROP TABLE IF EXISTS c;
 DROP TABLE IF EXISTS c;
+-- step: stored statements
+CREATE TABLE "par ent" (
+    id INTEGER PRIMARY KEY, -- the key
+    "name" TEXT, other INT DEFAULT (1 + 1), last TEXT
+);
+CREATE TABLE kid (
+    id INTEGER PRIMARY KEY,
+    pid INT REFERENCES "par ent"(id), /* one */
+    qid INT,
+    date date,
+    CONSTRAINT fk FOREIGN KEY (qid) REFERENCES 'par ent' (id) ON DELETE CASCADE
+);
+CREATE INDEX   kid_pid on kid(pid,  "qid") WHERE pid > 0;
+CREATE TRIGGER IF NOT EXISTS kid_t AFTER DELETE ON kid FOR EACH ROW BEGIN DELETE FROM "par ent" WHERE id = OLD.pid; END;
+-- step: edits of stored statements
+ALTER TABLE kid ADD COLUMN extra TEXT  DEFAULT 'a;b' ;
+ALTER TABLE "par ent" DROP COLUMN last;
+ALTER TABLE "par ent" DROP COLUMN "name";
+-- step: renames in stored statements
+ALTER TABLE "par ent" RENAME TO parents;
+ALTER TABLE kid RENAME pid TO parent_id;
+ALTER TABLE kid RENAME COLUMN date TO "on";
+ALTER TABLE kid RENAME TO kids;
+-- step: old tables renamed away first
+PRAGMA legacy_alter_table=ON;
+ALTER TABLE parents RENAME TO parents_old;
+CREATE TABLE parents (id INTEGER PRIMARY KEY, other INT);
+INSERT INTO parents (id, other) SELECT id, other FROM parents_old;
+DROP TABLE parents_old;
+PRAGMA legacy_alter_table=OFF;
+-- step: foreign keys follow a table that is renamed away
+ALTER TABLE parents RENAME TO elsewhere;

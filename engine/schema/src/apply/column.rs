@@ -28,6 +28,7 @@ impl Schema {
             && !add.column.serial
             && add.column.identity.is_none();
         self.column_added(&table, &add.column.name, null);
+        self.edit(&table, |relation| relation.definition = None)?;
         for constraint in &add.constraints {
             self.declare_constraint(&table, constraint)?;
         }
@@ -59,7 +60,7 @@ impl Schema {
             let needs = matches!(&foreign.rule, ConstraintRule::ForeignKey { referenced_columns, .. } if folding.contains(referenced_columns, column));
             if needs && !self.is_sqlite() {
                 self.edit(&other, |relation| {
-                    relation.constraints.retain(|known| known.name != foreign.name)
+                    relation.constraints.retain(|known| known.name != foreign.name);
                 })?;
             }
         }
@@ -82,6 +83,7 @@ impl Schema {
             .collect();
         self.edit(&table, |relation| {
             let name = relation.name.name.clone();
+            relation.definition = None;
             relation.columns.retain(|known| !folding.same(&known.name, column));
             relation
                 .constraints

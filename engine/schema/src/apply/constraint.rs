@@ -96,7 +96,7 @@ impl Schema {
                 }
             }
             match index {
-                KeyIndex::New(index) => relation.indexes.push(index),
+                KeyIndex::New(index) => relation.indexes.push(*index),
                 KeyIndex::Existing(existing) => {
                     for index in relation.indexes.iter_mut().filter(|index| index.name == existing) {
                         name.clone_into(&mut index.name);
@@ -212,7 +212,11 @@ impl Schema {
             ConstraintRule::PrimaryKey { .. } => names::choose(table, None, "pkey", indexed),
             ConstraintRule::Unique { .. } => names::choose(table, Some(&columns), "key", indexed),
             ConstraintRule::Exclude { definition, columns } => {
-                let all = names::addition(exclude_columns(definition, columns).iter().map(String::as_str));
+                let all = names::addition(
+                    super::exclude::exclude_columns(definition, columns)
+                        .iter()
+                        .map(String::as_str),
+                );
                 names::choose(table, Some(&all), "excl", indexed)
             }
             ConstraintRule::ForeignKey { .. } => names::choose(table, Some(&columns), "fkey", named),
@@ -264,11 +268,11 @@ impl Schema {
                         ..
                     }
                 );
-                KeyIndex::New(index)
+                KeyIndex::New(Box::new(index))
             }
-            ConstraintRule::Exclude { definition, columns } => {
-                KeyIndex::New(exclude_index(self, relation, name, definition, columns))
-            }
+            ConstraintRule::Exclude { definition, columns } => KeyIndex::New(Box::new(super::exclude::exclude_index(
+                self, relation, name, definition, columns,
+            ))),
             _ => KeyIndex::None,
         }
     }
@@ -407,7 +411,7 @@ impl Schema {
             if matches!(&foreign.rule, ConstraintRule::ForeignKey { referenced_columns, .. } if same(referenced_columns))
             {
                 self.edit(&table, |relation| {
-                    relation.constraints.retain(|known| known.name != foreign.name)
+                    relation.constraints.retain(|known| known.name != foreign.name);
                 })?;
             }
         }
@@ -479,7 +483,7 @@ pub(super) fn rename_constraint(relation: &mut Relation, from: &str, to: &str) {
 
 /// Where the index behind a key comes from.
 enum KeyIndex {
-    New(Index),
+    New(Box<Index>),
     Existing(String),
     None,
 }
@@ -532,87 +536,4 @@ pub(crate) fn rowid_alias(relation: &Relation) -> Option<&str> {
         .name
         .eq_ignore_ascii_case("integer")
         .then_some(column.name.as_str())
-}
-
-/// Names of all elements of an EXCLUDE constraint, as its index names them.
-fn exclude_columns(definition: &str, columns: &[String]) -> Vec<String> {
-    let elements = exclude_elements(definition);
-    if elements.is_empty() {
-        return columns.to_vec();
-    }
-    let parts = elements.iter().map(|element| match element {
-        Element::Column(name) => (Some(name.as_str()), None),
-        Element::Expression(text) => (None, Some(text.as_str())),
-    });
-    names::index_columns(parts)
-}
-
-enum Element {
-    Column(String),
-    Expression(String),
-}
-
-/// What stands before each WITH in `USING gist (room WITH =, tsrange(a, b) WITH &&)`.
-fn exclude_elements(definition: &str) -> Vec<Element> {
-    let found = crate::text::tokens(tollgate_sql::Dialect::Postgres, definition);
-    let Some(open) = found.iter().position(|token| token.is_symbol(definition, "(")) else {
-        return Vec::new();
-    };
-    let mut depth = 0_usize;
-    let mut start = open + 1;
-    let mut elements = Vec::new();
-    for at in open..found.len() {
-        let token = &found[at];
-        if token.is_symbol(definition, "(") {
-            depth += 1;
-        } else if token.is_symbol(definition, ")") {
-            depth -= 1;
-            if depth == 0 {
-                break;
-            }
-        } else if depth == 1 && token.is_keyword("with") && start < at {
-            let element = &found[start..at];
-            let text = &definition[element[0].start..element[element.len() - 1].end];
-            // A lone word is a column; a second one is its operator class.
-            let plain = element.iter().all(|token| token.name().is_some());
-            elements.push(match element[0].name() {
-                Some(name) if plain => Element::Column(name.to_owned()),
-                _ => Element::Expression(text.to_owned()),
-            });
-        } else if depth == 1 && token.is_symbol(definition, ",") {
-            start = at + 1;
-        }
-    }
-    elements
-}
-
-/// The index behind an EXCLUDE constraint.
-fn exclude_index(schema: &Schema, relation: &Relation, name: &str, definition: &str, columns: &[String]) -> Index {
-    let found = crate::text::tokens(schema.dialect(), definition);
-    let method = match found.as_slice() {
-        [using, method, ..] if using.is_keyword("using") => method.name().unwrap_or("btree").to_owned(),
-        _ => "btree".to_owned(),
-    };
-    let elements = exclude_elements(definition);
-    let mut index = Index::on_columns(name, if elements.is_empty() { columns } else { &[] });
-    for element in elements {
-        index.parts.push(match element {
-            Element::Column(column) if relation.columns.iter().any(|known| known.name == column) => {
-                IndexKey::column(&column)
-            }
-            Element::Column(text) | Element::Expression(text) => IndexKey {
-                column: None,
-                expression: Some(bare(&text).to_owned()),
-                ..IndexKey::column("")
-            },
-        });
-    }
-    index.method = method;
-    index.constraint = Some(name.to_owned());
-    let condition = found
-        .iter()
-        .position(|token| token.is_keyword("where"))
-        .and_then(|at| found.get(at + 1));
-    index.predicate = condition.map(|start| bare(&definition[start.start..]).to_owned());
-    index
 }

@@ -53,7 +53,7 @@ impl Schema {
         }
         for (table, foreign) in self.referencing(name)? {
             self.edit(&table, |relation| {
-                relation.constraints.retain(|known| known.name != foreign.name)
+                relation.constraints.retain(|known| known.name != foreign.name);
             })?;
         }
         self.forget(name);
@@ -68,7 +68,7 @@ impl Schema {
                 ObjectKind::Policy => {
                     let member = dependent.member.unwrap_or_default();
                     self.edit(&dependent.name, |relation| {
-                        relation.policies.retain(|policy| policy.name != member)
+                        relation.policies.retain(|policy| policy.name != member);
                     })?;
                 }
                 _ => {}
@@ -109,7 +109,7 @@ impl Schema {
             self.drop_leaning(&relation, &columns, &dropped.name)?;
         }
         self.edit(&owner, |relation| {
-            relation.indexes.retain(|index| index.name != dropped.name)
+            relation.indexes.retain(|index| index.name != dropped.name);
         })?;
         for child in self.children(&owner)? {
             let copy = self.get(&child)?.and_then(|child| {
@@ -120,7 +120,7 @@ impl Schema {
                     .map(|i| i.name.clone())
             });
             self.edit(&child, |relation| {
-                relation.indexes.retain(|index| Some(&index.name) != copy.as_ref())
+                relation.indexes.retain(|index| Some(&index.name) != copy.as_ref());
             })?;
         }
         Ok(())
@@ -281,7 +281,7 @@ impl Schema {
         let before = overloads.len();
         match arguments {
             Some(arguments) => {
-                overloads.retain(|function| !super::routine::same_arguments(&function.arguments, arguments))
+                overloads.retain(|function| !super::routine::same_arguments(&function.arguments, arguments));
             }
             None if overloads.len() == 1 => overloads.clear(),
             // Which one is meant is not clear to the server either.

@@ -52,7 +52,10 @@ impl Schema {
 
     /// Keys, foreign keys and indexes of a partitioned parent, under names of the child's own.
     pub(super) fn inherit_keys(&mut self, child: &ObjectName, parent: &ObjectName) -> Result<(), BaseError> {
-        let Some(parent) = self.get(parent)?.filter(|parent| parent.kind == RelationKind::PartitionedTable) else {
+        let Some(parent) = self
+            .get(parent)?
+            .filter(|parent| parent.kind == RelationKind::PartitionedTable)
+        else {
             return Ok(());
         };
         for index in &parent.indexes {

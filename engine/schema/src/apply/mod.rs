@@ -5,6 +5,7 @@
 mod column;
 mod constraint;
 mod drop;
+mod exclude;
 mod index;
 mod inherit;
 mod object;
@@ -91,7 +92,18 @@ impl Schema {
                 self.set_parameter(name, value.as_deref());
                 Ok(())
             }
-            O::SetParameter { .. } => Ok(()),
+            O::SetParameter { name, value, .. } => {
+                if name.eq_ignore_ascii_case("legacy_alter_table") {
+                    let on = ["on", "1", "true", "yes"];
+                    let value = value
+                        .as_deref()
+                        .unwrap_or_default()
+                        .trim_matches('\'')
+                        .to_ascii_lowercase();
+                    self.overlay.legacy_alter = on.contains(&value.as_str());
+                }
+                Ok(())
+            }
             O::CreateView(view) => self.create_view(view),
             O::CreateFunction(function) => self.create_function(function),
             O::CreateTrigger(trigger) => self.create_trigger(trigger),
@@ -104,7 +116,10 @@ impl Schema {
             O::CreatePolicy(policy) => self.create_policy(policy),
             O::AlterPolicy(policy) => self.alter_policy(policy),
             O::CreateExtension { name, schema, .. } => self.create_extension(name, schema.as_deref()),
-            O::Dynamic { text } => self.dynamic(text),
+            O::Dynamic { .. } => {
+                self.dynamic();
+                Ok(())
+            }
             O::Other(other) => self.other(other),
             O::Insert(_) | O::Update(_) | O::Delete(_) | O::Truncate { .. } => self.change_rows(operation),
             _ => self.apply_to_column_or_type(operation),

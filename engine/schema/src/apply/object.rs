@@ -126,7 +126,7 @@ impl Schema {
         if functions {
             for name in self.function_names()?.iter().filter(inside) {
                 self.change_functions(name, None, |function| {
-                    change_privileges(&mut function.grants, grant, &["execute"])
+                    change_privileges(&mut function.grants, grant, &["execute"]);
                 })?;
             }
         } else if !sequences {
@@ -175,7 +175,7 @@ impl Schema {
                 }
             }),
             Class::Function => self.change_functions(object, None, |function| {
-                change_privileges(&mut function.grants, grant, &["execute"])
+                change_privileges(&mut function.grants, grant, &["execute"]);
             }),
             _ => Ok(()),
         }

@@ -35,6 +35,7 @@ impl Schema {
         self.forget(from);
         let mut moved = relation;
         Arc::make_mut(&mut moved).name = to.clone();
+        stale(Arc::make_mut(&mut moved));
         if self.is_sqlite() {
             rename_automatic_indexes(Arc::make_mut(&mut moved), from, to);
         }
@@ -47,6 +48,8 @@ impl Schema {
         for name in candidates
             .into_iter()
             .map(|name| if name == *from { to.clone() } else { name })
+            .filter(|name| !self.overlay.legacy_alter || name == to)
+            .collect::<Vec<_>>()
         {
             self.follow_relation(&name, from, to)?;
         }
@@ -117,6 +120,9 @@ impl Schema {
                 *read = to.clone();
             }
             let renamed = |text: &str| text::rename_object(dialect, text, from, to, qualify);
+            if !postgres {
+                relation.definition = None;
+            }
             if reads {
                 replace(&mut relation.query, renamed);
                 // Whether every mention of the word is the table cannot be told without the grammar.
@@ -328,6 +334,14 @@ impl Schema {
             }
         }
         Ok(())
+    }
+}
+
+/// Statements kept as text name the table and its columns: they are not what the server has any more.
+pub(super) fn stale(relation: &mut Relation) {
+    relation.definition = None;
+    for index in &mut relation.indexes {
+        index.definition = None;
     }
 }
 

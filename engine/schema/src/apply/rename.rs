@@ -288,7 +288,7 @@ fn rename_own_column(dialect: tollgate_sql::Dialect, relation: &mut Relation, fr
                 folding.replace(on_delete_columns, from, to);
             }
             ConstraintRule::Check { columns, .. } | ConstraintRule::Exclude { columns, .. } => {
-                folding.replace(columns, from, to)
+                folding.replace(columns, from, to);
             }
         }
     }
@@ -300,9 +300,9 @@ fn rename_own_column(dialect: tollgate_sql::Dialect, relation: &mut Relation, fr
             }
         }
     }
+    super::relocate::stale(relation);
     if relation.kind == RelationKind::View || relation.kind == RelationKind::MaterializedView {
         // Renaming a view's column changes what it is called, not what the query reads.
-        relation.definition = None;
         return;
     }
     let changed = |text: &str| text::rename_column(dialect, text, &table, from, to);

@@ -75,7 +75,7 @@ impl Comparison<'_> {
                 {
                     match (left.get(check), right.get(check)) {
                         (Some(one), Some(two)) => {
-                            self.expression(&format!("check {check}"), place, Some(one), Some(two))
+                            self.expression(&format!("check {check}"), place, Some(one), Some(two));
                         }
                         (one, _) => self.only(&format!("check {check}"), one.is_some()),
                     }
@@ -88,7 +88,7 @@ impl Comparison<'_> {
                         .map(|(name, data_type)| format!("{name} {}", data_type.sql(Dialect::Postgres)))
                         .collect();
                     format!("({})", parts.join(", "))
-                })
+                });
             }
             (Other { .. }, Other { .. }) => {}
             _ => self.differ("kind", &kind(left), &kind(right), |kind| (*kind).to_owned()),
