@@ -178,7 +178,7 @@ fn what_the_server_refuses_in_a_transaction_is_not_transactional() {
         "TRUNCATE t",
     ] {
         let answer = database.try_psql(&format!("BEGIN;\n{sql};\nROLLBACK;"));
-        let answer = answer.map_or_else(|error| error.to_string(), |text| text);
+        let answer = answer.unwrap_or_else(|error| error.to_string());
         let refused = answer.contains("cannot run inside a transaction block")
             || answer.contains("invalid transaction termination");
         let ours = parse(Dialect::Postgres, sql).unwrap().statements[0].transactional;
