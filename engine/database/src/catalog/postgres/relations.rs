@@ -40,7 +40,7 @@ pub(super) fn read(
         columns(client, version, &mut reading)?;
         constraints::read(client, version, &mut reading)?;
         indexes::read(client, version, &mut reading)?;
-        triggers(client, &mut reading)?;
+        triggers(client, version, &mut reading)?;
         policies(client, &mut reading)?;
         rules(client, &mut reading)?;
         views(client, &mut reading)?;
@@ -63,6 +63,8 @@ fn headers(client: &mut Client, names: &[ObjectName]) -> Result<Reading, Error> 
         "SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
                 pg_get_userbyid(c.relowner)::text AS owner, obj_description(c.oid, 'pg_class') AS comment,
                 c.relrowsecurity, c.relforcerowsecurity, c.relpersistence::text AS persistence, c.reloptions,
+                (SELECT array_agg('toast.' || option) FROM pg_class x, unnest(x.reloptions) AS option
+                 WHERE x.oid = c.reltoastrelid) AS toast_options,
                 CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
                 ts.spcname::text AS tablespace, nullif(am.amname::text, 'heap') AS access_method,
                 c.relreplident::text AS identity,
@@ -126,7 +128,9 @@ fn header(row: &Row) -> Result<Relation, Error> {
         partition_key: row.try_get("partition_key")?,
         partition_of: None,
         inherits: Vec::new(),
-        options: text::options(row.try_get("reloptions")?),
+        options: text::options(Some(
+            [rows::list(row, "reloptions")?, rows::list(row, "toast_options")?].concat(),
+        )),
         tablespace: row.try_get("tablespace")?,
         access_method: row.try_get("access_method")?,
         replica_identity: replica_identity(row, kind)?,
@@ -307,13 +311,21 @@ fn column_options(row: &Row) -> Result<Vec<(String, String)>, Error> {
     Ok(options)
 }
 
-fn triggers(client: &mut Client, reading: &mut Reading) -> Result<(), Error> {
-    let sql = "SELECT t.tgrelid AS relation, t.tgname::text AS name, pg_get_triggerdef(t.oid) AS definition,
+/// A partition's copies of its parent's triggers belong to the parent: they are internal before version 13.
+fn triggers(client: &mut Client, version: u32, reading: &mut Reading) -> Result<(), Error> {
+    let inherited = if version >= 130_000 {
+        "t.tgparentid <> 0"
+    } else {
+        "false"
+    };
+    let sql = format!(
+        "SELECT t.tgrelid AS relation, t.tgname::text AS name, pg_get_triggerdef(t.oid) AS definition,
                       t.tgenabled <> 'D' AS enabled, n.nspname::text AS function_schema,
                       p.proname::text AS function_name, obj_description(t.oid, 'pg_trigger') AS comment
                FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
-               WHERE t.tgrelid = ANY ($1) AND NOT t.tgisinternal ORDER BY t.tgname::text COLLATE \"C\"";
-    for row in ask_of(client, sql, &reading.oids)? {
+               WHERE t.tgrelid = ANY ($1) AND NOT t.tgisinternal AND NOT ({inherited}) ORDER BY t.tgname::text COLLATE \"C\""
+    );
+    for row in ask_of(client, &sql, &reading.oids)? {
         let trigger = Trigger {
             name: row.try_get("name")?,
             function: foreign_name(&row, "function_schema", "function_name")?,
