@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod postgres;
+mod random;
 mod real;
 mod sqlite;
 
