@@ -276,3 +276,44 @@ fn parses(sql: &str, dialect: Dialect) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is let through can be cut out of the text, and only that.
+        #[test]
+        fn spans_are_let_through_when_the_text_can_be_cut_there(
+            text in "[a-zé€😀\n]{0,12}", start in 0_usize..60, end in 0_usize..60,
+        ) {
+            prop_assert_eq!(inside(Span::new(start, end), &text).is_ok(), text.get(start..end).is_some());
+        }
+
+        #[test]
+        fn what_was_cleaned_prints(text in any::<String>()) {
+            let mut cleaned = text;
+            let length = cleaned.len();
+            prop_assert!(clean(&mut cleaned, "text", 1_000_000, true).is_ok());
+            prop_assert!(cleaned.len() <= length);
+            prop_assert!(!cleaned.chars().any(|character| character.is_control() && character != '\n'));
+        }
+    }
+
+    #[test]
+    fn names_of_rules() {
+        for (name, sound) in [
+            ("drop-table", true),
+            ("utf8", true),
+            ("", false),
+            ("Drop-table", false),
+            ("drop--table", false),
+            ("-drop", false),
+            ("drop_table", false),
+        ] {
+            assert_eq!(is_kebab_case(name), sound, "{name}");
+        }
+    }
+}

@@ -128,6 +128,22 @@ fn a_call_that_fails_spoils_nothing_else() {
 }
 
 #[test]
+fn one_plugin_answers_many_threads() {
+    let good = policy("count").unwrap();
+    let bad = policy_with("loop", |limits| limits.fuel = 1_000_000).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(ask(&bad).unwrap_err().kind, FailureKind::OutOfFuel);
+                    assert_eq!(ask(&good).unwrap()[0].message, "2 statements");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn nothing_that_moves_a_cursor_or_turns_text_around_gets_through() {
     let findings = ask(&policy("escape-codes").unwrap()).unwrap();
     assert_eq!(findings[0].message, "[2Jall is well");
