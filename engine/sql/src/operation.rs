@@ -128,7 +128,7 @@ pub enum Operation {
         from: String,
         to: String,
     },
-    /// ALTER CONSTRAINT … [NOT] DEFERRABLE.
+    /// `ALTER CONSTRAINT … [NOT] DEFERRABLE`.
     AlterConstraint {
         table: ObjectName,
         name: String,
@@ -317,7 +317,7 @@ pub enum Operation {
     },
     // Session and control
     Transaction(TransactionControl),
-    /// SET [LOCAL] name = value; a RESET has no value. `SQLite`: PRAGMA name = value, with `pragma`.
+    /// `SET [LOCAL] name = value`; a RESET has no value. `SQLite`: PRAGMA name = value, with `pragma`.
     SetParameter {
         name: String,
         value: Option<String>,

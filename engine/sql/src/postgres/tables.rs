@@ -149,7 +149,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The tokens after the first AS outside brackets, without the closing WITH [NO] DATA or CHECK OPTION.
+    /// The tokens after the first AS outside brackets, without the closing `WITH [NO] DATA` or CHECK OPTION.
     fn query_range(&self) -> (usize, usize) {
         let start = self
             .source
