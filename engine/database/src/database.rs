@@ -1,6 +1,7 @@
 //! One connected database: what it is, its ledger, and the connections that the rest works on.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
@@ -15,6 +16,7 @@ use crate::ledger::store::Place;
 use crate::ledger::{LedgerRow, TABLE, store};
 use crate::postgres::cancel::Canceller;
 use crate::postgres::connect::{SessionOptions, open_client};
+use crate::postgres::target::PostgresTarget;
 use crate::sql_text::literal;
 use crate::sqlite::connect::Access;
 use crate::state::progress::{self, Direction, Progress};
@@ -201,7 +203,7 @@ impl Database {
     pub fn canceller(&self) -> Option<Canceller> {
         match (&self.connection, &self.target.kind) {
             (Connection::Postgres(connection), TargetKind::Postgres(target)) => {
-                Some(Canceller::new(connection.cancel_token(), target.clone()))
+                Some(Canceller::new(connection.cancel_token(), PostgresTarget::clone(target)))
             }
             _ => None,
         }
@@ -349,6 +351,18 @@ impl Database {
         }
         // A new connection is the one thing that surely forgets every PRAGMA, attached file and temporary table.
         if disturbed { self.reconnect() } else { Ok(()) }
+    }
+
+    /// `SQLite`: how long a statement waits for another process. PostgreSQL gets its limit with each transaction.
+    pub(crate) fn wait_for_locks(&mut self, limit: Option<Duration>) -> Result<(), DatabaseError> {
+        let TargetKind::Sqlite(target) = &self.target.kind else {
+            return Ok(());
+        };
+        let limit = limit.unwrap_or(target.busy_timeout);
+        self.connection.run_own(
+            "limit the waiting",
+            &format!("PRAGMA busy_timeout = {}", limit.as_millis()),
+        )
     }
 
     /// Opens the main connection again.

@@ -82,13 +82,13 @@ fn describe(holder: Option<&LockHolder>) -> String {
     };
     let mut text = format!(": process {}", holder.pid);
     if let Some(user) = &holder.user {
-        text.push_str(&format!(", user {user}"));
+        text.extend([", user ", user]);
     }
     if let Some(application) = &holder.application {
-        text.push_str(&format!(", {application}"));
+        text.extend([", ", application]);
     }
     if let Some(since) = holder.since {
-        text.push_str(&format!(", since {since:.0}"));
+        text.extend([", since ", &format!("{since:.0}")]);
     }
     text
 }
@@ -138,19 +138,24 @@ impl Database {
     }
 }
 
-/// One attempt: `Ok(None)` is success, `Ok(Some(holder))` is not.
-type Attempt = Result<Option<Option<LockHolder>>, LockError>;
+/// How one attempt went.
+pub(crate) enum Attempt {
+    /// It is ours.
+    Taken,
+    /// Somebody else has it: who, when that can be seen.
+    Held(Option<LockHolder>),
+}
 
 fn poll(
     options: &LockOptions,
     events: &mut dyn FnMut(LockEvent),
-    mut attempt: impl FnMut() -> Attempt,
+    mut attempt: impl FnMut() -> Result<Attempt, LockError>,
 ) -> Result<(), LockError> {
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut reported: Option<(Option<LockHolder>, Instant)> = None;
     loop {
-        let Some(holder) = attempt()? else {
+        let Attempt::Held(holder) = attempt()? else {
             return Ok(());
         };
         let waited = start.elapsed();
@@ -167,7 +172,7 @@ fn poll(
             });
             reported = Some((holder, Instant::now()));
         }
-        std::thread::sleep(pause.min(options.timeout - waited));
+        std::thread::sleep(pause.min(options.timeout.saturating_sub(waited)));
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::execute::leftovers::applied_part;
-use crate::execute::run::{Run, server_error};
+use crate::execute::run::Run;
 use crate::execute::{
     Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, Migration, Problem, RollbackRequest,
     RolledBack, error::logs, session,
@@ -45,9 +45,7 @@ impl Database {
         let unchanged = |problem: Problem| ExecuteError::new(migration.name, problem, DatabaseState::Unchanged);
         self.create_ledger().map_err(|error| unchanged(error.into()))?;
         self.prepare_state().map_err(|error| unchanged(error.into()))?;
-        let start = self
-            .start(migration, options)
-            .map_err(|(problem, state)| ExecuteError::new(migration.name, problem, state))?;
+        let start = self.start(migration, options)?;
         events(ExecuteEvent::Started {
             statements: migration.script.statements.len(),
             already_done: start.done,
@@ -84,7 +82,7 @@ impl Database {
             Direction::Up,
             &applied.row,
             result,
-            after,
+            &after,
         )?;
         Ok(Applied {
             elapsed: began.elapsed(),
@@ -134,7 +132,14 @@ impl Database {
             left: run.left,
             in_doubt: run.in_doubt,
         };
-        self.conclude(request.name, request.script, Direction::Down, &start.row, result, after)?;
+        self.conclude(
+            request.name,
+            request.script,
+            Direction::Down,
+            &start.row,
+            result,
+            &after,
+        )?;
         Ok(RolledBack {
             row: start.row,
             statements,
@@ -144,12 +149,9 @@ impl Database {
     }
 
     /// Deals with earlier attempts and writes the row that says: begun.
-    fn start(
-        &mut self,
-        migration: &Migration<'_>,
-        options: &ExecuteOptions,
-    ) -> Result<Start, (Problem, DatabaseState)> {
-        let database = |error: DatabaseError| (Problem::from(error), DatabaseState::Unchanged);
+    fn start(&mut self, migration: &Migration<'_>, options: &ExecuteOptions) -> Result<Start, ExecuteError> {
+        let fail = |problem: Problem, state| ExecuteError::new(migration.name, problem, state);
+        let database = |error: DatabaseError| fail(error.into(), DatabaseState::Unchanged);
         let rows = store::read_of(&mut self.connection, &self.place, migration.name).map_err(database)?;
         let again = rows.iter().any(|row| !row.is_applied());
         let mut void = Vec::new();
@@ -157,13 +159,15 @@ impl Database {
             let leftovers = self.leftovers(&row).map_err(database)?;
             match leftovers {
                 Leftovers::Nothing => void.push(row.id),
-                Leftovers::Interrupted { done } => return self.resume(migration, row.id, done, true),
-                Leftovers::Partly { done, .. } if options.resume => return self.resume(migration, row.id, done, true),
+                Leftovers::Interrupted { done } => return self.resume(migration, row, done),
+                Leftovers::Partly { done, .. } if options.resume => return self.resume(migration, row, done),
                 Leftovers::Partly { done, in_doubt } => {
-                    let state = DatabaseState::Partly { done, in_doubt };
-                    return Err((Problem::Unfinished { leftovers }, state));
+                    return Err(fail(
+                        Problem::Unfinished { leftovers },
+                        DatabaseState::Partly { done, in_doubt },
+                    ));
                 }
-                Leftovers::Unknown => return Err((Problem::Unfinished { leftovers }, DatabaseState::Unchanged)),
+                Leftovers::Unknown => return Err(fail(Problem::Unfinished { leftovers }, DatabaseState::Unchanged)),
             }
         }
         let row = store::new_id();
@@ -202,48 +206,43 @@ impl Database {
     }
 
     /// Goes on with an attempt, provided that what is in is still what the file says.
-    fn resume(
-        &mut self,
-        migration: &Migration<'_>,
-        row: String,
-        done: usize,
-        again: bool,
-    ) -> Result<Start, (Problem, DatabaseState)> {
-        let database = |error: DatabaseError| (Problem::from(error), DatabaseState::Partly { done, in_doubt: None });
-        let progress = self.progress(&row, Direction::Up).map_err(database)?;
+    fn resume(&mut self, migration: &Migration<'_>, row: LedgerRow, done: usize) -> Result<Start, ExecuteError> {
+        let fail = |problem: Problem, in_doubt| {
+            ExecuteError::new(migration.name, problem, DatabaseState::Partly { done, in_doubt })
+        };
+        let progress = self
+            .progress(&row.id, Direction::Up)
+            .map_err(|error| fail(error.into(), None))?;
         let in_doubt = progress
             .as_ref()
             .and_then(|progress| progress.in_flight)
             .filter(|index| *index >= done);
-        // A count from the ledger that is ahead of the sidecar has no digest to compare with: the crash fell between the
-        // two, and nobody had the time to edit the file half-way through a run.
-        let known = progress
-            .filter(|progress| progress.done == done)
-            .map(|progress| progress.digest);
-        let fits = done <= migration.script.statements.len()
-            && known.is_none_or(|digest| digest == applied_part(migration.script, done));
-        if !fits {
-            return Err((
-                Problem::Changed { statements: done },
-                DatabaseState::Partly { done, in_doubt },
-            ));
+        let unchanged = match progress.filter(|progress| progress.done == done) {
+            Some(progress) => {
+                done <= migration.script.statements.len() && progress.digest == applied_part(migration.script, done)
+            }
+            // The ledger's count is ahead of the sidecar: the crash fell between the two, and there is no digest of the
+            // part that is in. Then the whole file has to be as it was.
+            None => row.checksum == migration.checksum,
+        };
+        if !unchanged {
+            return Err(fail(Problem::Changed { statements: done }, in_doubt));
         }
-        let sql = self.place.restart(&row, migration.checksum);
+        let sql = self.place.restart(&row.id, migration.checksum);
         self.connection
             .run_own("record that the migration goes on", &sql)
-            .map_err(database)?;
+            .map_err(|error| fail(error.into(), in_doubt))?;
         Ok(Start {
-            row,
+            row: row.id,
             done,
             in_doubt,
-            again,
+            again: true,
         })
     }
 
     fn start_back(&mut self, request: &RollbackRequest<'_>, options: &ExecuteOptions) -> Result<Start, Problem> {
-        let rows = match self.ledger()? {
-            Some(rows) => rows,
-            None => return Err(Problem::NotApplied),
+        let Some(rows) = self.ledger()? else {
+            return Err(Problem::NotApplied);
         };
         let applied = rows
             .into_iter()
@@ -263,7 +262,8 @@ impl Database {
         if done > 0 && progress.digest != applied_part(request.script, done) {
             return Err(Problem::Changed { statements: done });
         }
-        if (done > 0 || progress.in_flight.is_some()) && !options.resume {
+        // What is in is what the SQL still says, so going on is safe, but for a statement whose fate is unknown.
+        if progress.in_flight.is_some() && !progress.repeatable && !options.resume {
             let leftovers = Leftovers::Partly {
                 done,
                 in_doubt: progress.in_flight,
@@ -286,7 +286,7 @@ impl Database {
         direction: Direction,
         row: &str,
         result: Result<(), Problem>,
-        after: After,
+        after: &After,
     ) -> Result<(), ExecuteError> {
         let Err(problem) = result else {
             // It is applied and recorded; a session that cannot be put back shows when it is used next.
@@ -295,7 +295,7 @@ impl Database {
             }
             return Ok(());
         };
-        let lost = server_error(&problem).is_some_and(|error| error.connection_lost);
+        let lost = problem.server().is_some_and(|error| error.connection_lost);
         let ready = if lost {
             self.reconnect()
         } else {

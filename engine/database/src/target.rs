@@ -40,7 +40,7 @@ pub struct Target {
 /// Which backend, with what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TargetKind {
-    Postgres(PostgresTarget),
+    Postgres(Box<PostgresTarget>),
     Sqlite(SqliteTarget),
 }
 
@@ -57,7 +57,7 @@ impl Target {
         let kind = match scheme.to_ascii_lowercase().as_str() {
             "postgres" | "postgresql" => {
                 let rest = rest.strip_prefix("//").ok_or(UrlError::UnknownScheme)?;
-                TargetKind::Postgres(PostgresTarget::parse(rest, relative_to)?)
+                TargetKind::Postgres(Box::new(PostgresTarget::parse(rest, relative_to)?))
             }
             "file" | "sqlite" => TargetKind::Sqlite(SqliteTarget::parse(rest, relative_to)?),
             "mysql" | "mariadb" => return Err(UrlError::NotYet { scheme: "MySQL" }),

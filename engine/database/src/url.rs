@@ -62,6 +62,9 @@ impl UrlError {
             Self::Empty | Self::UnknownScheme | Self::MissingPart { .. } => {
                 Some("write postgresql://USER:PASSWORD@HOST:5432/DATABASE or file:./dev.db".to_owned())
             }
+            Self::NotYet {
+                scheme: "Prisma Accelerate",
+            } => Some("give the database's own URL".to_owned()),
             Self::NotYet { .. } => Some("PostgreSQL and SQLite are".to_owned()),
             Self::BadPart { .. } => {
                 Some("characters such as @ : / ? # % in a user name or password have to be percent-encoded".to_owned())
@@ -96,13 +99,16 @@ pub(crate) struct ServerUrl {
     pub host: Option<String>,
     pub port: Option<u16>,
     pub database: Option<String>,
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Vec<Parameter>,
 }
 
 /// Takes `rest` apart, which is what follows `scheme://`.
 pub(crate) fn split_server_url(rest: &str) -> Result<ServerUrl, UrlError> {
     if rest.contains('#') {
-        return Err(UrlError::part("text", "has a # in it, which has to be written %23"));
+        return Err(UrlError::part(
+            "password or another part",
+            "has a # in it, which has to be written %23",
+        ));
     }
     let (before_query, query) = rest
         .split_once('?')
@@ -160,17 +166,26 @@ fn split_address(address: &str) -> Result<(Option<String>, Option<u16>), UrlErro
     Ok((host, port))
 }
 
+/// A parameter of a URL. Deliberately without `Debug`: it may be a password.
+pub(crate) struct Parameter {
+    pub name: String,
+    pub value: String,
+    /// The value as it stands in the URL.
+    pub raw: String,
+}
+
 /// The parameters after the question mark, decoded as Prisma does it: `+` is a space.
-pub(crate) fn split_query(query: &str) -> Result<Vec<(String, String)>, UrlError> {
+pub(crate) fn split_query(query: &str) -> Result<Vec<Parameter>, UrlError> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((
-                decode(&name.replace('+', " "), "parameter name")?,
-                decode(&value.replace('+', " "), "parameter value")?,
-            ))
+            Ok(Parameter {
+                name: decode(&name.replace('+', " "), "parameter name")?,
+                value: decode(&value.replace('+', " "), "parameter value")?,
+                raw: value.to_owned(),
+            })
         })
         .collect()
 }

@@ -78,6 +78,18 @@ pub enum DatabaseState {
     Unknown,
 }
 
+impl Problem {
+    /// What the server said, when it was the server.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Statement { error, .. }
+            | Self::Commit { error, .. }
+            | Self::Database(DatabaseError::Server { error, .. }) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl ExecuteError {
     pub(crate) fn new(migration: &str, problem: impl Into<Problem>, state: DatabaseState) -> Self {
         Self {
@@ -89,12 +101,7 @@ impl ExecuteError {
 
     /// What the server said, when it was the server.
     pub fn server(&self) -> Option<&ServerError> {
-        match &*self.problem {
-            Problem::Statement { error, .. }
-            | Problem::Commit { error, .. }
-            | Problem::Database(DatabaseError::Server { error, .. }) => Some(error),
-            _ => None,
-        }
+        self.problem.server()
     }
 
     /// SQLSTATE.
@@ -195,12 +202,12 @@ pub(crate) fn logs(migration: &str, problem: &Problem) -> String {
             ("CONTEXT", &error.more.context),
         ] {
             if let Some(line) = line {
-                text.push_str(&format!("{title}: {line}\n"));
+                text.extend([title, ": ", line, "\n"]);
             }
         }
     }
     if !place.is_empty() {
-        text.push_str(&format!("\n{place}\n"));
+        text.extend(["\n", &place, "\n"]);
     }
     text
 }

@@ -15,6 +15,10 @@ use crate::execute::{ExecuteEvent, ExecuteOptions, Problem, outside, session};
 use crate::state::progress::{Direction, Progress};
 
 /// A script on its way into the database.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts that have nothing to do with each other"
+)]
 pub(crate) struct Run<'a> {
     pub database: &'a mut Database,
     pub script: &'a Script,
@@ -77,6 +81,7 @@ impl<'a> Run<'a> {
     /// Runs everything that is not in yet, and records it as finished.
     pub(crate) fn all(&mut self) -> Result<(), Problem> {
         let mut alone = BTreeSet::new();
+        self.database.wait_for_locks(self.options.lock_timeout)?;
         self.repeat_settings()?;
         'planned: loop {
             let groups = plan(self.script, &alone);
@@ -158,7 +163,7 @@ impl<'a> Run<'a> {
                 return Ok(Step::Alone(statements));
             }
             let again = !group.commits_inside && attempt <= self.options.retries;
-            match server_error(&problem) {
+            match problem.server() {
                 Some(error) if again && session::worth_retrying(error) => {
                     attempt += 1;
                     self.wait(attempt, &problem);
@@ -457,13 +462,4 @@ fn token(text: &str, start: usize, end: usize) -> Span {
         rest.chars().next().map_or(0, char::len_utf8)
     };
     Span::new(start, start + length)
-}
-
-/// What the server said, when it was the server.
-pub(crate) fn server_error(problem: &Problem) -> Option<&ServerError> {
-    match problem {
-        Problem::Statement { error, .. } | Problem::Commit { error, .. } => Some(error),
-        Problem::Database(DatabaseError::Server { error, .. }) => Some(error),
-        _ => None,
-    }
 }

@@ -1,4 +1,4 @@
-//! Reading and writing the ledger. The table is always addressed with its schema: a migration that changes search_path
+//! Reading and writing the ledger. The table is always addressed with its schema: a migration that changes `search_path`
 //! must not move it.
 
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -272,7 +272,7 @@ fn select(connection: &mut Connection, place: &Place, filter: &str) -> Result<Ve
         .map(|raw| raw.read(place))
         .collect::<Result<Vec<_>, _>>()?;
     // SQLite's times may be written in three ways that do not sort together.
-    rows.sort_by(|a, b| a.started_at.cmp(&b.started_at));
+    rows.sort_by_key(|row| row.started_at);
     Ok(rows)
 }
 

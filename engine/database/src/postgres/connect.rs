@@ -94,8 +94,11 @@ fn create_database(target: &PostgresTarget, options: &SessionOptions) -> Result<
 /// What makes a session ours; run at its start and after every reset.
 fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
     let mut sql = format!(
-        // The parser reads backslashes in strings as the standard does; so must the server.
-        "SET search_path = {}; SET standard_conforming_strings = on; SET client_min_messages = notice;",
+        // The parser reads backslashes in strings as the standard does; so must the server. A session waits in silence
+        // while another one works; before version 14 nothing could end it for that.
+        "SET search_path = {}; SET standard_conforming_strings = on; SET client_min_messages = notice; \
+         SELECT pg_catalog.set_config('idle_session_timeout', '0', false) \
+         WHERE pg_catalog.current_setting('idle_session_timeout', true) IS NOT NULL;",
         identifier(&target.schema)
     );
     if options.read_only {
@@ -183,7 +186,7 @@ fn refusal(target: &PostgresTarget, error: &postgres::Error) -> DatabaseError {
     }
     let text = chain(error);
     if text.contains("TLS") || text.contains("certificate") {
-        let help = text.contains("NotValidForName").then(|| {
+        let help = text.contains("not valid for name").then(|| {
             "the certificate is for another name: use the name it is for, or sslmode=verify-ca to check only who signed it"
                 .to_owned()
         });

@@ -46,7 +46,9 @@ fn from_server(error: &DbError, sent: &str) -> ServerError {
 }
 
 fn is_io(error: &postgres::Error) -> bool {
-    error.source().is_some_and(|source| source.is::<std::io::Error>())
+    error
+        .source()
+        .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// An error and what caused it, as one line.

@@ -7,8 +7,8 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
 use crate::connection::Connection;
 use crate::error::{DatabaseError, ServerError};
-use crate::execute::{LockHolder, advisory_holder};
-use crate::lock::LockError;
+use crate::execute::advisory_holder;
+use crate::lock::{Attempt, LockError};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::connection::PgConnection;
 use crate::postgres::target::PostgresTarget;
@@ -67,8 +67,6 @@ impl AdvisoryLock {
                 return Err(LockError::Pooler);
             }
         }
-        // The session is silent while the other one works. The setting is unknown to older servers.
-        let _ = connection.execute_script("SET idle_session_timeout = 0");
         Ok(Self {
             connection,
             pid,
@@ -77,7 +75,7 @@ impl AdvisoryLock {
     }
 
     /// Tries once. A waiting `pg_advisory_lock` would be a transaction that CREATE INDEX CONCURRENTLY waits for.
-    pub(crate) fn attempt(&mut self) -> Result<Option<Option<LockHolder>>, LockError> {
+    pub(crate) fn attempt(&mut self) -> Result<Attempt, LockError> {
         let rows: Result<Vec<Answer>, _> = sql_query("SELECT pg_catalog.pg_try_advisory_lock($1::int8) AS locked")
             .bind::<Integer, _>(KEY)
             .load(&mut self.connection);
@@ -85,9 +83,9 @@ impl AdvisoryLock {
             rows.map_err(|error| DatabaseError::server("take the migration lock", self.connection.explain(&error)))?;
         if rows.iter().any(|row| row.locked) {
             self.held = true;
-            return Ok(None);
+            return Ok(Attempt::Taken);
         }
-        Ok(Some(advisory_holder(&mut self.connection, KEY)))
+        Ok(Attempt::Held(advisory_holder(&mut self.connection, KEY)))
     }
 
     /// Whether the session is there and has the lock.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::target::{Secret, number, path, seconds};
-use crate::url::{ServerUrl, UrlError, split_server_url};
+use crate::url::{Parameter, ServerUrl, UrlError, split_server_url};
 
 /// The names that are understood, for the error about one that is not.
 const KNOWN: &str = "schema, sslmode, sslcert, sslrootcert, sslidentity, sslpassword, sslaccept, host, options, \
@@ -61,7 +61,8 @@ pub(crate) struct PostgresTarget {
     pub only_these_roots: bool,
     /// PEM file with our certificate chain and key.
     pub identity: Option<PathBuf>,
-    identity_password: Option<Secret>,
+    /// Only for redaction, decoded and as it stands in the URL: PEM files of ours are not encrypted.
+    identity_passwords: Vec<Secret>,
     pub options: Option<String>,
     pub application_name: Option<String>,
     pub channel_binding: Binding,
@@ -92,7 +93,7 @@ impl PostgresTarget {
             roots: None,
             only_these_roots: false,
             identity: None,
-            identity_password: None,
+            identity_passwords: Vec::new(),
             options: None,
             application_name: None,
             channel_binding: Binding::Prefer,
@@ -106,7 +107,7 @@ impl PostgresTarget {
     fn read_parameters(&mut self, url: &ServerUrl, base: &Path) -> Result<(), UrlError> {
         let mut mode = None;
         let mut accept = None;
-        for (name, value) in &url.parameters {
+        for Parameter { name, value, raw } in &url.parameters {
             match name.as_str() {
                 "schema" if value.is_empty() => return Err(UrlError::parameter("schema", "is empty", None)),
                 "schema" => self.schema.clone_from(value),
@@ -114,7 +115,7 @@ impl PostgresTarget {
                 "sslaccept" => accept = Some(value.as_str()),
                 "sslcert" | "sslrootcert" => self.roots = Some(path(base, value)),
                 "sslidentity" => self.identity = Some(path(base, value)),
-                "sslpassword" => self.identity_password = Some(Secret::new(value)),
+                "sslpassword" => self.identity_passwords = vec![Secret::new(value), Secret::new(raw)],
                 "host" if value.is_empty() => {}
                 "host" => self.host.clone_from(value),
                 "options" => self.options = Some(value.clone()).filter(|value| !value.is_empty()),
@@ -200,9 +201,10 @@ impl PostgresTarget {
 
     /// Passwords, encoded and decoded.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        let mut secrets: Vec<String> = [&self.password, &self.raw_password, &self.identity_password]
+        let mut secrets: Vec<String> = [&self.password, &self.raw_password]
             .into_iter()
             .flatten()
+            .chain(&self.identity_passwords)
             .map(|secret| secret.reveal().to_owned())
             .filter(|secret| !secret.is_empty())
             .collect();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::error::DatabaseError;
 use crate::execute::LockHolder;
-use crate::lock::LockError;
+use crate::lock::{Attempt, LockError};
 
 /// The file, locked or about to be.
 pub(crate) struct FileLock {
@@ -28,7 +28,7 @@ impl FileLock {
     }
 
     /// Tries once.
-    pub(crate) fn attempt(&mut self) -> Result<Option<Option<LockHolder>>, LockError> {
+    pub(crate) fn attempt(&mut self) -> Result<Attempt, LockError> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -38,12 +38,12 @@ impl FileLock {
             .map_err(|error| self.failure(&error))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Some(read_holder(&mut file))),
+            Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(read_holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(self.failure(&error).into()),
         }
         if !is_same_file(&file, &self.path) {
             // Its holder removed it between our opening and our locking it: what we locked nobody else will see.
-            return Ok(Some(None));
+            return Ok(Attempt::Held(None));
         }
         let line = format!(
             "{}\t{}\t{}\n",
@@ -54,7 +54,7 @@ impl FileLock {
         // Only for the message of those who wait.
         let _ = file.set_len(0).and_then(|()| file.write_all(line.as_bytes()));
         self.held = Some(file);
-        Ok(None)
+        Ok(Attempt::Taken)
     }
 
     /// Whether the file is still the one we locked.

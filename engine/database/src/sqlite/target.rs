@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::target::{number, seconds};
-use crate::url::{UrlError, split_query};
+use crate::url::{Parameter, UrlError, split_query};
 
 const KNOWN: &str = "socket_timeout (how long to wait for another process), and (without effect here) connection_limit, \
     pool_timeout, connect_timeout, max_connection_lifetime, max_idle_connection_lifetime";
@@ -39,7 +39,7 @@ impl SqliteTarget {
             return Err(UrlError::part("file", "has a zero byte in it"));
         }
         let mut busy_timeout = BUSY_TIMEOUT;
-        for (name, value) in split_query(query)? {
+        for Parameter { name, value, .. } in split_query(query)? {
             match name.as_str() {
                 "socket_timeout" => busy_timeout = seconds("socket_timeout", &value)?.unwrap_or_default(),
                 "connection_limit" => number("connection_limit", &value)?,

@@ -133,10 +133,10 @@ impl State<'_> {
             [Text => run],
             load::<Next>
         )?;
-        let mut number = next
+        let first = next
             .first()
             .map_or(0, |next| i32::try_from(next.number).unwrap_or(i32::MAX));
-        for finding in findings {
+        for (number, finding) in (first..).zip(findings) {
             query!(
                 self,
                 "record a finding",
@@ -148,7 +148,6 @@ impl State<'_> {
                     Text => finding.document.to_string(),
                 ]
             )?;
-            number += 1;
         }
         Ok(())
     }
