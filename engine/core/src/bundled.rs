@@ -2,7 +2,10 @@
 
 /// Name and component of every bundled plugin.
 pub const BUNDLED: &[(&str, &[u8])] = &[
-    ("destructive", include_bytes!("../../../plugins/bundle/destructive.wasm")),
+    (
+        "destructive",
+        include_bytes!("../../../plugins/bundle/destructive.wasm"),
+    ),
     ("rollback", include_bytes!("../../../plugins/bundle/rollback.wasm")),
     ("slack", include_bytes!("../../../plugins/bundle/slack.wasm")),
     ("webhook", include_bytes!("../../../plugins/bundle/webhook.wasm")),
@@ -10,5 +13,8 @@ pub const BUNDLED: &[(&str, &[u8])] = &[
 
 /// A bundled component by its name.
 pub fn component(name: &str) -> Option<&'static [u8]> {
-    BUNDLED.iter().find(|(bundled, _)| *bundled == name).map(|(_, bytes)| *bytes)
+    BUNDLED
+        .iter()
+        .find(|(bundled, _)| *bundled == name)
+        .map(|(_, bytes)| *bytes)
 }

@@ -49,11 +49,17 @@ pub fn check_folder(
     for name in only {
         if folder.find(name).is_none() {
             let similar = nearest(name, folder.migrations.iter().map(|migration| migration.name.as_str()));
-            return Err(Error::NotFound { migration: name.clone(), similar });
+            return Err(Error::NotFound {
+                migration: name.clone(),
+                similar,
+            });
         }
     }
     let court = Court {
-        server: Server { dialect: context.dialect, version: context.server_version },
+        server: Server {
+            dialect: context.dialect,
+            version: context.server_version,
+        },
         environment,
         block_at,
     };

@@ -102,7 +102,11 @@ pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>)
     let Some(mut database) = connect(project, options.dry_run)? else {
         return plan_for_missing_database(project, options, observe, started);
     };
-    let lock = if options.dry_run { None } else { Some(take_lock(project, &mut database, observe)?) };
+    let lock = if options.dry_run {
+        None
+    } else {
+        Some(take_lock(project, &mut database, observe)?)
+    };
     let history = read_history(project, &mut database, options.dry_run)?;
     project.settings.examine(&history, observe)?;
     let chosen = choose(&history, options)?;
@@ -118,16 +122,30 @@ pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>)
     };
     if options.dry_run {
         let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
-        let outcome = if blocked { DeployOutcome::Blocked } else { DeployOutcome::Planned };
+        let outcome = if blocked {
+            DeployOutcome::Blocked
+        } else {
+            DeployOutcome::Planned
+        };
         return Ok(report(outcome, plan, started));
     }
     let lock = lock.expect("a run that is not dry has taken the lock above");
-    Deploy { project, database, lock, started }.run(&read, plan, observe)
+    Deploy {
+        project,
+        database,
+        lock,
+        started,
+    }
+    .run(&read, plan, observe)
 }
 
 /// A dry run must not create a database that is not there: then everything is pending.
 fn connect(project: &Project, dry_run: bool) -> Result<Option<Database>, Error> {
-    let options = ConnectOptions { create_missing: !dry_run, read_only: dry_run, ..ConnectOptions::default() };
+    let options = ConnectOptions {
+        create_missing: !dry_run,
+        read_only: dry_run,
+        ..ConnectOptions::default()
+    };
     match Database::connect(&project.target, &options) {
         Ok(database) => Ok(Some(database)),
         Err(DatabaseError::Missing { .. }) if dry_run => Ok(None),
@@ -136,7 +154,9 @@ fn connect(project: &Project, dry_run: bool) -> Result<Option<Database>, Error> 
 }
 
 pub(crate) fn take_lock(project: &Project, database: &mut Database, observe: Observer<'_>) -> Result<RunLock, Error> {
-    Ok(database.lock(&project.settings.lock, &mut |event| observe(Event::WaitingForLock(event)))?)
+    Ok(database.lock(&project.settings.lock, &mut |event| {
+        observe(Event::WaitingForLock(event))
+    })?)
 }
 
 fn read_history(project: &Project, database: &mut Database, dry_run: bool) -> Result<History, Error> {
@@ -149,7 +169,12 @@ fn read_history(project: &Project, database: &mut Database, dry_run: bool) -> Re
             database.create_ledger()?;
         }
     }
-    Ok(History::of(&project.folder, rows.as_deref(), database, project.settings.execute.resume)?)
+    Ok(History::of(
+        &project.folder,
+        rows.as_deref(),
+        database,
+        project.settings.execute.resume,
+    )?)
 }
 
 /// Indexes of the migrations to apply, in order.
@@ -162,7 +187,10 @@ fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Erro
             None if history.find(name).is_some() => 0,
             None => {
                 let similar = crate::error::nearest(name, history.entries.iter().map(|entry| entry.name.as_str()));
-                return Err(Error::NotFound { migration: name.clone(), similar });
+                return Err(Error::NotFound {
+                    migration: name.clone(),
+                    similar,
+                });
             }
         },
     };
@@ -175,14 +203,27 @@ fn plan_for_missing_database(
     observe: Observer<'_>,
     started: Instant,
 ) -> Result<DeployReport, Error> {
-    observe(Event::Warning("the database does not exist yet; a deploy creates it".to_owned()));
+    observe(Event::Warning(
+        "the database does not exist yet; a deploy creates it".to_owned(),
+    ));
     let chosen = choose(&History::new(&project.folder, None), options)?;
     let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
     let mut schema = Schema::empty(project.context(None));
-    let server = wire::Server { dialect: project.target.dialect(), version: None };
+    let server = wire::Server {
+        dialect: project.target.dialect(),
+        version: None,
+    };
     let plan = make_plan(project, server, &read, &mut schema)?;
     let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
-    Ok(report(if blocked { DeployOutcome::Blocked } else { DeployOutcome::Planned }, plan, started))
+    Ok(report(
+        if blocked {
+            DeployOutcome::Blocked
+        } else {
+            DeployOutcome::Planned
+        },
+        plan,
+        started,
+    ))
 }
 
 fn make_plan(
@@ -239,7 +280,13 @@ pub(crate) fn excerpt(statement: &str) -> String {
 
 fn report(outcome: DeployOutcome, plan: Vec<PlannedMigration>, started: Instant) -> DeployReport {
     let duration_ms = milliseconds(started.elapsed());
-    DeployReport { outcome, plan, applied: Vec::new(), deliveries: Vec::new(), duration_ms }
+    DeployReport {
+        outcome,
+        plan,
+        applied: Vec::new(),
+        deliveries: Vec::new(),
+        duration_ms,
+    }
 }
 
 /// A deploy that has the lock and a plan.
@@ -262,7 +309,13 @@ impl Deploy<'_> {
         let names: Vec<String> = plan.iter().map(|migration| migration.checked.name.clone()).collect();
         notifications.send(&wire::Event::Planned { migrations: names }, observe);
         let verdict = verdict(&plan);
-        notifications.send(&wire::Event::Checked { verdict, findings: findings(&plan) }, observe);
+        notifications.send(
+            &wire::Event::Checked {
+                verdict,
+                findings: findings(&plan),
+            },
+            observe,
+        );
         if verdict == wire::Verdict::Blocked {
             self.database.state()?.finish_run(&run.id, "blocked")?;
             let mut report = report(DeployOutcome::Blocked, plan, self.started);
@@ -272,7 +325,10 @@ impl Deploy<'_> {
         let mut applied = Vec::new();
         let result = self.apply_all(read, &mut applied, &mut notifications, observe);
         let succeeded = result.is_ok();
-        let names = applied.iter().map(|migration: &AppliedMigration| migration.name.clone()).collect();
+        let names = applied
+            .iter()
+            .map(|migration: &AppliedMigration| migration.name.clone())
+            .collect();
         let finished = wire::Event::Finished {
             applied: names,
             findings: findings(&plan),
@@ -280,13 +336,21 @@ impl Deploy<'_> {
             duration_ms: milliseconds(self.started.elapsed()),
         };
         notifications.send(&finished, observe);
-        self.database.state()?.finish_run(&run.id, if succeeded { "succeeded" } else { "failed" })?;
+        self.database
+            .state()?
+            .finish_run(&run.id, if succeeded { "succeeded" } else { "failed" })?;
         drop(self.lock);
         result?;
         let deliveries = notifications.into_deliveries();
-        if let Some(lost) = deliveries.iter().find(|delivery| delivery.required && delivery.error.is_some()) {
+        if let Some(lost) = deliveries
+            .iter()
+            .find(|delivery| delivery.required && delivery.error.is_some())
+        {
             let why = lost.error.clone().unwrap_or_default();
-            return Err(Error::NotNotified(format!("{} to {}: {why}", lost.plugin, lost.destination)));
+            return Err(Error::NotNotified(format!(
+                "{} to {}: {why}",
+                lost.plugin, lost.destination
+            )));
         }
         let mut report = report(DeployOutcome::Deployed, plan, self.started);
         report.applied = applied;
@@ -324,7 +388,11 @@ impl Deploy<'_> {
                 notifications.send(&stopped_event(&name, &error), observe);
                 return Err(error.into());
             }
-            observe(Event::Applying { migration: name.clone(), number: index + 1, of: read.len() });
+            observe(Event::Applying {
+                migration: name.clone(),
+                number: index + 1,
+                of: read.len(),
+            });
             let took = match self.apply(migration, observe) {
                 Ok(took) => took,
                 Err(source) => {
@@ -332,29 +400,48 @@ impl Deploy<'_> {
                     let file = &self.project.folder.migrations[migration.local];
                     let script = Some(Box::new((file.path.clone(), file.text.clone())));
                     let finished = applied.iter().map(|migration| migration.name.clone()).collect();
-                    return Err(Error::Execution { migration: name, script, source: Box::new(source), finished });
+                    return Err(Error::Execution {
+                        migration: name,
+                        script,
+                        source: Box::new(source),
+                        finished,
+                    });
                 }
             };
-            observe(Event::Applied { migration: name.clone(), took });
-            let event = wire::Event::Applied { migration: name.clone(), duration_ms: milliseconds(took) };
+            observe(Event::Applied {
+                migration: name.clone(),
+                took,
+            });
+            let event = wire::Event::Applied {
+                migration: name.clone(),
+                duration_ms: milliseconds(took),
+            };
             notifications.send(&event, observe);
-            applied.push(AppliedMigration { name, duration_ms: milliseconds(took) });
+            applied.push(AppliedMigration {
+                name,
+                duration_ms: milliseconds(took),
+            });
         }
         Ok(())
     }
 
-    fn apply(
-        &mut self,
-        migration: &ReadMigration,
-        observe: Observer<'_>,
-    ) -> Result<Duration, ExecuteError> {
+    fn apply(&mut self, migration: &ReadMigration, observe: Observer<'_>) -> Result<Duration, ExecuteError> {
         let started = Instant::now();
         let script = migration.script();
         let name = &migration.input.name;
-        let unit = Migration { name, checksum: &migration.input.checksum, script, text: &script.text };
-        self.database.apply(&unit, &self.project.settings.execute, &mut |event| {
-            observe(Event::Execution { migration: name.clone(), event });
-        })?;
+        let unit = Migration {
+            name,
+            checksum: &migration.input.checksum,
+            script,
+            text: &script.text,
+        };
+        self.database
+            .apply(&unit, &self.project.settings.execute, &mut |event| {
+                observe(Event::Execution {
+                    migration: name.clone(),
+                    event,
+                });
+            })?;
         Ok(started.elapsed())
     }
 }
@@ -362,10 +449,15 @@ impl Deploy<'_> {
 fn records(plan: &[PlannedMigration]) -> Vec<FindingRecord> {
     plan.iter()
         .flat_map(|migration| {
-            migration.checked.judgement.findings.iter().map(|finding| FindingRecord {
-                migration: Some(migration.checked.name.clone()),
-                document: serde_json::to_value(finding).unwrap_or_default(),
-            })
+            migration
+                .checked
+                .judgement
+                .findings
+                .iter()
+                .map(|finding| FindingRecord {
+                    migration: Some(migration.checked.name.clone()),
+                    document: serde_json::to_value(finding).unwrap_or_default(),
+                })
         })
         .collect()
 }
@@ -373,15 +465,26 @@ fn records(plan: &[PlannedMigration]) -> Vec<FindingRecord> {
 fn findings(plan: &[PlannedMigration]) -> Vec<wire::MigrationFindings> {
     plan.iter()
         .map(|migration| {
-            let findings = migration.checked.judgement.findings.iter().map(|judged| judged.finding.clone()).collect();
-            wire::MigrationFindings { migration: migration.checked.name.clone(), findings }
+            let findings = migration
+                .checked
+                .judgement
+                .findings
+                .iter()
+                .map(|judged| judged.finding.clone())
+                .collect();
+            wire::MigrationFindings {
+                migration: migration.checked.name.clone(),
+                findings,
+            }
         })
         .collect()
 }
 
 fn verdict(plan: &[PlannedMigration]) -> wire::Verdict {
     let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
-    let clean = plan.iter().all(|migration| migration.checked.judgement.findings.is_empty());
+    let clean = plan
+        .iter()
+        .all(|migration| migration.checked.judgement.findings.is_empty());
     match (blocked, clean) {
         (true, _) => wire::Verdict::Blocked,
         (false, true) => wire::Verdict::Pass,
@@ -392,7 +495,12 @@ fn verdict(plan: &[PlannedMigration]) -> wire::Verdict {
 /// The run stopped before the migration began.
 fn stopped_event(migration: &str, error: &LockError) -> wire::Event {
     let message = format!("stopped before it was applied: {error}");
-    wire::Event::Failed { migration: migration.to_owned(), statement: None, message, sqlstate: None }
+    wire::Event::Failed {
+        migration: migration.to_owned(),
+        statement: None,
+        message,
+        sqlstate: None,
+    }
 }
 
 fn failed_event(migration: &str, error: &ExecuteError) -> wire::Event {

@@ -200,15 +200,15 @@ impl Error {
                                 `migrations.edited = \"warn\"` lets a deploy go on"
                 .to_owned(),
             Self::Missing(_) => "bring the folders back, or set `migrations.missing = \"warn\"`".to_owned(),
-            Self::OutOfOrder(_) => "give them names that sort last, or set `migrations.out_of_order = \"warn\"`".to_owned(),
+            Self::OutOfOrder(_) => {
+                "give them names that sort last, or set `migrations.out_of_order = \"warn\"`".to_owned()
+            }
             Self::Execution { source, .. } => source.help(),
             Self::NotApplied { similar, .. } | Self::NotFound { similar, .. } => match similar {
                 Some(similar) => format!("did you mean {similar}? Give the whole folder name"),
                 None => "`tollgate status` lists the names; give the whole folder name".to_owned(),
             },
-            Self::Irreversible { .. } => {
-                "write a down.sql beside its migration.sql, or put back a backup".to_owned()
-            }
+            Self::Irreversible { .. } => "write a down.sql beside its migration.sql, or put back a backup".to_owned(),
             Self::RollbackScript { problem, .. } => return problem.help.clone(),
             Self::NotNotified(_) => "mend the notifier, or set `required = false` for it".to_owned(),
         })
@@ -226,7 +226,10 @@ fn left(state: &DatabaseState) -> String {
     match state {
         DatabaseState::Unchanged => "nothing of it is in the database".to_owned(),
         DatabaseState::Partly { done, in_doubt: None } => format!("its first {} in", count_are_in(*done)),
-        DatabaseState::Partly { done, in_doubt: Some(index) } => format!(
+        DatabaseState::Partly {
+            done,
+            in_doubt: Some(index),
+        } => format!(
             "its first {} in, and statement {} may have left something",
             count_are_in(*done),
             index + 1
@@ -236,24 +239,44 @@ fn left(state: &DatabaseState) -> String {
 }
 
 fn count_are_in(number: usize) -> String {
-    format!("{} {}", count(number, "statement"), if number == 1 { "is" } else { "are" })
+    format!(
+        "{} {}",
+        count(number, "statement"),
+        if number == 1 { "is" } else { "are" }
+    )
 }
 
 /// `1 migration`, `2 migrations`.
 pub fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
 }
 
 fn were(number: usize) -> String {
-    format!("{} {}", count(number, "migration"), if number == 1 { "was" } else { "were" })
+    format!(
+        "{} {}",
+        count(number, "migration"),
+        if number == 1 { "was" } else { "were" }
+    )
 }
 
 fn are(number: usize) -> String {
-    format!("{} {}", count(number, "migration"), if number == 1 { "is" } else { "are" })
+    format!(
+        "{} {}",
+        count(number, "migration"),
+        if number == 1 { "is" } else { "are" }
+    )
 }
 
 fn count_are(number: usize) -> String {
-    format!("{} of this run {}", count(number, "migration"), if number == 1 { "is" } else { "are" })
+    format!(
+        "{} of this run {}",
+        count(number, "migration"),
+        if number == 1 { "is" } else { "are" }
+    )
 }
 
 /// The name most like `wanted`, when one is like it at all.
@@ -261,7 +284,14 @@ pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option
     names
         .map(|name| {
             let contained = name.contains(wanted) || wanted.contains(name);
-            (if contained { 0.9 } else { strsim::jaro_winkler(wanted, name) }, name)
+            (
+                if contained {
+                    0.9
+                } else {
+                    strsim::jaro_winkler(wanted, name)
+                },
+                name,
+            )
         })
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))

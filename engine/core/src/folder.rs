@@ -127,7 +127,9 @@ impl FolderError {
                 None => "add the file, or remove the folder if the migration was given up".to_owned(),
             },
             Self::SameName { .. } => "rename one of them: on macOS and Windows they would be one folder".to_owned(),
-            Self::NameNotUtf8(_) | Self::NameTooLong(_) => "rename the folder before it is deployed anywhere".to_owned(),
+            Self::NameNotUtf8(_) | Self::NameTooLong(_) => {
+                "rename the folder before it is deployed anywhere".to_owned()
+            }
             Self::BadLockFile { .. } => "it should hold one line such as `provider = \"postgresql\"`".to_owned(),
             Self::ProviderMismatch { .. } => {
                 "use a URL of that provider, or change the file if the project has moved".to_owned()
@@ -145,14 +147,25 @@ impl Folder {
         let mut names = subfolders(dir)?;
         names.sort_unstable();
         refuse_same_names(&names)?;
-        let without_script: Vec<_> =
-            names.iter().map(|name| dir.join(name)).filter(|path| !path.join(SCRIPT_FILE).is_file()).collect();
+        let without_script: Vec<_> = names
+            .iter()
+            .map(|name| dir.join(name))
+            .filter(|path| !path.join(SCRIPT_FILE).is_file())
+            .collect();
         if !without_script.is_empty() {
             return Err(FolderError::NoScript(without_script));
         }
         let warnings = order_warnings(&names);
-        let migrations = names.into_iter().map(|name| MigrationFile::read(dir, name)).collect::<Result<_, _>>()?;
-        Ok(Self { dir: dir.to_owned(), provider: read_provider(dir)?, migrations, warnings })
+        let migrations = names
+            .into_iter()
+            .map(|name| MigrationFile::read(dir, name))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            provider: read_provider(dir)?,
+            migrations,
+            warnings,
+        })
     }
 
     /// A migration by its whole name.
@@ -190,17 +203,30 @@ impl MigrationFile {
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let checksum = tollgate_database::ledger::checksum(&bytes);
-        Ok(Self { name, path, bytes, text, checksum, down })
+        Ok(Self {
+            name,
+            path,
+            bytes,
+            text,
+            checksum,
+            down,
+        })
     }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, FolderError> {
-    fs::read(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| FolderError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Real folders only: Prisma follows a linked script but not a linked folder.
 fn subfolders(dir: &Path) -> Result<Vec<String>, FolderError> {
-    let unreadable = |source| FolderError::Unreadable { path: dir.to_owned(), source };
+    let unreadable = |source| FolderError::Unreadable {
+        path: dir.to_owned(),
+        source,
+    };
     let entries = fs::read_dir(dir).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => FolderError::Missing(dir.to_owned()),
         io::ErrorKind::NotADirectory => FolderError::NotAFolder(dir.to_owned()),
@@ -227,7 +253,10 @@ fn refuse_same_names(names: &[String]) -> Result<(), FolderError> {
     let mut folded: Vec<_> = names.iter().map(|name| (name.to_lowercase(), name)).collect();
     folded.sort();
     match folded.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(FolderError::SameName { first: pair[0].1.clone(), second: pair[1].1.clone() }),
+        Some(pair) => Err(FolderError::SameName {
+            first: pair[0].1.clone(),
+            second: pair[1].1.clone(),
+        }),
         None => Ok(()),
     }
 }
@@ -235,7 +264,11 @@ fn refuse_same_names(names: &[String]) -> Result<(), FolderError> {
 /// Newer command lines of Prisma sort by locale, its engine and we by bytes: say where that makes a difference.
 fn order_warnings(names: &[String]) -> Vec<String> {
     let locale_key = |name: &str| {
-        let letters: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let letters: String = name
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect();
         (letters, name.to_owned())
     };
     names
@@ -257,13 +290,20 @@ fn read_provider(dir: &Path) -> Result<Option<Dialect>, FolderError> {
         return Ok(None);
     }
     let text = String::from_utf8_lossy(&read_file(&path)?).into_owned();
-    let bad = |message: String| FolderError::BadLockFile { path: path.clone(), message };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
+    let bad = |message: String| FolderError::BadLockFile {
+        path: path.clone(),
+        message,
+    };
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| bad(error.message().to_owned()))?;
     match table.get("provider").and_then(toml::Value::as_str) {
         Some("postgresql" | "postgres") => Ok(Some(Dialect::Postgres)),
         Some("sqlite") => Ok(Some(Dialect::Sqlite)),
         Some("mysql") => Ok(Some(Dialect::Mysql)),
-        Some(other) => Err(bad(format!("the provider {other:?} is not one of postgresql, sqlite, mysql"))),
+        Some(other) => Err(bad(format!(
+            "the provider {other:?} is not one of postgresql, sqlite, mysql"
+        ))),
         None => Err(bad("there is no `provider = \"…\"` in it".to_owned())),
     }
 }
@@ -295,12 +335,19 @@ mod tests {
             ("migration_lock.toml", "provider = \"postgres\"\n"),
         ]);
         let error = Folder::read(dir.path()).unwrap_err();
-        assert_eq!(error.to_string(), "the folders 20240102_B and 20240102_b differ only in case");
+        assert_eq!(
+            error.to_string(),
+            "the folders 20240102_B and 20240102_b differ only in case"
+        );
 
         fs::remove_dir_all(dir.path().join("20240102_B")).unwrap();
         fs::write(dir.path().join("0_init/down.sql"), "SELECT -1;").unwrap();
         let folder = Folder::read(dir.path()).unwrap();
-        let names: Vec<_> = folder.migrations.iter().map(|migration| migration.name.as_str()).collect();
+        let names: Vec<_> = folder
+            .migrations
+            .iter()
+            .map(|migration| migration.name.as_str())
+            .collect();
         assert_eq!(names, ["0_init", "20240102_b"]);
         assert_eq!(folder.provider, Some(Dialect::Postgres));
         assert_eq!(folder.find("0_init").unwrap().down.as_ref().unwrap().text, "SELECT -1;");
@@ -312,7 +359,9 @@ mod tests {
     fn every_folder_without_a_script_is_named() {
         let dir = project(&[("1_a/readme.md", ""), ("2_b/migration.sql", ""), ("3_c/up.sql", "")]);
         let error = Folder::read(dir.path()).unwrap_err();
-        let FolderError::NoScript(paths) = &error else { unreachable!("{error}") };
+        let FolderError::NoScript(paths) = &error else {
+            unreachable!("{error}")
+        };
         assert_eq!(paths.len(), 2);
         assert!(error.help().contains("diesel migration"));
     }
@@ -327,13 +376,19 @@ mod tests {
     #[test]
     fn a_bad_lock_file_says_what_it_should_hold() {
         for (text, message) in [
-            ("provider = \"oracle\"", "the provider \"oracle\" is not one of postgresql, sqlite, mysql"),
+            (
+                "provider = \"oracle\"",
+                "the provider \"oracle\" is not one of postgresql, sqlite, mysql",
+            ),
             ("", "there is no `provider = \"…\"` in it"),
         ] {
             let dir = project(&[(LOCK_FILE, text)]);
             let error = Folder::read(dir.path()).unwrap_err();
             assert!(error.to_string().ends_with(message), "{error}");
         }
-        assert!(matches!(Folder::read(Path::new("/no/such/folder")), Err(FolderError::Missing(_))));
+        assert!(matches!(
+            Folder::read(Path::new("/no/such/folder")),
+            Err(FolderError::Missing(_))
+        ));
     }
 }

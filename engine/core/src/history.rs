@@ -48,7 +48,10 @@ impl Entry {
 
     /// The next deploy would apply it.
     pub fn to_apply(&self) -> bool {
-        let open = matches!(self.standing, Standing::Pending | Standing::RolledBack | Standing::Interrupted);
+        let open = matches!(
+            self.standing,
+            Standing::Pending | Standing::RolledBack | Standing::Interrupted
+        );
         self.local.is_some() && open
     }
 }
@@ -76,7 +79,14 @@ impl History {
                 let edited = standing == Standing::Applied
                     && row.is_some_and(|row| !ledger::matches(&row.checksum, &migration.bytes));
                 let row = row.cloned();
-                Entry { name: migration.name.clone(), local: Some(index), standing, row, edited, out_of_order: false }
+                Entry {
+                    name: migration.name.clone(),
+                    local: Some(index),
+                    standing,
+                    row,
+                    edited,
+                    out_of_order: false,
+                }
             })
             .collect();
         for row in rows {
@@ -111,7 +121,11 @@ impl History {
         resume: bool,
     ) -> Result<Self, DatabaseError> {
         let mut history = Self::new(folder, rows);
-        for entry in history.entries.iter_mut().filter(|entry| entry.standing == Standing::Failed) {
+        for entry in history
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.standing == Standing::Failed)
+        {
             if let Some(row) = &entry.row {
                 if !database.leftovers(row)?.blocks(resume) {
                     entry.standing = Standing::Interrupted;
@@ -133,14 +147,21 @@ impl History {
 
     /// Applied migrations in the order in which the database got them.
     pub fn applied(&self) -> Vec<&Entry> {
-        let mut applied: Vec<_> = self.entries.iter().filter(|entry| entry.standing == Standing::Applied).collect();
+        let mut applied: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.standing == Standing::Applied)
+            .collect();
         applied.sort_by_key(|entry| entry.row.as_ref().map(|row| (row.finished_at, row.started_at)));
         applied
     }
 
     /// The newest migration that is both applied and on disk.
     pub fn last_common(&self) -> Option<&Entry> {
-        self.entries.iter().rev().find(|entry| entry.local.is_some() && entry.standing == Standing::Applied)
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.local.is_some() && entry.standing == Standing::Applied)
     }
 
     /// One entry.

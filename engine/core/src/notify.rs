@@ -44,7 +44,11 @@ pub struct Notifications<'a> {
 impl<'a> Notifications<'a> {
     /// For one run.
     pub fn new(notifiers: &'a [Notifier], run: Run) -> Self {
-        Self { notifiers, run, deliveries: Vec::new() }
+        Self {
+            notifiers,
+            run,
+            deliveries: Vec::new(),
+        }
     }
 
     /// Tells every notifier that is interested.
@@ -61,7 +65,11 @@ impl<'a> Notifications<'a> {
             if !interests.is_empty() && !interests.iter().any(|interest| interest == tag) {
                 continue;
             }
-            let error = notifier.plugin.notify(&self.run, event).err().map(|error| error.message);
+            let error = notifier
+                .plugin
+                .notify(&self.run, event)
+                .err()
+                .map(|error| error.message);
             self.record(notifier, tag, error, observe);
         }
     }

@@ -87,7 +87,11 @@ fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<R
         script: Arc::new(script),
         down: file.down.as_ref().map(|down| down.text.clone()),
     };
-    Ok(ReadMigration { local, input, suppressions })
+    Ok(ReadMigration {
+        local,
+        input,
+        suppressions,
+    })
 }
 
 /// Calls `visit` with each migration and the schema before and after it.

@@ -131,13 +131,17 @@ impl Court {
                 after: after.clone(),
             };
             match policy.plugin.check(&call) {
-                Ok(findings) => judgement
-                    .findings
-                    .extend(findings.into_iter().filter_map(|finding| self.weigh(policy, finding, suppressions))),
+                Ok(findings) => judgement.findings.extend(
+                    findings
+                        .into_iter()
+                        .filter_map(|finding| self.weigh(policy, finding, suppressions)),
+                ),
                 Err(error) => judgement.failures.push(policy.failure(&error)),
             }
         }
-        judgement.findings.sort_by_key(|judged| (judged.finding.statement, judged.finding.span.map(|span| span.start)));
+        judgement
+            .findings
+            .sort_by_key(|judged| (judged.finding.statement, judged.finding.span.map(|span| span.start)));
         judgement
     }
 
@@ -150,7 +154,12 @@ impl Court {
             .find(|suppression| suppression.covers(&finding.rule, finding.statement))
             .map(|suppression| suppression.reason.clone());
         let blocking = allowed.is_none() && finding.severity >= self.block_at;
-        Some(JudgedFinding { plugin: policy.plugin.name().to_owned(), finding, blocking, allowed })
+        Some(JudgedFinding {
+            plugin: policy.plugin.name().to_owned(),
+            finding,
+            blocking,
+            allowed,
+        })
     }
 }
 
@@ -171,8 +180,18 @@ impl Policy {
 
     /// Rules that configuration names and the plugin does not have.
     pub fn unknown_rules(&self) -> Vec<String> {
-        let known: BTreeSet<_> = self.plugin.description().rules.iter().map(|rule| rule.id.as_str()).collect();
-        self.levels.keys().filter(|rule| !known.contains(rule.as_str())).cloned().collect()
+        let known: BTreeSet<_> = self
+            .plugin
+            .description()
+            .rules
+            .iter()
+            .map(|rule| rule.id.as_str())
+            .collect();
+        self.levels
+            .keys()
+            .filter(|rule| !known.contains(rule.as_str()))
+            .cloned()
+            .collect()
     }
 
     fn failure(&self, error: &PluginError) -> PolicyFailure {

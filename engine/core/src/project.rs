@@ -82,7 +82,11 @@ pub enum Tolerance {
 impl Settings {
     /// The questions to policies for this server.
     pub(crate) fn court(&self, server: Server) -> Court {
-        Court { server, environment: self.environment.clone(), block_at: self.block_at }
+        Court {
+            server,
+            environment: self.environment.clone(),
+            block_at: self.block_at,
+        }
     }
 
     /// Refuses, or points out, what is irregular about a history.
@@ -92,7 +96,12 @@ impl Settings {
             return Err(Error::Unresolved(failed));
         }
         let names = |pick: fn(&crate::history::Entry) -> bool| -> Vec<String> {
-            history.entries.iter().filter(|entry| pick(entry)).map(|entry| entry.name.clone()).collect()
+            history
+                .entries
+                .iter()
+                .filter(|entry| pick(entry))
+                .map(|entry| entry.name.clone())
+                .collect()
         };
         let irregular: [(Tolerance, Vec<String>, fn(Vec<String>) -> Error); 3] = [
             (self.edited, names(|entry| entry.edited), Error::Edited),
@@ -113,14 +122,21 @@ impl Settings {
 
 /// The server as plugins see it.
 pub(crate) fn server(info: &ServerInfo) -> Server {
-    Server { dialect: info.dialect, version: Some(info.version) }
+    Server {
+        dialect: info.dialect,
+        version: Some(info.version),
+    }
 }
 
 impl Project {
     /// How names in scripts for the target are resolved, when nothing is connected.
     pub(crate) fn context(&self, server_version: Option<(u32, u32, u32)>) -> Context {
         let search_path = self.target.schema().map(str::to_owned).into_iter().collect();
-        Context { dialect: self.target.dialect(), server_version, search_path }
+        Context {
+            dialect: self.target.dialect(),
+            server_version,
+            search_path,
+        }
     }
 
     /// A new run, as notifiers see it. The state tables give it its identifier.

@@ -27,8 +27,15 @@ pub fn resolve(project: &Project, resolution: &Resolution, observe: Observer<'_>
     match resolution {
         Resolution::Applied(name) => {
             let Some(file) = project.folder.find(name) else {
-                let names = project.folder.migrations.iter().map(|migration| migration.name.as_str());
-                return Err(Error::NotFound { migration: name.clone(), similar: nearest(name, names) });
+                let names = project
+                    .folder
+                    .migrations
+                    .iter()
+                    .map(|migration| migration.name.as_str());
+                return Err(Error::NotFound {
+                    migration: name.clone(),
+                    similar: nearest(name, names),
+                });
             };
             Ok(database.mark_applied(name, &file.checksum)?)
         }

@@ -51,7 +51,10 @@ pub struct MigrationStatus {
 /// The folder or the database cannot be read. A database that does not exist yet is no error: everything is pending.
 pub fn status(folder: &Folder, target: &Target) -> Result<StatusReport, Error> {
     folder.expect_dialect(target.dialect())?;
-    let options = ConnectOptions { read_only: true, ..ConnectOptions::default() };
+    let options = ConnectOptions {
+        read_only: true,
+        ..ConnectOptions::default()
+    };
     let (database_exists, history) = match Database::connect(target, &options) {
         Ok(mut database) => {
             let rows = database.ledger()?;
@@ -61,9 +64,8 @@ pub fn status(folder: &Folder, target: &Target) -> Result<StatusReport, Error> {
         Err(error) => return Err(error.into()),
     };
     let migrations: Vec<_> = history.entries.iter().map(describe).collect();
-    let wrong = |migration: &MigrationStatus| {
-        migration.standing != Standing::Applied || migration.edited || migration.missing
-    };
+    let wrong =
+        |migration: &MigrationStatus| migration.standing != Standing::Applied || migration.edited || migration.missing;
     // A name that was rolled back and whose folder is gone is history, not work.
     let up_to_date = !history.entries.iter().zip(&migrations).any(|(entry, migration)| {
         wrong(migration) && !(entry.local.is_none() && entry.standing == Standing::RolledBack)

@@ -50,7 +50,12 @@ pub fn read(script: &Script) -> Result<Vec<Suppression>, SuppressionError> {
     let mut found = Vec::new();
     let mut gap_start = 0;
     for statement in &script.statements {
-        read_gap(script, Span::new(gap_start, statement.span.start), Some(statement.index), &mut found)?;
+        read_gap(
+            script,
+            Span::new(gap_start, statement.span.start),
+            Some(statement.index),
+            &mut found,
+        )?;
         gap_start = statement.span.end;
     }
     read_gap(script, Span::new(gap_start, script.text.len()), None, &mut found)?;
@@ -69,8 +74,12 @@ fn read_gap(
     for line in text.split_inclusive('\n') {
         let start = line_start;
         line_start += line.len();
-        let Some((before, comment)) = line.split_once("--") else { continue };
-        let Some(body) = comment.trim().strip_prefix(MARK) else { continue };
+        let Some((before, comment)) = line.split_once("--") else {
+            continue;
+        };
+        let Some(body) = comment.trim().strip_prefix(MARK) else {
+            continue;
+        };
         let comment_start = start + before.len();
         let span = Span::new(comment_start, comment_start + 2 + comment.trim_end().len());
         // A comment behind a statement on the same line belongs to what stands before it, so it allows nothing here.
@@ -82,7 +91,12 @@ fn read_gap(
         })?;
         let statement = if whole_file { None } else { next };
         if whole_file || next.is_some() {
-            found.push(Suppression { rules, reason, statement, span });
+            found.push(Suppression {
+                rules,
+                reason,
+                statement,
+                span,
+            });
         }
     }
     Ok(())
@@ -90,7 +104,10 @@ fn read_gap(
 
 /// The rest of the comment block ends in an empty line rather than in the statement.
 fn followed_by_blank_line(rest: &str) -> bool {
-    rest.split('\n').map(str::trim).find(|line| !line.starts_with("--")).is_some_and(str::is_empty)
+    rest.split('\n')
+        .map(str::trim)
+        .find(|line| !line.starts_with("--"))
+        .is_some_and(str::is_empty)
         && rest.contains('\n')
 }
 
@@ -100,7 +117,11 @@ fn parse(body: &str) -> Result<(Vec<String>, String), &'static str> {
         .map(|(rules, reason)| (rules, reason.trim()))
         .filter(|(_, reason)| !reason.is_empty())
         .ok_or("a suppression needs a reason: `-- tollgate:allow RULE -- why this is meant`")?;
-    let rules: Vec<_> = rules.split(',').map(|rule| rule.trim().to_owned()).filter(|rule| !rule.is_empty()).collect();
+    let rules: Vec<_> = rules
+        .split(',')
+        .map(|rule| rule.trim().to_owned())
+        .filter(|rule| !rule.is_empty())
+        .collect();
     if rules.is_empty() {
         return Err("a suppression names the rules it allows: `-- tollgate:allow RULE -- why this is meant`");
     }
@@ -111,36 +132,58 @@ fn parse(body: &str) -> Result<(Vec<String>, String), &'static str> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
 
-    use tollgate_sql::{parse, Dialect};
+    use tollgate_sql::{Dialect, parse};
 
     use super::*;
 
     fn suppressions(text: &str) -> Vec<(Vec<String>, Option<usize>)> {
         let script = parse(Dialect::Sqlite, text).unwrap();
-        read(&script).unwrap().into_iter().map(|found| (found.rules, found.statement)).collect()
+        read(&script)
+            .unwrap()
+            .into_iter()
+            .map(|found| (found.rules, found.statement))
+            .collect()
     }
 
     #[test]
     fn above_a_statement_it_holds_for_that_statement() {
         let text = "DROP TABLE a;\n-- tollgate:allow drop-table, drop-index -- moved to b\nDROP TABLE b;";
-        assert_eq!(suppressions(text), [(vec!["drop-table".to_owned(), "drop-index".to_owned()], Some(1))]);
+        assert_eq!(
+            suppressions(text),
+            [(vec!["drop-table".to_owned(), "drop-index".to_owned()], Some(1))]
+        );
     }
 
     #[test]
     fn at_the_top_with_a_blank_line_it_holds_for_the_file() {
-        assert_eq!(suppressions("-- tollgate:allow drop-table -- old\n\nDROP TABLE a;")[0].1, None);
-        assert_eq!(suppressions("-- tollgate:allow drop-table -- old\nDROP TABLE a;")[0].1, Some(0));
-        assert_eq!(suppressions("-- tollgate:allow drop-table -- old\n-- more\n\nDROP TABLE a;")[0].1, None);
+        assert_eq!(
+            suppressions("-- tollgate:allow drop-table -- old\n\nDROP TABLE a;")[0].1,
+            None
+        );
+        assert_eq!(
+            suppressions("-- tollgate:allow drop-table -- old\nDROP TABLE a;")[0].1,
+            Some(0)
+        );
+        assert_eq!(
+            suppressions("-- tollgate:allow drop-table -- old\n-- more\n\nDROP TABLE a;")[0].1,
+            None
+        );
     }
 
     #[test]
     fn inside_a_string_it_is_text() {
-        assert_eq!(suppressions("INSERT INTO a VALUES ('\n-- tollgate:allow drop-table -- x\n');\nDROP TABLE a;"), []);
+        assert_eq!(
+            suppressions("INSERT INTO a VALUES ('\n-- tollgate:allow drop-table -- x\n');\nDROP TABLE a;"),
+            []
+        );
     }
 
     #[test]
     fn without_a_reason_it_is_an_error() {
-        for text in ["-- tollgate:allow drop-table\nDROP TABLE a;", "-- tollgate:allow -- why\nDROP TABLE a;"] {
+        for text in [
+            "-- tollgate:allow drop-table\nDROP TABLE a;",
+            "-- tollgate:allow -- why\nDROP TABLE a;",
+        ] {
             let script = parse(Dialect::Sqlite, text).unwrap();
             let error = read(&script).unwrap_err();
             assert_eq!((error.position.line, error.position.column), (1, 1));

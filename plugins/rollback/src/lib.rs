@@ -42,7 +42,12 @@ impl Rollback for Inverse {
     ) -> Result<Vec<RollbackStep>, Failure> {
         let origins = Origins::trace(migration.statements(), before);
         let context = Context::new(request, migration, before, after, &origins);
-        Ok(migration.statements().iter().rev().map(|statement| context.step(statement)).collect())
+        Ok(migration
+            .statements()
+            .iter()
+            .rev()
+            .map(|statement| context.step(statement))
+            .collect())
     }
 }
 
@@ -62,7 +67,11 @@ impl Undo {
 
     /// SQL that brings everything back.
     fn sql(sql: Vec<String>) -> Self {
-        Self { outcome: Outcome::Lossless, sql, transactional: true }
+        Self {
+            outcome: Outcome::Lossless,
+            sql,
+            transactional: true,
+        }
     }
 
     /// One statement that brings everything back.
@@ -72,12 +81,20 @@ impl Undo {
 
     /// Nothing can be done.
     fn irreversible(why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Irreversible(why.into()), sql: Vec::new(), transactional: true }
+        Self {
+            outcome: Outcome::Irreversible(why.into()),
+            sql: Vec::new(),
+            transactional: true,
+        }
     }
 
     /// Left to another generator.
     fn declined() -> Self {
-        Self { outcome: Outcome::Declined, sql: Vec::new(), transactional: true }
+        Self {
+            outcome: Outcome::Declined,
+            sql: Vec::new(),
+            transactional: true,
+        }
     }
 
     /// The same, but something stays lost.

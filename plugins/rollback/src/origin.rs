@@ -58,18 +58,25 @@ impl Origins {
             }
             Operation::Rename(rename) if is_relation(rename.kind) => {
                 let from = resolve(&rename.from);
-                let to = ObjectName { schema: from.schema.clone(), name: rename.to.clone() };
+                let to = ObjectName {
+                    schema: from.schema.clone(),
+                    name: rename.to.clone(),
+                };
                 let origin = now.remove(&from).unwrap_or(Origin::Before(from));
                 now.insert(to, origin);
             }
             Operation::SetSchema(change) if is_relation(change.kind) => {
                 let from = resolve(&change.name);
-                let to = ObjectName { schema: Some(change.to.clone()), name: from.name.clone() };
+                let to = ObjectName {
+                    schema: Some(change.to.clone()),
+                    name: from.name.clone(),
+                };
                 let origin = now.remove(&from).unwrap_or(Origin::Before(from));
                 now.insert(to, origin);
             }
             Operation::AddColumn(added) => {
-                self.columns.push((resolve(&added.table), added.column.name.clone(), statement));
+                self.columns
+                    .push((resolve(&added.table), added.column.name.clone(), statement));
             }
             _ => {}
         }
@@ -87,7 +94,9 @@ impl Origins {
 
     /// The migration added the column before this statement.
     pub(crate) fn column_added(&self, statement: u32, table: &ObjectName, column: &str) -> bool {
-        self.columns.iter().any(|(owner, name, at)| owner == table && name == column && *at <= statement)
+        self.columns
+            .iter()
+            .any(|(owner, name, at)| owner == table && name == column && *at <= statement)
     }
 }
 

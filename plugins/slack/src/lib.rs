@@ -29,11 +29,15 @@ impl Notifier for Slack {
     type Settings = Settings;
 
     fn describe() -> Description {
-        Description::new("slack", env!("CARGO_PKG_VERSION"), "Tells a Slack channel how a run ended")
-            .capability("http:webhook")
-            .settings_schema(include_str!("settings.schema.json"))
-            // Where the configuration names no endpoint, this variable does.
-            .property("default-endpoint", "webhook=SLACK_WEBHOOK_URL")
+        Description::new(
+            "slack",
+            env!("CARGO_PKG_VERSION"),
+            "Tells a Slack channel how a run ended",
+        )
+        .capability("http:webhook")
+        .settings_schema(include_str!("settings.schema.json"))
+        // Where the configuration names no endpoint, this variable does.
+        .property("default-endpoint", "webhook=SLACK_WEBHOOK_URL")
     }
 
     fn configure(settings: Settings) -> Result<Self, Vec<SettingsIssue>> {
@@ -49,13 +53,17 @@ impl Notifier for Slack {
             return Ok(());
         }
         let message = message(run, event, self.settings.mention_on_failure.as_deref());
-        let response = http.send(&Request::post_json(ENDPOINT, &message)).map_err(|error| failure(&error))?;
+        let response = http
+            .send(&Request::post_json(ENDPOINT, &message))
+            .map_err(|error| failure(&error))?;
         if response.is_success() {
             return Ok(());
         }
         // Slack answers with a word such as `invalid_payload` or `channel_is_archived`.
         let word: String = String::from_utf8_lossy(&response.body).chars().take(60).collect();
-        let message = format!("Slack answered {} {word}", response.status).trim_end().to_owned();
+        let message = format!("Slack answered {} {word}", response.status)
+            .trim_end()
+            .to_owned();
         Err(if response.is_retryable() {
             Failure::retryable(message)
         } else {

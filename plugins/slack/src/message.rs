@@ -13,7 +13,8 @@ const LIST_LIMIT: usize = 15;
 /// The message for one event. `mention` goes before a message of failure.
 pub fn message(run: &Run, event: &Event, mention: Option<&str>) -> Value {
     let title = title(run, event);
-    let mut blocks = vec![json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&title, HEADER_LIMIT) } })];
+    let mut blocks =
+        vec![json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&title, HEADER_LIMIT) } })];
     blocks.push(json!({ "type": "section", "fields": fields(run, event) }));
     blocks.extend(details(event).into_iter().map(section));
     let failed = !matches!(event, Event::Finished(_));
@@ -36,7 +37,11 @@ fn title(run: &Run, event: &Event) -> String {
         Event::Finished(finished) => {
             let number = finished.applied.len();
             let what = if number == 1 { "migration" } else { "migrations" };
-            let done = if run.command == "rollback" { "rolled back on" } else { "deployed to" };
+            let done = if run.command == "rollback" {
+                "rolled back on"
+            } else {
+                "deployed to"
+            };
             format!("✅ {number} {what} {done} {place}")
         }
         _ => format!("{} on {place}", capital(&run.command)),
@@ -44,7 +49,10 @@ fn title(run: &Run, event: &Event) -> String {
 }
 
 fn fields(run: &Run, event: &Event) -> Vec<Value> {
-    let mut fields = vec![field("Environment", run.environment.as_deref().unwrap_or("–")), field("Database", &run.target)];
+    let mut fields = vec![
+        field("Environment", run.environment.as_deref().unwrap_or("–")),
+        field("Database", &run.target),
+    ];
     if let Some(actor) = &run.actor {
         fields.push(field("By", actor));
     }
@@ -58,8 +66,15 @@ fn details(event: &Event) -> Vec<String> {
     match event {
         Event::Checked(checked) => findings(&checked.findings),
         Event::Failed(failed) => {
-            let code = failed.sqlstate.as_ref().map_or_else(String::new, |code| format!(" (SQLSTATE {})", escape(code)));
-            vec![format!("*{}*{code}\n>{}", escape(&failed.migration), escape(&failed.message).replace('\n', "\n>"))]
+            let code = failed
+                .sqlstate
+                .as_ref()
+                .map_or_else(String::new, |code| format!(" (SQLSTATE {})", escape(code)));
+            vec![format!(
+                "*{}*{code}\n>{}",
+                escape(&failed.migration),
+                escape(&failed.message).replace('\n', "\n>")
+            )]
         }
         Event::Finished(finished) => {
             let mut details = Vec::new();
@@ -141,7 +156,9 @@ fn cut(text: &str, limit: usize) -> String {
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn duration(milliseconds: u64) -> String {

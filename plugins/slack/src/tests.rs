@@ -30,14 +30,74 @@ fn finished(succeeded: bool) -> Event {
 fn blocked() -> Event {
     let high = Finding::new("drop-table", Severity::High, "drops <!channel> & all its rows");
     let low = Finding::new("drop-default", Severity::Low, "drops a default");
-    Event::Checked(Checked { verdict: Verdict::Blocked, findings: vec![("1_a".to_owned(), vec![low, high])] })
+    Event::Checked(Checked {
+        verdict: Verdict::Blocked,
+        findings: vec![("1_a".to_owned(), vec![low, high])],
+    })
 }
 
 #[test]
 fn a_deploy_that_went_well() {
     let sent = testing::notifier::<Slack>().notify(&run("deploy"), &finished(true));
     assert_eq!(sent.result, Ok(()));
-    insta::assert_snapshot!(serde_json::to_string_pretty(&sent.json()).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&sent.json()).unwrap(), @r#"
+    {
+      "text": "✅ 2 migrations deployed to production",
+      "blocks": [
+        {
+          "type": "header",
+          "text": {
+            "type": "plain_text",
+            "text": "✅ 2 migrations deployed to production"
+          }
+        },
+        {
+          "type": "section",
+          "fields": [
+            {
+              "type": "mrkdwn",
+              "text": "*Environment*\nproduction"
+            },
+            {
+              "type": "mrkdwn",
+              "text": "*Database*\ndb.example.com/app"
+            },
+            {
+              "type": "mrkdwn",
+              "text": "*By*\nada &lt;ada@example.com&gt;"
+            },
+            {
+              "type": "mrkdwn",
+              "text": "*Duration*\n1 min 1 s"
+            }
+          ]
+        },
+        {
+          "type": "section",
+          "text": {
+            "type": "mrkdwn",
+            "text": "*Migrations*\n• `1_a`\n• `2_b`"
+          }
+        },
+        {
+          "type": "section",
+          "text": {
+            "type": "mrkdwn",
+            "text": "*Findings*\n• medium `drop-index` in `1_a`: drops the index users_email_idx"
+          }
+        },
+        {
+          "type": "context",
+          "elements": [
+            {
+              "type": "mrkdwn",
+              "text": "Tollgate · started 2026-01-01T00:00:00Z · run 6f1c"
+            }
+          ]
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
@@ -45,7 +105,11 @@ fn what_is_blocked_names_the_gravest_first_and_escapes() {
     let test = testing::notifier::<Slack>().settings(json!({ "mention_on_failure": "<!here>" }));
     let message = test.notify(&run("deploy"), &blocked()).json();
     let findings = message["blocks"][2]["text"]["text"].as_str().unwrap();
-    insta::assert_snapshot!(findings, @"");
+    insta::assert_snapshot!(findings, @"
+    *Findings*
+    • *high* `drop-table` in `1_a`: drops &lt;!channel&gt; &amp; all its rows
+    • low `drop-default` in `1_a`: drops a default
+    ");
     assert_eq!(message["blocks"][3]["text"]["text"], "<!here>");
 }
 
@@ -57,7 +121,9 @@ fn a_failure_quotes_the_server() {
         message: "relation \"a\" already exists\nhint".to_owned(),
         sqlstate: Some("42P07".to_owned()),
     };
-    let message = testing::notifier::<Slack>().notify(&run("rollback"), &Event::Failed(failed)).json();
+    let message = testing::notifier::<Slack>()
+        .notify(&run("rollback"), &Event::Failed(failed))
+        .json();
     assert_eq!(message["text"], "❌ Rollback on production failed");
     let text = message["blocks"][2]["text"]["text"].as_str().unwrap();
     assert_eq!(text, "*1_a* (SQLSTATE 42P07)\n>relation \"a\" already exists\n>hint");
@@ -65,10 +131,21 @@ fn a_failure_quotes_the_server() {
 
 #[test]
 fn one_message_for_each_run() {
-    let applied = Applied { migration: "1_a".to_owned(), duration_ms: 3 };
-    let passed = Event::Checked(Checked { verdict: Verdict::Pass, findings: vec![] });
+    let applied = Applied {
+        migration: "1_a".to_owned(),
+        duration_ms: 3,
+    };
+    let passed = Event::Checked(Checked {
+        verdict: Verdict::Pass,
+        findings: vec![],
+    });
     for silent in [Event::Applied(applied), passed, finished(false), Event::Planned(vec![])] {
-        assert!(testing::notifier::<Slack>().notify(&run("deploy"), &silent).requests.is_empty());
+        assert!(
+            testing::notifier::<Slack>()
+                .notify(&run("deploy"), &silent)
+                .requests
+                .is_empty()
+        );
     }
     let quiet = testing::notifier::<Slack>().settings(json!({ "only_failures": true }));
     assert!(quiet.notify(&run("deploy"), &finished(true)).requests.is_empty());
@@ -77,8 +154,15 @@ fn one_message_for_each_run() {
 
 #[test]
 fn long_lists_are_cut_to_what_slack_takes() {
-    let names: Vec<String> = (0..400).map(|number| format!("{number:014}_{}", "x".repeat(200))).collect();
-    let event = Event::Finished(Finished { applied: names, findings: vec![], succeeded: true, duration_ms: 1 });
+    let names: Vec<String> = (0..400)
+        .map(|number| format!("{number:014}_{}", "x".repeat(200)))
+        .collect();
+    let event = Event::Finished(Finished {
+        applied: names,
+        findings: vec![],
+        succeeded: true,
+        duration_ms: 1,
+    });
     let message = testing::notifier::<Slack>().notify(&run("deploy"), &event).json();
     for block in message["blocks"].as_array().unwrap() {
         assert!(block["text"]["text"].as_str().unwrap_or("").chars().count() <= 3000);
@@ -88,8 +172,12 @@ fn long_lists_are_cut_to_what_slack_takes() {
 
 #[test]
 fn slacks_own_word_for_a_refusal_is_passed_on() {
-    let sent = testing::notifier::<Slack>().answer(404, "no_service").notify(&run("deploy"), &finished(true));
+    let sent = testing::notifier::<Slack>()
+        .answer(404, "no_service")
+        .notify(&run("deploy"), &finished(true));
     assert_eq!(sent.result.unwrap_err().message, "Slack answered 404 no_service");
-    let sent = testing::notifier::<Slack>().answer(503, "").notify(&run("deploy"), &finished(true));
+    let sent = testing::notifier::<Slack>()
+        .answer(503, "")
+        .notify(&run("deploy"), &finished(true));
     assert!(sent.result.unwrap_err().retryable);
 }

@@ -72,10 +72,7 @@ impl Notifier for Webhook {
                 prefix: "sha256=".to_owned(),
                 preamble: String::new(),
             };
-            let header = (
-                "x-tollgate-signature".to_owned(),
-                HeaderValue::HmacSha256(signature),
-            );
+            let header = ("x-tollgate-signature".to_owned(), HeaderValue::HmacSha256(signature));
             request.headers.push(header);
         }
         let response = http.send(&request).map_err(|error| failure(&error))?;
@@ -96,9 +93,9 @@ fn failure(error: &HttpError) -> Failure {
     match error {
         HttpError::TimedOut => Failure::retryable("the receiver did not answer in time"),
         HttpError::Transport(reason) => Failure::retryable(format!("cannot reach the receiver: {reason}")),
-        HttpError::UnknownEndpoint(name) => {
-            Failure::new(format!("no endpoint {name} is configured: set plugins.webhook.endpoints.{name}.url"))
-        }
+        HttpError::UnknownEndpoint(name) => Failure::new(format!(
+            "no endpoint {name} is configured: set plugins.webhook.endpoints.{name}.url"
+        )),
         HttpError::Denied(reason) => Failure::new(reason.clone()),
         HttpError::TooLarge => Failure::new("the receiver's answer is too large"),
     }

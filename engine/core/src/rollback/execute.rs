@@ -17,9 +17,9 @@ use crate::history::{Entry, History, Standing};
 use crate::notify::{Delivery, Notifications};
 use crate::plan;
 use crate::project::{self, Project};
+use crate::rollback::generate;
 use crate::rollback::plan::{PlannedStep, RollbackPlan, Source};
 use crate::rollback::select::Selection;
-use crate::rollback::generate;
 
 /// What a rollback did or would do.
 #[derive(Debug, Serialize)]
@@ -56,22 +56,43 @@ pub fn rollback(
     observe: Observer<'_>,
 ) -> Result<RollbackReport, Error> {
     project.folder.expect_dialect(project.target.dialect())?;
-    let options = ConnectOptions { read_only: dry_run, ..ConnectOptions::default() };
+    let options = ConnectOptions {
+        read_only: dry_run,
+        ..ConnectOptions::default()
+    };
     let mut database = Database::connect(&project.target, &options)?;
-    let lock = if dry_run { None } else { Some(take_lock(project, &mut database, observe)?) };
+    let lock = if dry_run {
+        None
+    } else {
+        Some(take_lock(project, &mut database, observe)?)
+    };
     let rows = database.ledger()?;
     let history = History::of(&project.folder, rows.as_deref(), &mut database, false)?;
     let unfinished = |entry: &&Entry| matches!(entry.standing, Standing::Failed | Standing::Interrupted);
-    let failed: Vec<String> = history.entries.iter().filter(unfinished).map(|entry| entry.name.clone()).collect();
+    let failed: Vec<String> = history
+        .entries
+        .iter()
+        .filter(unfinished)
+        .map(|entry| entry.name.clone())
+        .collect();
     if !failed.is_empty() {
         return Err(Error::Unresolved(failed));
     }
     let chosen = selection.of(&history)?;
-    let plans: Vec<RollbackPlan> =
-        chosen.iter().map(|entry| find_plan(project, &mut database, entry)).collect::<Result<_, _>>()?;
-    let scripts: Vec<Script> =
-        plans.iter().map(|plan| read_plan(project, plan)).collect::<Result<_, _>>()?;
-    let mut report = RollbackReport { plans, taken_back: Vec::new(), deliveries: Vec::new(), declined: false };
+    let plans: Vec<RollbackPlan> = chosen
+        .iter()
+        .map(|entry| find_plan(project, &mut database, entry))
+        .collect::<Result<_, _>>()?;
+    let scripts: Vec<Script> = plans
+        .iter()
+        .map(|plan| read_plan(project, plan))
+        .collect::<Result<_, _>>()?;
+    let mut report = RollbackReport {
+        plans,
+        taken_back: Vec::new(),
+        deliveries: Vec::new(),
+        declined: false,
+    };
     if report.plans.is_empty() {
         return Ok(report);
     }
@@ -92,7 +113,10 @@ pub fn rollback(
 fn refuse_irreversible(plans: &[RollbackPlan]) -> Result<(), Error> {
     for plan in plans {
         if let Outcome::Irreversible(why) = plan.outcome() {
-            return Err(Error::Irreversible { migration: plan.migration.clone(), why });
+            return Err(Error::Irreversible {
+                migration: plan.migration.clone(),
+                why,
+            });
         }
     }
     Ok(())
@@ -111,9 +135,17 @@ fn find_plan(project: &Project, database: &mut Database, entry: &Entry) -> Resul
             transactional: true,
         };
         let migration = entry.name.clone();
-        return Ok(RollbackPlan { migration, checksum, source: Source::DownFile, steps: vec![step] });
+        return Ok(RollbackPlan {
+            migration,
+            checksum,
+            source: Source::DownFile,
+            steps: vec![step],
+        });
     }
-    if let Some(document) = database.read_state()?.and_then(|mut state| state.plan(&entry.name, &checksum).transpose()) {
+    if let Some(document) = database
+        .read_state()?
+        .and_then(|mut state| state.plan(&entry.name, &checksum).transpose())
+    {
         let mut plan: RollbackPlan = serde_json::from_value(document?).map_err(|error| Error::Irreversible {
             migration: entry.name.clone(),
             why: format!("its kept rollback plan cannot be read: {error}"),
@@ -138,7 +170,11 @@ fn find_plan(project: &Project, database: &mut Database, entry: &Entry) -> Resul
 /// after all later ones.
 fn generate_now(project: &Project, database: &Database, file: &MigrationFile) -> Result<RollbackPlan, Error> {
     let folder = &project.folder;
-    let upto = folder.migrations.iter().take_while(|migration| migration.name != file.name).count();
+    let upto = folder
+        .migrations
+        .iter()
+        .take_while(|migration| migration.name != file.name)
+        .count();
     let read = plan::read_scripts(folder, 0..=upto, project.target.dialect())?;
     let mut schema = Schema::empty(database.context());
     for migration in &read[..upto] {
@@ -149,7 +185,14 @@ fn generate_now(project: &Project, database: &Database, file: &MigrationFile) ->
     let migration = &read[upto];
     schema.apply_script(migration.script())?;
     let server = project::server(&database.server());
-    Ok(generate(&project.generators, server, migration, &before, &schema, Source::Generated)?)
+    Ok(generate(
+        &project.generators,
+        server,
+        migration,
+        &before,
+        &schema,
+        Source::Generated,
+    )?)
 }
 
 /// Everything that runs is parsed first, a `down.sql` like anything else.
@@ -158,7 +201,13 @@ fn read_plan(project: &Project, plan: &RollbackPlan) -> Result<Script, Error> {
     tollgate_sql::parse(project.target.dialect(), &text).map_err(|problem| Error::RollbackScript {
         migration: plan.migration.clone(),
         path: match plan.source {
-            Source::DownFile => project.folder.dir.join(&plan.migration).join("down.sql").display().to_string(),
+            Source::DownFile => project
+                .folder
+                .dir
+                .join(&plan.migration)
+                .join("down.sql")
+                .display()
+                .to_string(),
             Source::Kept | Source::Generated => "the rollback plan".to_owned(),
         },
         text,
@@ -185,7 +234,9 @@ fn run(
     let mut result = Ok(());
     for (plan, script) in report.plans.iter().zip(scripts) {
         let one = Instant::now();
-        observe(Event::RollingBack { migration: plan.migration.clone() });
+        observe(Event::RollingBack {
+            migration: plan.migration.clone(),
+        });
         if let Err(error) = take_back(project, database, lock, plan, script, &report.taken_back) {
             let failed = wire::Event::Failed {
                 migration: plan.migration.clone(),
@@ -198,19 +249,34 @@ fn run(
             break;
         }
         let took = one.elapsed();
-        observe(Event::RolledBack { migration: plan.migration.clone(), took });
-        let event = wire::Event::RolledBack { migration: plan.migration.clone(), duration_ms: milliseconds(took) };
+        observe(Event::RolledBack {
+            migration: plan.migration.clone(),
+            took,
+        });
+        let event = wire::Event::RolledBack {
+            migration: plan.migration.clone(),
+            duration_ms: milliseconds(took),
+        };
         notifications.send(&event, observe);
-        report.taken_back.push(TakenBack { name: plan.migration.clone(), duration_ms: milliseconds(took) });
+        report.taken_back.push(TakenBack {
+            name: plan.migration.clone(),
+            duration_ms: milliseconds(took),
+        });
     }
     let finished = wire::Event::Finished {
-        applied: report.taken_back.iter().map(|migration| migration.name.clone()).collect(),
+        applied: report
+            .taken_back
+            .iter()
+            .map(|migration| migration.name.clone())
+            .collect(),
         findings: Vec::new(),
         succeeded: result.is_ok(),
         duration_ms: milliseconds(started.elapsed()),
     };
     notifications.send(&finished, observe);
-    database.state()?.finish_run(&run.id, if result.is_ok() { "succeeded" } else { "failed" })?;
+    database
+        .state()?
+        .finish_run(&run.id, if result.is_ok() { "succeeded" } else { "failed" })?;
     report.deliveries = notifications.into_deliveries();
     result
 }
@@ -224,12 +290,20 @@ fn take_back(
     before: &[TakenBack],
 ) -> Result<(), Error> {
     lock.check()?;
-    let request = RollbackRequest { name: &plan.migration, script };
-    database.roll_back(&request, &project.settings.execute, &mut |_| {}).map(drop).map_err(|source| Error::Execution {
-        migration: plan.migration.clone(),
-        script: Some(Box::new((format!("rollback of {}", plan.migration).into(), script.text.clone()))),
-        source: Box::new(source),
-        finished: before.iter().map(|migration| migration.name.clone()).collect(),
-    })
+    let request = RollbackRequest {
+        name: &plan.migration,
+        script,
+    };
+    database
+        .roll_back(&request, &project.settings.execute, &mut |_| {})
+        .map(drop)
+        .map_err(|source| Error::Execution {
+            migration: plan.migration.clone(),
+            script: Some(Box::new((
+                format!("rollback of {}", plan.migration).into(),
+                script.text.clone(),
+            ))),
+            source: Box::new(source),
+            finished: before.iter().map(|migration| migration.name.clone()).collect(),
+        })
 }
-

@@ -24,7 +24,8 @@ pub fn generate(
 ) -> Result<RollbackPlan, PluginError> {
     let mut steps: Vec<PlannedStep> = Vec::new();
     for generator in generators {
-        let wanted = |steps: &[PlannedStep]| steps.is_empty() || steps.iter().any(|step| step.outcome == Outcome::Declined);
+        let wanted =
+            |steps: &[PlannedStep]| steps.is_empty() || steps.iter().any(|step| step.outcome == Outcome::Declined);
         if !wanted(&steps) {
             break;
         }
@@ -39,7 +40,13 @@ pub fn generate(
         merge(&mut steps, generator.name(), generator.generate(&call)?);
     }
     if generators.is_empty() {
-        steps = migration.script().statements.iter().rev().map(|statement| declined(statement.index)).collect();
+        steps = migration
+            .script()
+            .statements
+            .iter()
+            .rev()
+            .map(|statement| declined(statement.index))
+            .collect();
     }
     Ok(RollbackPlan {
         migration: migration.input.name.clone(),
@@ -61,7 +68,11 @@ fn merge(steps: &mut Vec<PlannedStep>, generator: &str, offered: Vec<RollbackSte
         *steps = offered.into_iter().map(planned).collect();
         return;
     }
-    for offer in offered.into_iter().filter(|step| step.outcome != Outcome::Declined).map(planned) {
+    for offer in offered
+        .into_iter()
+        .filter(|step| step.outcome != Outcome::Declined)
+        .map(planned)
+    {
         if let Some(open) = steps.iter_mut().find(|step| step.undoes == offer.undoes) {
             if open.outcome == Outcome::Declined {
                 *open = offer;

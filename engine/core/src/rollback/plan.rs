@@ -47,8 +47,12 @@ impl RollbackPlan {
     /// The worst outcome of its steps. A `down.sql` is the author's word: it counts as lossless here, and is shown.
     pub fn outcome(&self) -> Outcome {
         let worst = |pick: fn(&Outcome) -> Option<&String>| {
-            let texts: Vec<&str> =
-                self.steps.iter().filter_map(|step| pick(&step.outcome)).map(String::as_str).collect();
+            let texts: Vec<&str> = self
+                .steps
+                .iter()
+                .filter_map(|step| pick(&step.outcome))
+                .map(String::as_str)
+                .collect();
             (!texts.is_empty()).then(|| texts.join("; "))
         };
         if let Some(why) = worst(|outcome| match outcome {

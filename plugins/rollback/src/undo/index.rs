@@ -8,7 +8,9 @@ use crate::Undo;
 impl Context<'_> {
     pub(super) fn undo_create_index(&self, at: u32, created: &CreatedIndex) -> Undo {
         let table = self.table(&created.table);
-        let Some(original) = self.original(at, &created.table) else { return Undo::nothing() };
+        let Some(original) = self.original(at, &created.table) else {
+            return Undo::nothing();
+        };
         let before = self.before.relation(&original);
         let existed = |name: &str| before.as_ref().is_some_and(|relation| relation.index(name).is_some());
         let name = match &created.name {
@@ -20,9 +22,15 @@ impl Context<'_> {
             }),
         };
         let Some(name) = name else {
-            return Undo::irreversible(format!("the name that the server gave an index of {} is not known", table.short()));
+            return Undo::irreversible(format!(
+                "the name that the server gave an index of {} is not known",
+                table.short()
+            ));
         };
-        let name = self.names.object(&ObjectName { schema: table.schema, name });
+        let name = self.names.object(&ObjectName {
+            schema: table.schema,
+            name,
+        });
         if created.concurrently {
             return Undo::one(format!("DROP INDEX CONCURRENTLY {name}")).outside_transaction();
         }
@@ -46,7 +54,11 @@ impl Context<'_> {
         let concurrently = |statement: String| {
             ["CREATE UNIQUE INDEX ", "CREATE INDEX "]
                 .iter()
-                .find_map(|words| statement.strip_prefix(words).map(|rest| format!("{words}CONCURRENTLY {rest}")))
+                .find_map(|words| {
+                    statement
+                        .strip_prefix(words)
+                        .map(|rest| format!("{words}CONCURRENTLY {rest}"))
+                })
                 .unwrap_or(statement)
         };
         Undo::sql(sql.into_iter().map(concurrently).collect()).outside_transaction()

@@ -33,7 +33,13 @@ impl<'a> Context<'a> {
         after: &'a dyn Catalog,
         origins: &'a Origins,
     ) -> Self {
-        Self { names: Names(request.server.dialect), migration, before, after, origins }
+        Self {
+            names: Names(request.server.dialect),
+            migration,
+            before,
+            after,
+            origins,
+        }
     }
 
     /// The step that undoes one statement.
@@ -79,9 +85,10 @@ impl<'a> Context<'a> {
                 Operation::DropColumn(dropped) => rebuilt(&dropped.column.table),
                 Operation::RenameColumn(renamed) => rebuilt(&renamed.from.table),
                 Operation::CreateIndex(created) => rebuilt(&created.table),
-                Operation::Drop(dropped) if dropped.kind == ObjectKind::Index => {
-                    self.before.index_owner(&dropped.name).is_some_and(|owner| rebuilt(&owner))
-                }
+                Operation::Drop(dropped) if dropped.kind == ObjectKind::Index => self
+                    .before
+                    .index_owner(&dropped.name)
+                    .is_some_and(|owner| rebuilt(&owner)),
                 _ => false,
             })
     }
@@ -102,7 +109,7 @@ impl<'a> Context<'a> {
         match operation {
             Operation::CreateTable(created) => self.undo_create_table(created),
             Operation::AddColumn(added) => self.undo_add_column(at, added),
-            Operation::DropColumn(dropped) => self.undo_drop_column(at, &dropped.column),
+            Operation::DropColumn(dropped) => self.undo_drop_column(at, dropped),
             Operation::RenameColumn(renamed) => self.undo_rename_column(at, renamed),
             Operation::AlterColumnType(change) => self.undo_alter_type(at, change),
             Operation::SetNotNull(column) => self.undo_set_not_null(at, column),

@@ -1,8 +1,6 @@
 //! Every other kind of object: created, dropped, renamed, moved, commented, granted.
 
-use tollgate_plugin::{
-    Comment, Created, Dropped, ObjectKind, ObjectName, PrivilegeChange, Rename, SchemaChange,
-};
+use tollgate_plugin::{Comment, Created, Dropped, ObjectKind, ObjectName, PrivilegeChange, Rename, SchemaChange};
 
 use super::Context;
 use crate::Undo;
@@ -25,8 +23,13 @@ impl Context<'_> {
         arguments: Option<&[String]>,
         or_replace: bool,
     ) -> Undo {
-        let Some(word) = word(kind) else { return Undo::declined() };
-        let name = if matches!(kind, ObjectKind::Schema | ObjectKind::Extension | ObjectKind::Database | ObjectKind::Role) {
+        let Some(word) = word(kind) else {
+            return Undo::declined();
+        };
+        let name = if matches!(
+            kind,
+            ObjectKind::Schema | ObjectKind::Extension | ObjectKind::Database | ObjectKind::Role
+        ) {
             name.clone()
         } else {
             self.after.resolve(kind, name)
@@ -40,15 +43,21 @@ impl Context<'_> {
         let arguments = arguments.map_or_else(String::new, |arguments| format!("({})", arguments.join(", ")));
         let undo = Undo::one(format!("DROP {word} {}{arguments}", self.names.object(&name)));
         match kind {
-            ObjectKind::Database => undo.outside_transaction().losing(format!("everything in {}", name.short())),
+            ObjectKind::Database => undo
+                .outside_transaction()
+                .losing(format!("everything in {}", name.short())),
             _ => undo,
         }
     }
 
     fn undo_create_member(&self, at: u32, created: &Created) -> Undo {
         let Some(on) = &created.on else { return Undo::declined() };
-        let Some(original) = self.original(at, on) else { return Undo::nothing() };
-        let Some(word) = word(created.kind) else { return Undo::declined() };
+        let Some(original) = self.original(at, on) else {
+            return Undo::nothing();
+        };
+        let Some(word) = word(created.kind) else {
+            return Undo::declined();
+        };
         let member = &created.name.name;
         if created.or_replace || created.if_not_exists {
             if let Some(sql) = self.before.member_ddl(created.kind, &original, member) {
@@ -89,12 +98,16 @@ impl Context<'_> {
                 match (dependent.kind, &dependent.member) {
                     (ObjectKind::Column, Some(column)) => {
                         sql.extend(
-                            self.before.member_ddl(ObjectKind::Column, &dependent.name, column).unwrap_or_default(),
+                            self.before
+                                .member_ddl(ObjectKind::Column, &dependent.name, column)
+                                .unwrap_or_default(),
                         );
                         lost.push(format!("the values of {}.{column}", dependent.name.short()));
                     }
                     (member_kind, Some(member)) => sql.extend(
-                        self.before.member_ddl(member_kind, &dependent.name, member).unwrap_or_default(),
+                        self.before
+                            .member_ddl(member_kind, &dependent.name, member)
+                            .unwrap_or_default(),
                     ),
                     (kind, None) => sql.extend(self.before.ddl(kind, &dependent.name).unwrap_or_default()),
                 }
@@ -103,33 +116,49 @@ impl Context<'_> {
         if kind == ObjectKind::Sequence && !sql.iter().any(|statement| statement.contains("setval")) {
             lost.push(format!("the position of {}", name.short()));
         }
-        if lost.is_empty() { Undo::sql(sql) } else { Undo::sql(sql).losing(lost.join(", ")) }
+        if lost.is_empty() {
+            Undo::sql(sql)
+        } else {
+            Undo::sql(sql).losing(lost.join(", "))
+        }
     }
 
     fn undo_drop_member(&self, at: u32, dropped: &Dropped) -> Undo {
         let on = dropped.on.clone().or_else(|| self.owner_of_trigger(dropped));
         let Some(on) = on else {
-            return Undo::irreversible(format!("what the {} {} was is not known", dropped.kind, dropped.name.name));
+            return Undo::irreversible(format!(
+                "what the {} {} was is not known",
+                dropped.kind, dropped.name.name
+            ));
         };
-        let Some(original) = self.original(at, &on) else { return Undo::nothing() };
+        let Some(original) = self.original(at, &on) else {
+            return Undo::nothing();
+        };
         match self.before.member_ddl(dropped.kind, &original, &dropped.name.name) {
             Some(sql) => Undo::sql(sql),
             None if dropped.if_exists => Undo::nothing(),
-            None => Undo::irreversible(format!("what the {} {} was is not known", dropped.kind, dropped.name.name)),
+            None => Undo::irreversible(format!(
+                "what the {} {} was is not known",
+                dropped.kind, dropped.name.name
+            )),
         }
     }
 
     /// `SQLite` drops a trigger by its name alone.
     fn owner_of_trigger(&self, dropped: &Dropped) -> Option<ObjectName> {
         self.before.relations().into_iter().find(|name| {
-            self.before.relation(name).is_some_and(|relation| relation.triggers.contains(&dropped.name.name))
+            self.before
+                .relation(name)
+                .is_some_and(|relation| relation.triggers.contains(&dropped.name.name))
         })
     }
 
     pub(super) fn undo_rename(&self, at: u32, renamed: &Rename) -> Undo {
         let back = self.names.one(&renamed.from.name);
         let to = self.names.one(&renamed.to);
-        let Some(word) = word(renamed.kind) else { return Undo::declined() };
+        let Some(word) = word(renamed.kind) else {
+            return Undo::declined();
+        };
         if let Some(on) = &renamed.on {
             if self.original(at, on).is_none() {
                 return Undo::nothing();
@@ -141,20 +170,32 @@ impl Context<'_> {
             });
         }
         let resolved = self.before.resolve(renamed.kind, &renamed.from);
-        let now = self.names.object(&ObjectName { schema: resolved.schema, name: renamed.to.clone() });
+        let now = self.names.object(&ObjectName {
+            schema: resolved.schema,
+            name: renamed.to.clone(),
+        });
         Undo::one(format!("ALTER {word} {now} RENAME TO {back}"))
     }
 
     pub(super) fn undo_set_schema(&self, change: &SchemaChange) -> Undo {
-        let Some(word) = word(change.kind) else { return Undo::declined() };
+        let Some(word) = word(change.kind) else {
+            return Undo::declined();
+        };
         let from = self.before.resolve(change.kind, &change.name);
-        let Some(schema) = &from.schema else { return Undo::declined() };
-        let now = self.names.object(&ObjectName { schema: Some(change.to.clone()), name: from.name.clone() });
+        let Some(schema) = &from.schema else {
+            return Undo::declined();
+        };
+        let now = self.names.object(&ObjectName {
+            schema: Some(change.to.clone()),
+            name: from.name.clone(),
+        });
         Undo::one(format!("ALTER {word} {now} SET SCHEMA {}", self.names.one(schema)))
     }
 
     pub(super) fn undo_comment(&self, comment: &Comment) -> Undo {
-        let Some(word) = word(comment.kind) else { return Undo::declined() };
+        let Some(word) = word(comment.kind) else {
+            return Undo::declined();
+        };
         let name = self.before.resolve(comment.kind, &comment.name);
         if self.before.exists(comment.kind, &name) == Some(false) {
             return Undo::nothing();
@@ -171,21 +212,35 @@ impl Context<'_> {
         };
         let head = format!("COMMENT ON {word} {target} IS ");
         let bare = |text: &str| text.replace('"', "");
-        let old = ddl.unwrap_or_default().into_iter().find(|statement| bare(statement).starts_with(&bare(&head)));
+        let old = ddl
+            .unwrap_or_default()
+            .into_iter()
+            .find(|statement| bare(statement).starts_with(&bare(&head)));
         Undo::one(old.unwrap_or_else(|| format!("{head}NULL")))
     }
 
     pub(super) fn undo_privileges(&self, at: u32, change: &PrivilegeChange) -> Undo {
-        let Some(word) = word(change.kind) else { return Undo::declined() };
+        let Some(word) = word(change.kind) else {
+            return Undo::declined();
+        };
         if change.all_in_schema || change.grant_option {
             return Undo::irreversible("which privileges there were before is not known");
         }
         if change.kind == ObjectKind::Table && self.original(at, &change.object).is_none() {
             return Undo::nothing();
         }
-        let privileges =
-            if change.privileges.is_empty() { "ALL".to_owned() } else { change.privileges.join(", ").to_uppercase() };
-        let role = |role: &String| if role == "public" { "PUBLIC".to_owned() } else { self.names.one(role) };
+        let privileges = if change.privileges.is_empty() {
+            "ALL".to_owned()
+        } else {
+            change.privileges.join(", ").to_uppercase()
+        };
+        let role = |role: &String| {
+            if role == "public" {
+                "PUBLIC".to_owned()
+            } else {
+                self.names.one(role)
+            }
+        };
         let roles = change.roles.iter().map(role).collect::<Vec<_>>().join(", ");
         let object = self.names.object(&self.after.resolve(change.kind, &change.object));
         Undo::one(if change.grant {
@@ -202,7 +257,11 @@ fn replace(sql: Vec<String>) -> Vec<String> {
         .map(|statement| {
             ["FUNCTION ", "PROCEDURE ", "VIEW ", "TRIGGER ", "RULE "]
                 .iter()
-                .find_map(|word| statement.strip_prefix(&format!("CREATE {word}")).map(|rest| (word, rest)))
+                .find_map(|word| {
+                    statement
+                        .strip_prefix(&format!("CREATE {word}"))
+                        .map(|rest| (word, rest))
+                })
                 .map(|(word, rest)| format!("CREATE OR REPLACE {word}{rest}"))
                 .unwrap_or(statement)
         })

@@ -18,7 +18,9 @@ impl Context<'_> {
     }
 
     pub(super) fn undo_update(&self, at: u32, change: &RowChange) -> Undo {
-        let Some(_) = self.original(at, &change.table) else { return Undo::nothing() };
+        let Some(_) = self.original(at, &change.table) else {
+            return Undo::nothing();
+        };
         let table = self.table(&change.table);
         // What a backfill wrote to a column of this migration goes with the column.
         let lost: Vec<String> = change
@@ -30,7 +32,11 @@ impl Context<'_> {
         if lost.is_empty() && !change.columns.is_empty() {
             return Undo::nothing();
         }
-        let what = if lost.is_empty() { table.short() } else { lost.join(", ") };
+        let what = if lost.is_empty() {
+            table.short()
+        } else {
+            lost.join(", ")
+        };
         Undo::nothing().losing(format!("the values of {what} from before the update"))
     }
 

@@ -1,8 +1,6 @@
 //! Tables as a whole, partitions, row-level security.
 
-use tollgate_plugin::{
-    CreatedTable, Dialect, ObjectKind, ObjectName, Partition, TableRebuild, Toggle,
-};
+use tollgate_plugin::{CreatedTable, Dialect, ObjectKind, ObjectName, Partition, TableRebuild, Toggle};
 
 use super::Context;
 use crate::Undo;
@@ -21,7 +19,9 @@ impl Context<'_> {
     }
 
     pub(super) fn undo_drop_table(&self, at: u32, name: &ObjectName, cascade: bool) -> Undo {
-        let Some(original) = self.original(at, name) else { return Undo::nothing() };
+        let Some(original) = self.original(at, name) else {
+            return Undo::nothing();
+        };
         let Some(mut sql) = self.before.ddl(ObjectKind::Table, &original) else {
             return match self.before.exists(ObjectKind::Table, &original) {
                 Some(false) => Undo::nothing(),
@@ -32,12 +32,17 @@ impl Context<'_> {
             for (table, constraint) in self.before.referencing(&original) {
                 if table != original {
                     sql.extend(
-                        self.before.member_ddl(ObjectKind::Constraint, &table, &constraint.name).unwrap_or_default(),
+                        self.before
+                            .member_ddl(ObjectKind::Constraint, &table, &constraint.name)
+                            .unwrap_or_default(),
                     );
                 }
             }
+            let mut seen = Vec::new();
             for dependent in self.before.dependents(ObjectKind::Table, &original) {
-                if matches!(dependent.kind, ObjectKind::View | ObjectKind::MaterializedView) {
+                let is_view = matches!(dependent.kind, ObjectKind::View | ObjectKind::MaterializedView);
+                if is_view && !seen.contains(&dependent.name) {
+                    seen.push(dependent.name.clone());
                     sql.extend(self.before.ddl(dependent.kind, &dependent.name).unwrap_or_default());
                 }
             }
@@ -69,7 +74,11 @@ impl Context<'_> {
             .map(|column| format!("{}.{}", name.short(), column.name))
             .collect();
         let undo = Undo::sql(sql);
-        let undo = if lost.is_empty() { undo } else { undo.losing(format!("the values of {}", lost.join(", "))) };
+        let undo = if lost.is_empty() {
+            undo
+        } else {
+            undo.losing(format!("the values of {}", lost.join(", ")))
+        };
         if added.is_empty() {
             return undo;
         }
@@ -102,7 +111,9 @@ impl Context<'_> {
     }
 
     pub(super) fn undo_row_security(&self, at: u32, toggle: &Toggle) -> Undo {
-        let Some(original) = self.original(at, &toggle.table) else { return Undo::nothing() };
+        let Some(original) = self.original(at, &toggle.table) else {
+            return Undo::nothing();
+        };
         match self.before.relation(&original).map(|relation| relation.row_security) {
             Some(was) if was == toggle.enable => Undo::nothing(),
             _ => {
@@ -125,7 +136,10 @@ impl Context<'_> {
             return Undo::nothing();
         }
         let word = if toggle.enable { "DISABLE" } else { "ENABLE" };
-        let which = toggle.name.as_ref().map_or_else(|| "ALL".to_owned(), |name| self.names.one(name));
+        let which = toggle
+            .name
+            .as_ref()
+            .map_or_else(|| "ALL".to_owned(), |name| self.names.one(name));
         Undo::one(format!("{}{word} TRIGGER {which}", self.alter(&toggle.table)))
     }
 }
