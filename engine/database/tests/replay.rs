@@ -161,3 +161,15 @@ fn real_sqlite_migrations_replay_to_what_the_file_holds() {
         follow_sqlite(&steps, 1);
     }
 }
+
+#[test]
+fn one_of_everything_replays_to_what_the_server_makes_of_it() {
+    let text = include_str!("catalog/everything.sql");
+    follow_postgres(
+        &[Step {
+            name: "everything".to_owned(),
+            text: text.to_owned(),
+        }],
+        1,
+    );
+}

@@ -82,7 +82,12 @@ impl Schema {
             return Ok(name.clone());
         }
         let temporary = ObjectName::qualified(TEMPORARY, &name.name);
-        if self.has(class, &temporary)? {
+        let known = match class {
+            Class::Relation => self.overlay.relations.get(&temporary).is_some_and(Option::is_some),
+            Class::Sequence => self.overlay.sequences.get(&temporary).is_some_and(Option::is_some),
+            _ => false,
+        };
+        if known {
             return Ok(temporary);
         }
         let path = self.path();

@@ -16,6 +16,12 @@ impl Schema {
     /// When the base cannot answer.
     pub fn outline(&self) -> Result<String, BaseError> {
         let mut text = String::new();
+        for name in self.schemas()?.iter().filter(|name| *name != "public") {
+            line(&mut text, &format!("schema {name}"));
+        }
+        for (name, schema) in self.extensions()? {
+            line(&mut text, &format!("extension {name} in {schema}"));
+        }
         for name in self.type_names()? {
             if let Some(found) = self.user_type(&name)? {
                 line(&mut text, &type_line(&found));

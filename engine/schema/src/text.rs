@@ -312,7 +312,7 @@ pub(crate) fn rename_regclass(text: &str, from: &ObjectName, to: &ObjectName, qu
             if name != from.name || (schema.is_some() && schema != from.schema) {
                 return None;
             }
-            let renamed = if schema.is_some() || qualify {
+            let renamed = if qualify {
                 to.sql(dialect)
             } else {
                 dialect.quote_if_needed(&to.name)

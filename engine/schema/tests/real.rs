@@ -13,7 +13,10 @@ fn scripts(variable: &str, dialect: Dialect) -> Option<Vec<(String, Script)>> {
         println!("skipped: {variable} names no folder of migrations");
         return None;
     };
-    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     names.retain(|path| path.join("migration.sql").is_file());
     names.sort();
     let read = |path: &PathBuf| {
@@ -37,7 +40,9 @@ fn replay(dialect: Dialect, scripts: &[(String, Script)]) -> Schema {
 
 #[test]
 fn real_postgres_migrations_replay_in_no_time() {
-    let Some(scripts) = scripts("TOLLGATE_REAL_POSTGRES", Dialect::Postgres) else { return };
+    let Some(scripts) = scripts("TOLLGATE_REAL_POSTGRES", Dialect::Postgres) else {
+        return;
+    };
     let start = std::time::Instant::now();
     let schema = replay(Dialect::Postgres, &scripts);
     println!("{} migrations in {:?}", scripts.len(), start.elapsed());
@@ -49,7 +54,9 @@ fn real_postgres_migrations_replay_in_no_time() {
 
 #[test]
 fn real_sqlite_migrations_replay_in_no_time() {
-    let Some(scripts) = scripts("TOLLGATE_REAL_SQLITE", Dialect::Sqlite) else { return };
+    let Some(scripts) = scripts("TOLLGATE_REAL_SQLITE", Dialect::Sqlite) else {
+        return;
+    };
     let start = std::time::Instant::now();
     let schema = replay(Dialect::Sqlite, &scripts);
     println!("{} migrations in {:?}", scripts.len(), start.elapsed());

@@ -13,7 +13,6 @@ impl Schema {
         let Some(parent) = self.get(parent)? else {
             return self.edit(child, |relation| relation.uncertain = true).map(|_| ());
         };
-        let partition = parent.kind == RelationKind::PartitionedTable;
         self.edit(child, |relation| {
             for column in &parent.columns {
                 let inherited = Column {
@@ -36,15 +35,6 @@ impl Schema {
                         ..constraint.clone()
                     });
                 }
-            }
-            if partition {
-                relation.triggers.extend(
-                    parent
-                        .triggers
-                        .iter()
-                        .filter(|trigger| for_each_row(&trigger.definition))
-                        .cloned(),
-                );
             }
         })?;
         Ok(())
@@ -221,24 +211,12 @@ impl Schema {
                 let key = |constraint: &Constraint| matches!(&constraint.rule, ConstraintRule::PrimaryKey { columns, .. } if columns.contains(&column.name));
                 column.not_null |= parent.constraints.iter().any(key);
             }
-            for trigger in parent.triggers.iter().filter(|trigger| for_each_row(&trigger.definition)) {
-                if !relation.triggers.iter().any(|known| known.name == trigger.name) {
-                    relation.triggers.push(trigger.clone());
-                }
-            }
         })?;
         self.inherit_keys(&partition, &table)
     }
 
-    pub(super) fn detach_partition(&mut self, table: &ObjectName, partition: &ObjectName) -> Result<(), BaseError> {
-        let table = self.find(ObjectKind::Table, table)?;
-        let Some(parent) = self.get(&table)? else { return Ok(()) };
-        self.alter(partition, |relation| {
-            relation.partition_of = None;
-            relation
-                .triggers
-                .retain(|trigger| !parent.triggers.iter().any(|known| known.name == trigger.name));
-        })
+    pub(super) fn detach_partition(&mut self, partition: &ObjectName) -> Result<(), BaseError> {
+        self.alter(partition, |relation| relation.partition_of = None)
     }
 
     pub(super) fn inherit(&mut self, table: &ObjectName, parent: &ObjectName, inherit: bool) -> Result<(), BaseError> {
@@ -281,12 +259,4 @@ impl Schema {
         }
         Ok(children)
     }
-}
-
-/// Whether a trigger's definition says FOR EACH ROW: only those are copied to partitions.
-pub(super) fn for_each_row(definition: &str) -> bool {
-    let found = crate::text::tokens(tollgate_sql::Dialect::Postgres, definition);
-    found
-        .windows(2)
-        .any(|pair| (pair[0].is_keyword("each") || pair[0].is_keyword("for")) && pair[1].is_keyword("row"))
 }

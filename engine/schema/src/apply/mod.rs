@@ -56,7 +56,7 @@ impl Schema {
                 partition,
                 bound,
             } => self.attach_partition(table, partition, bound),
-            O::DetachPartition { table, partition, .. } => self.detach_partition(table, partition),
+            O::DetachPartition { partition, .. } => self.detach_partition(partition),
             O::Inherit { table, parent, inherit } => self.inherit(table, parent, *inherit),
             O::CreateIndex(index) => self.create_index(index).map(|_| ()),
             O::AttachIndex { .. } | O::RefreshView { .. } | O::Transaction(_) => Ok(()),

@@ -107,31 +107,21 @@ impl Schema {
             comment: None,
         };
         let folding = self.folding();
-        let everywhere = super::inherit::for_each_row(&create.definition)
-            && self
-                .get(&table)?
-                .is_some_and(|relation| relation.kind == RelationKind::PartitionedTable);
-        let children = if everywhere { self.children(&table)? } else { Vec::new() };
-        for table in std::iter::once(table).chain(children) {
-            self.edit(&table, |relation| {
-                match relation
-                    .triggers
-                    .iter_mut()
-                    .find(|known| folding.same(&known.name, &trigger.name))
-                {
-                    Some(known) if create.or_replace => {
-                        let comment = known.comment.take();
-                        *known = Trigger {
-                            comment,
-                            ..trigger.clone()
-                        };
-                    }
-                    Some(_) => {}
-                    None => relation.triggers.push(trigger.clone()),
+        self.edit(&table, |relation| {
+            let known = relation
+                .triggers
+                .iter_mut()
+                .find(|known| folding.same(&known.name, &trigger.name));
+            match known {
+                Some(known) if create.or_replace => {
+                    let comment = known.comment.take();
+                    *known = Trigger { comment, ..trigger };
                 }
-            })?;
-        }
-        Ok(())
+                Some(_) => {}
+                None => relation.triggers.push(trigger),
+            }
+        })
+        .map(|_| ())
     }
 
     pub(super) fn create_rule(&mut self, name: &str, table: &ObjectName, definition: &str) -> Result<(), BaseError> {
