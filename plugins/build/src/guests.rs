@@ -152,7 +152,7 @@ mod tests {
         let guests = find(root, &[]).unwrap();
         let bundled: Vec<_> = guests
             .iter()
-            .filter(|guest| guest.bundled)
+            .filter(|guest| guest.origin.folder == "plugins")
             .map(|guest| guest.name.as_str())
             .collect();
         assert_eq!(bundled, ["destructive", "rollback", "slack", "webhook"]);

@@ -1,6 +1,5 @@
 //! Finds a compiler for WebAssembly and runs it so that its output depends on nothing but source and compiler.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -165,7 +164,7 @@ fn linker(rustc: &Path) -> Option<Linker> {
     if own.is_file() {
         return Some(own);
     }
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let programs = ["rust-lld", "wasm-ld"];
     std::env::split_paths(&path)
         .flat_map(|folder| programs.map(|name| folder.join(name)))

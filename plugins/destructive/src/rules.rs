@@ -131,7 +131,7 @@ fn remaining_dependents(
         !context.is_gone(step, whole, &dependent.name)
             && !column.is_some_and(|column| {
                 let column = tollgate_plugin::ColumnName::new(dependent.name.clone(), column.clone());
-                context.was_dropped(step, &column) || context.was_retyped(step, &column)
+                context.is_column_gone(step, &column) || context.is_column_retyped(step, &column)
             })
             && !dependent
                 .member

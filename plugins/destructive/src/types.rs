@@ -46,12 +46,13 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// Longest text, where the type has a limit.
-    fn text_limit(&self) -> Option<Option<u32>> {
+    /// Longest text that a text type takes; the largest number where it has no limit.
+    fn text_limit(&self) -> Option<u32> {
+        let limit = self.modifiers.first().copied();
         match self.base.as_str() {
-            "text" | "citext" => Some(None),
-            "character varying" => Some(self.modifiers.first().copied()),
-            "character" => Some(Some(self.modifiers.first().copied().unwrap_or(1))),
+            "text" | "citext" => Some(u32::MAX),
+            "character varying" => Some(limit.unwrap_or(u32::MAX)),
+            "character" => Some(limit.unwrap_or(1)),
             _ => None,
         }
     }
@@ -94,14 +95,12 @@ pub(crate) fn judge(dialect: Dialect, from: &str, to: &str) -> Option<Verdict> {
 }
 
 fn judge_texts(from: &Type<'_>, to: &Type<'_>) -> Option<Verdict> {
-    let limit = to.text_limit();
-    match (from.text_limit(), limit) {
-        (Some(_), Some(None)) => Some((Severity::Low, "it only widens")),
-        (Some(Some(old)), Some(Some(new))) if old <= new => Some((Severity::Low, "it only widens")),
-        (Some(_), Some(Some(_))) => Some((Severity::High, "longer values make it fail")),
+    match (from.text_limit(), to.text_limit()) {
+        (Some(old), Some(new)) if old <= new => Some((Severity::Low, "it only widens")),
+        (Some(_), Some(_)) => Some((Severity::High, "longer values make it fail")),
         (Some(_), None) => Some((Severity::High, "values that cannot be converted make it fail")),
-        (None, Some(None)) => Some((Severity::Low, "every value can be written as text")),
-        (None, Some(Some(_))) => Some((Severity::High, "values whose text is longer make it fail")),
+        (None, Some(u32::MAX)) => Some((Severity::Low, "every value can be written as text")),
+        (None, Some(_)) => Some((Severity::High, "values whose text is longer make it fail")),
         (None, None) => None,
     }
 }
@@ -131,9 +130,10 @@ fn judge_numbers(from: &Type<'_>, to: &Type<'_>) -> Option<Verdict> {
     }
     match (from.base.as_str(), to.base.as_str()) {
         ("numeric", "numeric") => Some(judge_numeric(&from.modifiers, &to.modifiers)),
-        ("real", "double precision") | ("real" | "double precision", "numeric") if to.modifiers.is_empty() => widens,
-        ("double precision", "real") | ("numeric", "real" | "double precision") => rounds,
-        ("real" | "double precision", "numeric") => rounds,
+        ("real", "double precision") => widens,
+        ("double precision", "real")
+        | ("numeric", "real" | "double precision")
+        | ("real" | "double precision", "numeric") => rounds,
         _ => None,
     }
 }

@@ -13,7 +13,11 @@
 //! The scripts are parsed and replayed by the engine's own crates, so a native test sees what a component would see.
 //! Everything here panics with an explanation where a test is wrong: a script that does not parse, settings that the
 //! plugin refuses, a finding that the engine would reject.
-#![allow(clippy::panic, reason = "a wrong test must stop with the reason")]
+#![allow(
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a wrong test must stop with the reason"
+)]
 
 mod catalog;
 mod convert;
@@ -30,7 +34,7 @@ use tollgate_schema::{Context, Schema};
 use tollgate_sql::{Dialect as SqlDialect, Script};
 
 use crate::catalog::Catalog;
-use crate::contract::{Description, Dialect, Finding, PolicyRequest, Server};
+use crate::contract::{Description, Dialect, Finding, PolicyRequest, Server, Severity};
 use crate::migration::Migration;
 use crate::plugin::{Notifier, Policy, Rollback};
 
@@ -289,25 +293,24 @@ impl<P: Policy> Test<P> {
 
 /// Findings as text, one block each: rule, level, message, the SQL pointed at, labels, help.
 pub fn render(text: &str, findings: &[Finding]) -> String {
-    let mut out = String::new();
+    let mut lines = Vec::new();
     for finding in findings {
-        let level = format!("{:?}", finding.severity)
-            .rsplit("::")
-            .next()
-            .unwrap_or_default()
-            .to_lowercase();
-        out.push_str(&format!("{} ({level}): {}\n", finding.rule, finding.message));
-        if let Some(at) = finding.at {
-            out.push_str(&format!("  at: {}\n", at.of(text)));
-        }
-        for label in &finding.labels {
-            out.push_str(&format!("  label: {}: {}\n", label.at.of(text), label.text));
-        }
-        if let Some(help) = &finding.help {
-            out.push_str(&format!("  help: {help}\n"));
-        }
+        let level = match finding.severity {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+        };
+        lines.push(format!("{} ({level}): {}", finding.rule, finding.message));
+        lines.extend(finding.at.map(|at| format!("  at: {}", at.of(text))));
+        lines.extend(
+            finding
+                .labels
+                .iter()
+                .map(|label| format!("  label: {}: {}", label.at.of(text), label.text)),
+        );
+        lines.extend(finding.help.as_ref().map(|help| format!("  help: {help}")));
     }
-    out
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// A configured plugin, or the settings issues as a panic.

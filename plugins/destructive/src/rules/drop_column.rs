@@ -25,6 +25,9 @@ may be needed.",
     ..Rule::DEFAULT
 };
 
+/// How far values are counted.
+const LIMIT: u64 = 10_000;
+
 const HELP: &str = "stop using the column first and drop it in a later release, or copy its values before";
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
@@ -35,25 +38,22 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
     for rebuilt in rebuild::of_tables_with_rows(context) {
         let table = rebuilt.rebuild.table.short();
-        match rebuilt.lost_columns(context) {
-            Some(lost) => {
-                for column in lost {
-                    let message =
-                        format!("the rebuild of {table} does not take over the column {column}: its values are lost");
-                    findings.report(&rebuilt.drop, message).help(HELP);
-                }
+        if let Some(lost) = rebuilt.lost_columns(context) {
+            for column in lost {
+                let message =
+                    format!("the rebuild of {table} does not take over the column {column}: its values are lost");
+                findings.report(&rebuilt.drop, message).help(HELP);
             }
-            None => {
-                let kept: Vec<&str> = rebuilt.rebuild.copied.iter().map(|(to, _)| to.as_str()).collect();
-                let message = format!(
-                    "the rebuild of {table} keeps {}; values of any other column are lost",
-                    words::list(&kept)
-                );
-                findings
-                    .report(&rebuilt.drop, message)
-                    .severity(Severity::Medium)
-                    .help(HELP);
-            }
+        } else {
+            let kept: Vec<&str> = rebuilt.rebuild.copied.iter().map(|(to, _)| to.as_str()).collect();
+            let message = format!(
+                "the rebuild of {table} keeps {}; values of any other column are lost",
+                words::list(&kept)
+            );
+            findings
+                .report(&rebuilt.drop, message)
+                .severity(Severity::Medium)
+                .help(HELP);
         }
     }
     dynamic::report(context, findings, &[Suspicion::DropColumn], "drops a column");
@@ -70,7 +70,6 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, d
     let Some(original) = context.original_column(step, &dropped.column) else {
         return;
     };
-    const LIMIT: u64 = 10_000;
     let values = match context.before.count_values(&original, LIMIT) {
         Ok(0) => return,
         Ok(1) => "its 1 value".to_owned(),

@@ -171,6 +171,8 @@ mod tests {
             PEOPLE,
             "ALTER TABLE people ALTER COLUMN mood TYPE text; DROP TYPE mood;",
         );
+        let script = "ALTER TABLE people RENAME mood TO m; ALTER TABLE people RENAME TO folk; ALTER TABLE folk DROP m; DROP TYPE mood;";
+        rule.ignores(PEOPLE, script);
     }
 
     const REBUILD: &str = "\

@@ -74,12 +74,14 @@ fn report_new(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_
         .steps_before(step)
         .any(|earlier| match &earlier.effect.operation {
             Operation::AddColumn(added) => {
-                context.same_identifier(&added.column.name, &column.column)
-                    && context.same(ObjectKind::Table, &added.table, &column.table)
-                    && (added.column.default.as_ref().is_some_and(|default| !default.is_null)
-                        || added.column.generated.is_some()
-                        || added.column.identity.is_some()
-                        || added.column.serial)
+                let definition = &added.column;
+                let gives_value = definition.default.as_ref().is_some_and(|default| !default.is_null)
+                    || definition.generated.is_some()
+                    || definition.identity.is_some()
+                    || definition.serial;
+                let name = ColumnName::new(added.table.clone(), definition.name.clone());
+                let then = context.column_after(&earlier, step, column);
+                gives_value && then.is_some_and(|then| context.same_column(&then, &name))
             }
             _ => false,
         });
@@ -142,13 +144,13 @@ fn filled_above(context: &Context<'_>, step: &Step<'_>, column: &ColumnName) -> 
     context
         .steps_before(step)
         .any(|earlier| match &earlier.effect.operation {
-            Operation::Update(change) => {
-                context.same(ObjectKind::Table, &change.table, &column.table)
+            Operation::Update(change) => context.column_after(&earlier, step, column).is_some_and(|then| {
+                context.same(ObjectKind::Table, &change.table, &then.table)
                     && change
                         .columns
                         .iter()
-                        .any(|written| context.same_identifier(written, &column.column))
-            }
+                        .any(|written| context.same_identifier(written, &then.column))
+            }),
             _ => false,
         })
 }
@@ -231,6 +233,10 @@ mod tests {
             Low,
             low,
         );
+        let low = "makes people.email required, which fails where the UPDATE above leaves a row without a value";
+        let script = "ALTER TABLE users ADD temp text; UPDATE users SET temp = lower(email); ALTER TABLE users DROP email;
+            ALTER TABLE users RENAME temp TO email; ALTER TABLE users RENAME TO people; ALTER TABLE people ALTER email SET NOT NULL;";
+        rule.reports(USERS, script, Low, low);
     }
 
     #[test]

@@ -124,11 +124,14 @@ fn is_different_in_each_row(context: &Context<'_>, step: &Step<'_>, column: &Col
     let upto = context.steps_before(step).chain(std::iter::once(*step));
     let mut different = false;
     for earlier in upto {
+        let then = context.column_after(&earlier, step, column);
         match &earlier.effect.operation {
             Operation::AddColumn(added)
-                if context.same_identifier(&added.column.name, &column.column)
-                    && context.same(ObjectKind::Table, &added.table, &column.table)
-                    && !added.if_not_exists =>
+                if !added.if_not_exists
+                    && then.as_ref().is_some_and(|then| {
+                        let name = ColumnName::new(added.table.clone(), added.column.name.clone());
+                        context.same_column(then, &name)
+                    }) =>
             {
                 let definition = &added.column;
                 different = definition.identity.is_some()
@@ -139,11 +142,13 @@ fn is_different_in_each_row(context: &Context<'_>, step: &Step<'_>, column: &Col
                     };
             }
             Operation::Update(change)
-                if context.same(ObjectKind::Table, &change.table, &column.table)
-                    && change
-                        .columns
-                        .iter()
-                        .any(|written| context.same_identifier(written, &column.column)) =>
+                if then.as_ref().is_some_and(|then| {
+                    context.same(ObjectKind::Table, &change.table, &then.table)
+                        && change
+                            .columns
+                            .iter()
+                            .any(|written| context.same_identifier(written, &then.column))
+                }) =>
             {
                 different = false;
             }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::history::History;
+use super::history::{Fate, History};
 use crate::catalog::Catalog;
 use crate::contract::{
     Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, PolicyRequest, Relation, Server, Statement,
@@ -122,11 +122,10 @@ impl<'a> Context<'a> {
     /// The column as it was called before the migration; `None` when an earlier statement added it or its table.
     pub fn original_column(&self, step: &Step<'_>, column: &ColumnName) -> Option<ColumnName> {
         let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
-        let table = self.original(step, ObjectKind::Table, &column.table)?;
-        let name = self
+        let (table, column) = self
             .history
-            .original_column(&column.table, &column.column, step.ordinal, &same)?;
-        Some(ColumnName { table, column: name })
+            .column_back(&column.table, &column.column, step.ordinal, None, &same)?;
+        Some(ColumnName { table, column })
     }
 
     /// The object did not exist before the migration: a statement above made it, or it is known to be absent.
@@ -149,24 +148,42 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The column was dropped by a statement above.
-    pub fn was_dropped(&self, step: &Step<'_>, column: &ColumnName) -> bool {
+    /// The column as it was called right after an earlier step; `None` when it was added between the two.
+    pub fn column_after(&self, earlier: &Step<'_>, step: &Step<'_>, column: &ColumnName) -> Option<ColumnName> {
         let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
-        self.history
-            .dropped_column(&column.table, &column.column, step.ordinal, &same)
+        let since = Some(earlier.ordinal);
+        let (table, column) = self
+            .history
+            .column_back(&column.table, &column.column, step.ordinal, since, &same)?;
+        Some(ColumnName { table, column })
     }
 
-    /// The column got another type in a statement above.
-    pub fn was_retyped(&self, step: &Step<'_>, column: &ColumnName) -> bool {
-        let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
-        self.history
-            .retyped_column(&column.table, &column.column, step.ordinal, &same)
+    /// A column of the schema before the migration has been dropped when the step runs.
+    pub fn is_column_gone(&self, step: &Step<'_>, original: &ColumnName) -> bool {
+        self.column_fate(step, original) == Fate::Gone
     }
 
-    /// A statement above dropped the object.
-    pub fn is_gone(&self, step: &Step<'_>, kind: ObjectKind, name: &ObjectName) -> bool {
+    /// A column of the schema before the migration has another type when the step runs.
+    pub fn is_column_retyped(&self, step: &Step<'_>, original: &ColumnName) -> bool {
+        self.column_fate(step, original) == Fate::Retyped
+    }
+
+    fn column_fate(&self, step: &Step<'_>, original: &ColumnName) -> Fate {
+        let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
         self.history
-            .dropped(kind, name, step.ordinal, &|left, right| self.same(kind, left, right))
+            .column_fate(&original.table, &original.column, step.ordinal, &same)
+    }
+
+    /// An object of the schema before the migration has been dropped when the step runs.
+    pub fn is_gone(&self, step: &Step<'_>, kind: ObjectKind, original: &ObjectName) -> bool {
+        self.history.is_gone(kind, original, step.ordinal, &|left, right| {
+            self.same(kind, left, right)
+        })
+    }
+
+    /// Whether two names mean the same column of the same table.
+    pub fn same_column(&self, left: &ColumnName, right: &ColumnName) -> bool {
+        self.same_identifier(&left.column, &right.column) && self.same(ObjectKind::Table, &left.table, &right.table)
     }
 
     /// The steps that follow, in order.

@@ -23,6 +23,14 @@ enum Event {
     Dropped(ObjectKind, ObjectName),
 }
 
+/// What has become of something by some moment of the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Same,
+    Retyped,
+    Gone,
+}
+
 /// Whether two names mean the same object.
 pub(super) type Same<'a> = &'a dyn Fn(&ObjectName, &ObjectName) -> bool;
 
@@ -121,47 +129,72 @@ impl History {
         Some(name)
     }
 
-    /// What a column of a table was called before the script; `None` when the script added it. Renames of the table are
-    /// followed by the caller's name for it: `table` is the name at `ordinal`.
-    pub(super) fn original_column(
+    /// What a column was called right after `since` (before the script: `None`), with its table's name then; `None` when
+    /// the script added it in between. `table` and `column` are the names at `ordinal`.
+    pub(super) fn column_back(
         &self,
         table: &ObjectName,
         column: &str,
         ordinal: usize,
+        since: Option<usize>,
         same: Same<'_>,
-    ) -> Option<String> {
+    ) -> Option<(ObjectName, String)> {
         let mut table = table.clone();
         let mut column = column.to_owned();
-        for event in self.earlier(ordinal) {
+        for (_, event) in self
+            .events
+            .iter()
+            .rev()
+            .filter(|(at, _)| *at < ordinal && since.is_none_or(|since| *at > since))
+        {
             match event {
                 Event::Renamed(kind, from, to) if class(*kind) == ObjectKind::Table && same(to, &table) => {
                     table.clone_from(from);
                 }
+                Event::Created(ObjectKind::Table, made) if same(made, &table) => return None,
                 Event::ColumnAdded(of, added) if *added == column && same(of, &table) => return None,
                 Event::ColumnRenamed(of, from, to) if *to == column && same(of, &table) => column.clone_from(from),
                 _ => {}
             }
         }
-        Some(column)
+        Some((table, column))
     }
 
-    /// The column was dropped earlier in the script.
-    pub(super) fn dropped_column(&self, table: &ObjectName, column: &str, ordinal: usize, same: Same<'_>) -> bool {
-        self.earlier(ordinal)
-            .any(|event| matches!(event, Event::ColumnDropped(of, dropped) if dropped == column && same(of, table)))
+    /// What has become of a column of the schema before the script, by the time of `ordinal`.
+    pub(super) fn column_fate(&self, table: &ObjectName, column: &str, ordinal: usize, same: Same<'_>) -> Fate {
+        let mut table = table.clone();
+        let mut column = column.to_owned();
+        let mut fate = Fate::Same;
+        for (_, event) in self.events.iter().take_while(|(at, _)| *at < ordinal) {
+            match event {
+                Event::Renamed(kind, from, to) if class(*kind) == ObjectKind::Table && same(from, &table) => {
+                    table.clone_from(to);
+                }
+                Event::Dropped(kind, gone) if class(*kind) == ObjectKind::Table && same(gone, &table) => {
+                    return Fate::Gone;
+                }
+                Event::ColumnRenamed(of, from, to) if *from == column && same(of, &table) => column.clone_from(to),
+                Event::ColumnDropped(of, gone) if *gone == column && same(of, &table) => return Fate::Gone,
+                Event::ColumnRetyped(of, retyped) if *retyped == column && same(of, &table) => fate = Fate::Retyped,
+                _ => {}
+            }
+        }
+        fate
     }
 
-    /// The column got another type earlier in the script.
-    pub(super) fn retyped_column(&self, table: &ObjectName, column: &str, ordinal: usize, same: Same<'_>) -> bool {
-        self.earlier(ordinal)
-            .any(|event| matches!(event, Event::ColumnRetyped(of, retyped) if retyped == column && same(of, table)))
-    }
-
-    /// The object was dropped earlier in the script.
-    pub(super) fn dropped(&self, kind: ObjectKind, name: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
-        self.earlier(ordinal).any(
-            |event| matches!(event, Event::Dropped(dropped, gone) if class(*dropped) == class(kind) && same(gone, name)),
-        )
+    /// An object of the schema before the script has been dropped by the time of `ordinal`, under whatever name.
+    pub(super) fn is_gone(&self, kind: ObjectKind, name: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
+        let mut name = name.clone();
+        for (_, event) in self.events.iter().take_while(|(at, _)| *at < ordinal) {
+            match event {
+                Event::Renamed(renamed, from, to) if class(*renamed) == class(kind) && same(from, &name) => {
+                    name.clone_from(to);
+                }
+                Event::Dropped(dropped, gone) if class(*dropped) == class(kind) && same(gone, &name) => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Rows were written to the table earlier in the script.
