@@ -70,10 +70,9 @@ impl From<ConfigError> for Failure {
             ConfigError::MissingMigrations { named_by, .. } => {
                 vec![Report::error("config::no-migrations", message).help(format!("it is set by {named_by}"))]
             }
-            ConfigError::Plugin { place, .. } => vec![
-                at(Report::error("config::plugin", message), place, "here")
-                    .help("`source` is builtin:NAME or the path of a component"),
-            ],
+            ConfigError::Plugin { place, help, .. } => {
+                vec![at(Report::error("config::plugin", message), place, "here").help(help)]
+            },
             ConfigError::Circle { .. } => vec![Report::error("config::circle", message)],
             ConfigError::NoCurrentFolder(_) => vec![Report::error("config::folder", message)],
         };

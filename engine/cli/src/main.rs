@@ -4,6 +4,7 @@
 mod args;
 mod command;
 mod config;
+mod engine;
 mod exit;
 mod failure;
 mod output;

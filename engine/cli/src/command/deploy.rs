@@ -1,29 +1,233 @@
 //! `tollgate deploy`
 
+use serde::Serialize;
+use tollgate_engine::host::Kind;
+use tollgate_engine::{DeployOptions, DeployOutcome, DeployReport, Folder, PlannedMigration, deploy};
+
 use super::Context;
+use crate::engine::events::{DeliveryDocument, Show, told};
+use crate::engine::findings::{Counts, Findings, JudgedDocument, count};
+use crate::engine::project;
+use crate::engine::rollback::{PlanDocument, outcome_line};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Ui;
+use crate::output::documents::Body;
+use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 
 /// Check pending migrations, apply them, tell people
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show the plan and change nothing: order, findings, what runs outside a transaction, how each is taken back
     #[arg(long)]
-    pub dry_run: bool,
+    dry_run: bool,
     /// How long to wait for another deploy to finish: 500ms, 30s, 2min; a plain number is milliseconds [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
-    pub lock_timeout: Option<u64>,
+    lock_timeout: Option<u64>,
 }
+
+/// The document of `deploy`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Deployed {
+    /// `up-to-date`, `planned`, `blocked` or `deployed`.
+    outcome: &'static str,
+    /// Nothing was to be changed.
+    dry_run: bool,
+    /// The database, without credentials.
+    target: String,
+    /// How many findings of each kind there are.
+    counts: Counts,
+    /// What was pending, in order.
+    plan: Vec<PlannedDocument>,
+    /// What was applied, in order.
+    applied: Vec<AppliedDocument>,
+    /// What became of the notifications.
+    deliveries: Vec<DeliveryDocument>,
+    /// How long it took.
+    duration_ms: u64,
+}
+
+/// A pending migration.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PlannedDocument {
+    /// Name and findings.
+    judged: JudgedDocument,
+    /// Its statements.
+    statements: Vec<StatementDocument>,
+    /// How it would be taken back.
+    rollback: Option<PlanDocument>,
+    /// Why there is no such plan.
+    rollback_failure: Option<String>,
+    /// A `down.sql` lies beside it, which a rollback prefers.
+    has_down_file: bool,
+}
+
+/// A statement.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct StatementDocument {
+    /// Its line, counted from 1.
+    line: usize,
+    /// Its beginning.
+    excerpt: String,
+    /// It runs inside a transaction.
+    transactional: bool,
+}
+
+/// An applied migration.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct AppliedDocument {
+    /// Its name.
+    name: String,
+    /// How long it took.
+    duration_ms: u64,
+}
+
+impl Body for Deployed {}
 
 /// Runs the command.
 pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     context
         .flags
         .number("--lock-timeout", "deploy.lock_timeout_ms", args.lock_timeout);
+    let ui = context.ui;
     let config = context.config()?;
-    config.migrations_dir()?;
-    config.database_url()?;
-    Ok(Exit::Done)
+    let needs: &[Kind] = if args.dry_run {
+        &[Kind::Policy, Kind::Rollback]
+    } else {
+        &[Kind::Policy, Kind::Rollback, Kind::Notifier]
+    };
+    let (project, loaded) = project::project(&config, ui, needs)?;
+    let options = DeployOptions {
+        dry_run: args.dry_run,
+        ..DeployOptions::default()
+    };
+    let mut show = Show::new(ui);
+    let result = deploy(&project, &options, &mut |event| show.event(event));
+    drop(show);
+    loaded.show_log(ui);
+    let report = result?;
+    let findings = Findings::new(&project.folder, project.target.dialect());
+    let counts = findings.show(ui, report.plan.iter().map(|migration| &migration.checked));
+    if args.dry_run {
+        plan(ui, &report.plan, &project.folder);
+    }
+    summary(ui, args, &report, counts);
+    ui.document(&document(args, &report, counts, &findings, project.target.describe()));
+    Ok(if report.outcome == DeployOutcome::Blocked {
+        Exit::Blocked
+    } else {
+        Exit::Done
+    })
+}
+
+/// What a dry run shows of each migration.
+fn plan(ui: &Ui, plan: &[PlannedMigration], folder: &Folder) {
+    for (index, migration) in plan.iter().enumerate() {
+        let statements = count(migration.statements.len(), "statement");
+        ui.line(format!(
+            "{}. {} {}",
+            index + 1,
+            paint(NAME, &migration.checked.name),
+            paint(DIM, statements)
+        ));
+        for statement in migration.statements.iter().filter(|statement| !statement.transactional) {
+            ui.line(format!(
+                "   line {} {}: {}",
+                statement.line,
+                paint(WARN, "outside a transaction"),
+                statement.excerpt
+            ));
+        }
+        ui.line(format!("   taken back: {}", way_back(migration, folder)));
+    }
+}
+
+fn way_back(migration: &PlannedMigration, folder: &Folder) -> String {
+    let down = folder.find(&migration.checked.name).and_then(|file| file.down.as_ref());
+    match (down, &migration.rollback, &migration.rollback_failure) {
+        (Some(_), _, _) => "by its down.sql".to_owned(),
+        (None, Some(plan), _) => outcome_line(plan),
+        (None, None, Some(failure)) => format!("{}: {failure}", paint(BAD, "no plan")),
+        (None, None, None) => paint(BAD, "no plan"),
+    }
+}
+
+fn summary(ui: &Ui, args: &Args, report: &DeployReport, counts: Counts) {
+    let nothing_found = counts
+        == Counts {
+            migrations: counts.migrations,
+            ..Counts::default()
+        };
+    if counts.migrations > 0 && !(nothing_found && report.outcome == DeployOutcome::Deployed) {
+        ui.line(counts.summary());
+    }
+    if let Some(told) = told(&report.deliveries) {
+        ui.line(told);
+    }
+    ui.line(match report.outcome {
+        DeployOutcome::UpToDate => paint(GOOD, "nothing to deploy: the database is up to date"),
+        DeployOutcome::Planned => format!(
+            "{} to deploy; nothing was changed",
+            count(report.plan.len(), "migration")
+        ),
+        DeployOutcome::Blocked if args.dry_run => {
+            format!("{}; nothing was changed", paint(BAD, "a deploy would be blocked"))
+        }
+        DeployOutcome::Blocked => format!("{}; nothing was applied", paint(BAD, "blocked")),
+        DeployOutcome::Deployed => {
+            let applied = paint(GOOD, format!("{} applied", count(report.applied.len(), "migration")));
+            format!("{applied} in {}", duration(report.duration_ms))
+        }
+    });
+}
+
+fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+    }
+}
+
+fn document(args: &Args, report: &DeployReport, counts: Counts, findings: &Findings<'_>, target: String) -> Deployed {
+    let plan = report.plan.iter().map(|migration| PlannedDocument {
+        judged: findings.document(&migration.checked),
+        statements: migration
+            .statements
+            .iter()
+            .map(|statement| StatementDocument {
+                line: statement.line,
+                excerpt: statement.excerpt.clone(),
+                transactional: statement.transactional,
+            })
+            .collect(),
+        rollback: migration.rollback.as_ref().map(PlanDocument::from),
+        rollback_failure: migration.rollback_failure.clone(),
+        has_down_file: migration.has_down_file,
+    });
+    let applied = report.applied.iter().map(|migration| AppliedDocument {
+        name: migration.name.clone(),
+        duration_ms: migration.duration_ms,
+    });
+    Deployed {
+        outcome: match report.outcome {
+            DeployOutcome::UpToDate => "up-to-date",
+            DeployOutcome::Planned => "planned",
+            DeployOutcome::Blocked => "blocked",
+            DeployOutcome::Deployed => "deployed",
+        },
+        dry_run: args.dry_run,
+        target,
+        counts,
+        plan: plan.collect(),
+        applied: applied.collect(),
+        deliveries: report.deliveries.iter().map(DeliveryDocument::from).collect(),
+        duration_ms: report.duration_ms,
+    }
 }
 
 /// `500`, `500ms`, `30s`, `2min` as milliseconds.
@@ -44,18 +248,19 @@ fn milliseconds(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::milliseconds;
+    use super::*;
 
     #[test]
     fn times_are_read_with_their_units() {
-        for (text, expected) in [
+        let cases = [
             ("500", 500),
             ("0", 0),
             ("500ms", 500),
             ("30s", 30_000),
             ("2min", 120_000),
             ("1 s", 1_000),
-        ] {
+        ];
+        for (text, expected) in cases {
             assert_eq!(milliseconds(text), Ok(expected), "{text}");
         }
         for text in [
@@ -68,6 +273,13 @@ mod tests {
             "99999999999999999min",
         ] {
             assert!(milliseconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_for_people() {
+        for (milliseconds, text) in [(0, "0 ms"), (999, "999 ms"), (1_250, "1.2 s"), (61_000, "1 min 1 s")] {
+            assert_eq!(duration(milliseconds), text);
         }
     }
 }

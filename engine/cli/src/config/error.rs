@@ -85,6 +85,8 @@ pub enum ConfigError {
         problem: String,
         /// Where, if in a file.
         place: Option<Place>,
+        /// What to do.
+        help: &'static str,
     },
     /// Bundles that extend each other.
     #[error("the bundle {} extends itself", shown(path))]

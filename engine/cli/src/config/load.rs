@@ -373,14 +373,14 @@ impl Layers {
         let Self { figment, origins } = self;
         Ok(Config {
             settings,
-            figment,
-            origins,
-            variables,
             root,
             cwd,
             file,
             environment,
             warnings,
+            figment,
+            origins,
+            variables,
         })
     }
 }

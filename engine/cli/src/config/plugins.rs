@@ -55,6 +55,9 @@ pub struct EndpointConfig {
     pub secrets: BTreeMap<String, Secret>,
 }
 
+const SOURCES: &str = "`source` is builtin:NAME or the path of a component";
+const ENDPOINTS: &str = "`url` is a web address, or env:NAME for the variable that holds it";
+
 impl Config {
     /// Every plugin that is configured or comes with the program, by name.
     pub fn plugins(&self) -> Result<Vec<PluginConfig>, ConfigError> {
@@ -93,7 +96,7 @@ impl Config {
     fn source(&self, name: &str, plugin: &Plugin) -> Result<PluginSource, ConfigError> {
         let key = format!("plugins.{name}.source");
         let Some(source) = plugin.source.as_deref() else {
-            return Err(self.plugin_error(name, &format!("plugins.{name}"), "has no source".to_owned()));
+            return Err(self.plugin_error(name, &format!("plugins.{name}"), "has no source".to_owned(), SOURCES));
         };
         match source.strip_prefix("builtin:") {
             None => Ok(PluginSource::Path(self.path_from(&key, source.as_ref()))),
@@ -103,17 +106,24 @@ impl Config {
                     return Ok(PluginSource::Builtin(wanted.to_owned()));
                 }
                 let near = nearest(wanted, &known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                Err(self.plugin_error(name, &key, format!("is not one of those that come with Tollgate{near}")))
+                Err(self.plugin_error(
+                    name,
+                    &key,
+                    format!("is not one of those that come with Tollgate{near}"),
+                    SOURCES,
+                ))
             }
         }
     }
 
-    fn plugin_error(&self, name: &str, key: &str, problem: String) -> ConfigError {
+    /// An error about a plugin, at the place of `key`.
+    pub fn plugin_error(&self, name: &str, key: &str, problem: String, help: &'static str) -> ConfigError {
         let path: Vec<String> = key.split('.').map(ToOwned::to_owned).collect();
         ConfigError::Plugin {
             plugin: name.to_owned(),
             problem,
             place: self.place_below(&path),
+            help,
         }
     }
 
@@ -131,7 +141,12 @@ impl Config {
         let endpoint = |(name, endpoint): (&String, &super::model::Endpoint)| {
             let key = format!("plugins.{plugin}.endpoints.{name}");
             let Some(url) = endpoint.url.as_deref() else {
-                return Err(self.plugin_error(plugin, &key, format!("has an endpoint {name} without a url")));
+                return Err(self.plugin_error(
+                    plugin,
+                    &key,
+                    format!("has an endpoint {name} without a url"),
+                    ENDPOINTS,
+                ));
             };
             let look_up = |table: &str, texts: &BTreeMap<String, String>| {
                 let secret = |(name, text): (&String, &String)| {

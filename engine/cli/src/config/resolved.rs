@@ -47,6 +47,25 @@ impl Config {
         origin::find(&self.figment, &self.origins, key)
     }
 
+    /// Who runs this, as the environment says it.
+    pub fn actor(&self) -> Option<String> {
+        let names = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME"];
+        names
+            .into_iter()
+            .find_map(|name| self.variables.get(name))
+            .map(|variable| variable.value)
+    }
+
+    /// Where to keep what can be made again.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| {
+            let path = PathBuf::from(self.variables.get(name)?.value);
+            path.is_absolute().then_some(path)
+        };
+        let folder = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        folder.map(|folder| folder.join("tollgate"))
+    }
+
     /// The `.env` files that were read.
     pub fn env_files(&self) -> impl Iterator<Item = &PathBuf> {
         self.variables.files()
@@ -63,26 +82,6 @@ impl Config {
     pub fn database_url(&self) -> Result<DatabaseUrl, ConfigError> {
         let url = self.settings.database.url.as_deref().ok_or(ConfigError::NoDatabase)?;
         self.locate("database.url", url)
-    }
-
-    /// The direct connection for the lock, if there is one of its own.
-    pub fn lock_url(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
-        self.settings
-            .lock
-            .url
-            .as_deref()
-            .map(|url| self.locate("lock.url", url))
-            .transpose()
-    }
-
-    /// The database of Tollgate's own tables, if it is another one.
-    pub fn state_url(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
-        self.settings
-            .state
-            .url
-            .as_deref()
-            .map(|url| self.locate("state.url", url))
-            .transpose()
     }
 
     /// Prisma's rule: a relative file starts from the schema's folder. Without a schema it starts where the URL was

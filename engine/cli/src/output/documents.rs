@@ -111,6 +111,12 @@ mod tests {
         compare::<crate::command::init::Made>("init");
         compare::<crate::command::new::Made>("new");
         compare::<crate::command::config::Shown>("config-show");
+        compare::<crate::command::check::Checked>("check");
+        compare::<crate::command::deploy::Deployed>("deploy");
+        compare::<crate::command::status::Stands>("status");
+        compare::<crate::command::rollback::RolledBack>("rollback");
+        compare::<crate::command::resolve::Resolved>("resolve");
+        compare::<crate::command::plugin::Listed>("plugin-list");
     }
 
     fn compare<T: schemars::JsonSchema + 'static>(name: &str) {

@@ -13,3 +13,11 @@ pub fn shown(path: &Path) -> String {
         .display()
         .to_string()
 }
+
+/// The text with every path below the current folder shortened in the same way, for texts that others have written.
+pub fn shortened(text: &str) -> String {
+    match std::env::current_dir() {
+        Ok(cwd) if cwd.parent().is_some() => text.replace(&format!("{}/", cwd.display()), ""),
+        _ => text.to_owned(),
+    }
+}

@@ -133,6 +133,8 @@ fn unknown_urls(text: &str) -> String {
         let password = url[..user_end]
             .find(':')
             .filter(|&colon| !url[..colon].contains(['/', '?', '@']));
+        // How a URL is explained to people.
+        let password = password.filter(|&colon| &url[colon..user_end] != ":PASSWORD");
         match (password, url.split_once('/')) {
             (Some(colon), _) => out.extend([&url[..colon], ":", HIDDEN, &url[user_end..]]),
             (None, Some((host @ "hooks.slack.com", path))) => {
@@ -153,7 +155,9 @@ mod tests {
 
     fn knowing(secrets: &[&str]) -> Redactor {
         let mut redactor = Redactor::default();
-        secrets.iter().for_each(|secret| redactor.add(secret));
+        for secret in secrets {
+            redactor.add(secret);
+        }
         redactor
     }
 

@@ -6,6 +6,7 @@
 
 mod completions;
 mod configuration;
+mod engine;
 mod init;
 mod new;
 mod output;

@@ -24,7 +24,8 @@ fn version_and_help_are_no_mistakes() {
       init         Set a project up: find its migrations, write tollgate.toml, show the package.json
                    scripts
       new          Make an empty migration
-      check        Ask the policies about every migration, without applying anything
+      check        Ask the policies about the migrations, without a database and without applying
+                   anything
       deploy       Check pending migrations, apply them, tell people
       status       Show which migrations are applied, pending, failed, missing or edited
       rollback     Take applied migrations back

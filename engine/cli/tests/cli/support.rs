@@ -64,7 +64,8 @@ impl Project {
             .current_dir(self.root())
             .env_clear()
             .env("HOME", self.root().join("home"));
-        command.env("NO_BACKTRACE", "1");
+        // Compiled plugins are kept from one test to the next.
+        command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
         Run {
             command,
             root: self.root(),

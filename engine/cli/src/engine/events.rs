@@ -1,0 +1,184 @@
+//! What happens while the engine works, as it happens: a bar where the run is long, a line a migration.
+
+use serde::Serialize;
+use tollgate_engine::{Delivery, Event, ExecuteEvent, LockEvent};
+
+use super::findings::count;
+use crate::output::Ui;
+use crate::output::progress::Progress;
+use crate::output::style::{DIM, GOOD, NAME, paint};
+
+/// Shows events.
+pub struct Show<'a> {
+    ui: &'a Ui,
+    bar: Option<Progress>,
+}
+
+impl<'a> Show<'a> {
+    /// With nothing on show yet.
+    pub fn new(ui: &'a Ui) -> Self {
+        Self { ui, bar: None }
+    }
+
+    /// Shows one.
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::WaitingForLock(waiting) => self.line(waiting_line(&waiting)),
+            Event::Judging { migrations } => self
+                .ui
+                .detail(format!("asking about {}", count(migrations, "migration"))),
+            Event::Applying { migration, of, .. } => {
+                let bar = self.bar.get_or_insert_with(|| self.ui.progress(of));
+                bar.on(&migration);
+            }
+            Event::Applied { migration, took } => {
+                if let Some(bar) = &self.bar {
+                    bar.step();
+                }
+                let took = paint(DIM, format!("{} ms", took.as_millis()));
+                self.result(format!("{} {} {took}", paint(GOOD, "applied"), paint(NAME, migration)));
+            }
+            Event::RollingBack { migration } => self.ui.detail(format!("taking {migration} back")),
+            Event::RolledBack { migration, took } => {
+                let took = paint(DIM, format!("{} ms", took.as_millis()));
+                self.result(format!(
+                    "{} {} {took}",
+                    paint(GOOD, "taken back"),
+                    paint(NAME, migration)
+                ));
+            }
+            Event::Execution { migration, event } => self.execution(&migration, event),
+            Event::Notified(delivery) => self.notified(&delivery),
+            Event::Warning(message) => self.above(|ui| ui.warn(message)),
+            _ => {}
+        }
+    }
+
+    fn execution(&self, migration: &str, event: ExecuteEvent) {
+        match event {
+            ExecuteEvent::Notice { notice, .. } => {
+                self.line(paint(
+                    DIM,
+                    format!("{migration}: {}: {}", notice.severity, notice.message),
+                ));
+            }
+            ExecuteEvent::Retrying {
+                attempt,
+                delay,
+                reason,
+                holders,
+            } => {
+                let held = holders.first().map_or_else(String::new, |holder| {
+                    format!(
+                        ", {}",
+                        session(holder.pid, holder.user.as_deref(), holder.application.as_deref())
+                    )
+                });
+                let wait = delay.as_millis();
+                self.line(format!("{migration}: {reason}{held}; attempt {attempt} in {wait} ms"));
+            }
+            ExecuteEvent::InvalidIndexDropped { index } => {
+                self.line(format!(
+                    "{migration}: dropped the invalid index {index} that an earlier attempt left"
+                ));
+            }
+            ExecuteEvent::Started { already_done, .. } if already_done > 0 => {
+                let done = count(already_done, "statement");
+                self.line(format!("{migration}: goes on after {done} of an earlier attempt"));
+            }
+            _ => {}
+        }
+    }
+
+    fn notified(&self, delivery: &Delivery) {
+        match &delivery.error {
+            None => self.above(|ui| ui.detail(format!("told {} ({})", delivery.plugin, delivery.event))),
+            Some(error) => self.above(|ui| {
+                ui.warn(format!(
+                    "{} could not be told ({}): {error}",
+                    delivery.plugin, delivery.event
+                ));
+            }),
+        }
+    }
+
+    fn line(&self, text: String) {
+        self.above(|ui| ui.note(text));
+    }
+
+    fn result(&self, text: String) {
+        self.above(|ui| ui.line(text));
+    }
+
+    /// Prints above the bar.
+    fn above(&self, print: impl FnOnce(&Ui)) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| print(self.ui)),
+            None => print(self.ui),
+        }
+    }
+}
+
+fn waiting_line(event: &LockEvent) -> String {
+    match event {
+        LockEvent::Waiting { holder, waited } => {
+            let who = holder.as_ref().map_or_else(String::new, |holder| {
+                format!(
+                    " ({})",
+                    session(holder.pid, holder.user.as_deref(), holder.application.as_deref())
+                )
+            });
+            format!(
+                "waiting for the lock that another run holds{who}, {} s so far",
+                waited.as_secs()
+            )
+        }
+        _ => "waiting for the lock that another run holds".to_owned(),
+    }
+}
+
+/// A session of the server, as far as it is known.
+fn session(pid: i32, user: Option<&str>, application: Option<&str>) -> String {
+    let user = user.map_or_else(String::new, |user| format!(", user {user}"));
+    let application = application.map_or_else(String::new, |application| format!(", {application}"));
+    format!("process {pid}{user}{application}")
+}
+
+/// What became of one notification.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DeliveryDocument {
+    /// The notifier.
+    pub plugin: String,
+    /// What it was told.
+    pub event: String,
+    /// The host that it goes to.
+    pub destination: String,
+    /// Why it did not arrive.
+    pub error: Option<String>,
+    /// The run counts as failed when it does not arrive.
+    pub required: bool,
+}
+
+impl From<&Delivery> for DeliveryDocument {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            plugin: delivery.plugin.clone(),
+            event: delivery.event.clone(),
+            destination: delivery.destination.clone(),
+            error: delivery.error.clone(),
+            required: delivery.required,
+        }
+    }
+}
+
+/// Where the notifications of a run went, in one line; nothing when nobody was told.
+pub fn told(deliveries: &[Delivery]) -> Option<String> {
+    let mut places: Vec<String> = deliveries
+        .iter()
+        .filter(|delivery| delivery.error.is_none())
+        .map(|delivery| format!("{} ({})", delivery.plugin, delivery.destination))
+        .collect();
+    places.dedup();
+    (!places.is_empty()).then(|| format!("told {}", places.join(", ")))
+}

@@ -1,0 +1,83 @@
+//! The engine's errors as reports.
+
+use tollgate_engine::plan::{ScriptError, ScriptProblem};
+use tollgate_engine::{Error, ErrorKind};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::path::{shortened, shown};
+use crate::output::report::{Report, Snippet};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = exit(error.kind());
+        if let Error::Scripts(errors) = &error {
+            return Self::several(exit, errors.iter().map(script).collect());
+        }
+        // The source names the migration, too.
+        let message = match &error {
+            Error::Execution { source, .. } => source.to_string(),
+            other => other.to_string(),
+        };
+        let mut report = Report::error(error.code(), shortened(&message)).database(error.state());
+        if let Some(help) = error.help() {
+            report = report.help(shortened(&help));
+        }
+        if let Some(snippet) = snippet(&error) {
+            report = report.snippet(snippet);
+        }
+        Self::new(exit, report)
+    }
+}
+
+fn exit(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::Failed => Exit::Failed,
+        ErrorKind::Usage => Exit::Usage,
+        ErrorKind::Blocked => Exit::Blocked,
+        ErrorKind::Locked => Exit::Locked,
+        ErrorKind::Unexpected => Exit::Unexpected,
+    }
+}
+
+fn script(error: &ScriptError) -> Report {
+    let (code, span, label, help) = match &error.problem {
+        ScriptProblem::Parse(problem) => (
+            "script::syntax",
+            problem.span,
+            problem.message.clone(),
+            problem.help.clone(),
+        ),
+        ScriptProblem::Suppression(problem) => {
+            let help = "write `-- tollgate:allow RULE -- reason`".to_owned();
+            ("script::suppression", problem.span, problem.message.clone(), Some(help))
+        }
+    };
+    let snippet = Snippet::new(shown(&error.path), error.text.clone()).label(span.start..span.end, label);
+    let report = Report::error(code, format!("{} cannot be read", error.migration))
+        .snippet(snippet)
+        .database("nothing was changed");
+    match help {
+        Some(help) => report.help(help),
+        None => report,
+    }
+}
+
+/// The place in a script that an error is about.
+fn snippet(error: &Error) -> Option<Snippet> {
+    match error {
+        Error::Execution { script, source, .. } => {
+            let (path, text) = script.as_deref()?;
+            let span = source.span()?;
+            let label = source.problem.to_string();
+            Some(Snippet::new(shown(path), text.clone()).label(span.start..span.end, label))
+        }
+        Error::RollbackScript {
+            path, text, problem, ..
+        } => {
+            let span = problem.span;
+            Some(Snippet::new(path, text.clone()).label(span.start..span.end, problem.message.clone()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,249 @@
+//! What the policies said, for people and for programs.
+
+use serde::Serialize;
+use tollgate_engine::host::types::Severity;
+use tollgate_engine::sql::{Dialect, Span};
+use tollgate_engine::{CheckedMigration, Folder, JudgedFinding, MigrationFile};
+
+use crate::output::Ui;
+use crate::output::documents::PlaceDocument;
+use crate::output::path::shown;
+use crate::output::report::{Level, Report, Snippet};
+use crate::output::style::{BAD, DIM, GOOD, WARN, paint};
+
+/// One migration and what was said of it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct JudgedDocument {
+    /// The migration.
+    pub name: String,
+    /// What the policies found.
+    pub findings: Vec<FindingDocument>,
+    /// Policies that could not judge it.
+    pub failures: Vec<FailureDocument>,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FindingDocument {
+    /// The policy.
+    pub plugin: String,
+    /// Its rule.
+    pub rule: String,
+    /// `low`, `medium` or `high`.
+    pub severity: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// It stops a deploy.
+    pub blocking: bool,
+    /// The reason for which the script allows it.
+    pub allowed: Option<String>,
+    /// Where.
+    pub place: Option<PlaceDocument>,
+    /// Machine-readable extras.
+    pub properties: std::collections::BTreeMap<String, String>,
+}
+
+/// A policy that could not judge.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FailureDocument {
+    /// The policy.
+    pub plugin: String,
+    /// The name of the failure, for example `out-of-fuel`.
+    pub kind: String,
+    /// What happened.
+    pub message: String,
+    /// It stops a deploy.
+    pub blocking: bool,
+}
+
+/// How many of each kind there are.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Counts {
+    /// Migrations that were judged.
+    pub migrations: usize,
+    /// Findings and failures that block.
+    pub blocking: usize,
+    /// Findings of medium or high severity, and failures, that do not.
+    pub warnings: usize,
+    /// Findings of low severity.
+    pub notes: usize,
+    /// Findings that a script allows.
+    pub allowed: usize,
+}
+
+/// Turns judgements into reports and documents.
+pub struct Findings<'a> {
+    folder: &'a Folder,
+    dialect: Dialect,
+}
+
+impl<'a> Findings<'a> {
+    /// Of the migrations in this folder.
+    pub fn new(folder: &'a Folder, dialect: Dialect) -> Self {
+        Self { folder, dialect }
+    }
+
+    /// Prints everything that was said and not allowed, and counts.
+    pub fn show<'b>(&self, ui: &Ui, migrations: impl IntoIterator<Item = &'b CheckedMigration>) -> Counts {
+        let mut counts = Counts::default();
+        for migration in migrations {
+            counts.migrations += 1;
+            for judged in &migration.judgement.findings {
+                match (judged.allowed.is_some(), level(judged)) {
+                    (true, _) => counts.allowed += 1,
+                    (_, Level::Error) => counts.blocking += 1,
+                    (_, Level::Warning) => counts.warnings += 1,
+                    (_, Level::Note) => counts.notes += 1,
+                }
+                if judged.allowed.is_none() && !ui.json() {
+                    ui.report(&self.report(&migration.name, judged));
+                }
+            }
+            for failure in &migration.judgement.failures {
+                if failure.blocking {
+                    counts.blocking += 1;
+                } else {
+                    counts.warnings += 1;
+                }
+                if !ui.json() {
+                    let level = if failure.blocking { Level::Error } else { Level::Warning };
+                    let message = format!(
+                        "{} could not judge {}: {}",
+                        failure.plugin, migration.name, failure.message
+                    );
+                    let help =
+                        "what is not judged is not let through; `on_failure = \"warn\"` of a plugin changes that";
+                    ui.report(&Report::new(level, format!("plugin::{}", failure.kind), message).help(help));
+                }
+            }
+        }
+        counts
+    }
+
+    /// One migration for a program.
+    pub fn document(&self, migration: &CheckedMigration) -> JudgedDocument {
+        let failures = migration.judgement.failures.iter().map(|failure| FailureDocument {
+            plugin: failure.plugin.clone(),
+            kind: failure.kind.clone(),
+            message: failure.message.clone(),
+            blocking: failure.blocking,
+        });
+        JudgedDocument {
+            name: migration.name.clone(),
+            findings: migration
+                .judgement
+                .findings
+                .iter()
+                .map(|judged| self.finding(&migration.name, judged))
+                .collect(),
+            failures: failures.collect(),
+        }
+    }
+
+    fn finding(&self, migration: &str, judged: &JudgedFinding) -> FindingDocument {
+        let report = crate::output::documents::ReportDocument::from(&self.report(migration, judged));
+        FindingDocument {
+            plugin: judged.plugin.clone(),
+            rule: judged.finding.rule.clone(),
+            severity: severity(judged.finding.severity),
+            message: judged.finding.message.clone(),
+            help: judged.finding.help.clone(),
+            blocking: judged.blocking,
+            allowed: judged.allowed.clone(),
+            place: report.place,
+            properties: judged.finding.properties.iter().cloned().collect(),
+        }
+    }
+
+    fn report(&self, migration: &str, judged: &JudgedFinding) -> Report {
+        let finding = &judged.finding;
+        let code = format!("{}::{}", judged.plugin, finding.rule);
+        let mut report = Report::new(level(judged), code, finding.message.clone());
+        let fixes = finding
+            .suggestions
+            .iter()
+            .map(|suggestion| format!("fix: {}", suggestion.title));
+        let help: Vec<String> = finding.help.iter().cloned().chain(fixes).collect();
+        if !help.is_empty() {
+            report = report.help(help.join("\n"));
+        }
+        match self.folder.find(migration) {
+            Some(file) => report.snippet(self.snippet(file, judged)),
+            None => report,
+        }
+    }
+
+    fn snippet(&self, file: &MigrationFile, judged: &JudgedFinding) -> Snippet {
+        let finding = &judged.finding;
+        let span = finding
+            .span
+            .or_else(|| self.statement(file, finding.statement?))
+            .unwrap_or(Span::new(0, 0));
+        let what = if judged.blocking {
+            format!("{}: blocks a deploy", severity(finding.severity))
+        } else {
+            severity(finding.severity).to_owned()
+        };
+        let snippet = Snippet::new(shown(&file.path), file.text.clone()).label(span.start..span.end, what);
+        finding.labels.iter().fold(snippet, |snippet, label| {
+            snippet.label(label.span.start..label.span.end, label.text.clone())
+        })
+    }
+
+    /// Where a statement stands. The script has been parsed before, without an error.
+    fn statement(&self, file: &MigrationFile, index: usize) -> Option<Span> {
+        let script = tollgate_engine::sql::parse(self.dialect, &file.text).ok()?;
+        Some(script.statements.get(index)?.span)
+    }
+}
+
+impl Counts {
+    /// The last line of a run: what was found.
+    pub fn summary(self) -> String {
+        let migrations = count(self.migrations, "migration");
+        let mut parts = Vec::new();
+        if self.blocking > 0 {
+            parts.push(paint(BAD, format!("{} blocking", self.blocking)));
+        }
+        if self.warnings > 0 {
+            parts.push(paint(WARN, count(self.warnings, "warning")));
+        }
+        if self.notes > 0 {
+            parts.push(count(self.notes, "note"));
+        }
+        if self.allowed > 0 {
+            parts.push(paint(DIM, format!("{} allowed by comments", self.allowed)));
+        }
+        if parts.is_empty() {
+            return format!("{migrations} checked: {}", paint(GOOD, "nothing found"));
+        }
+        format!("{migrations} checked: {}", parts.join(", "))
+    }
+}
+
+/// `1 migration`, `2 migrations`.
+pub fn count(number: usize, what: &str) -> String {
+    tollgate_engine::error::count(number, what)
+}
+
+fn level(judged: &JudgedFinding) -> Level {
+    match judged.finding.severity {
+        _ if judged.blocking => Level::Error,
+        Severity::High | Severity::Medium => Level::Warning,
+        Severity::Low => Level::Note,
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+    }
+}
