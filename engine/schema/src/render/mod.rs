@@ -8,12 +8,14 @@ mod postgres;
 mod sqlite;
 mod write;
 
-use tollgate_sql::operation::ObjectKind;
+use std::sync::Arc;
+
+use tollgate_sql::operation::{ObjectKind, Operation};
 use tollgate_sql::{Dialect, ObjectName};
 
 use crate::base::BaseError;
-use crate::model::Index;
-use crate::schema::Schema;
+use crate::model::{Index, Relation};
+use crate::schema::{ColumnOrigin, Schema};
 use crate::text::mentions_column;
 
 /// DDL that recreates an object and what belongs to it: columns, constraints, indexes, triggers, policies, comments,
@@ -31,7 +33,7 @@ pub fn ddl(schema: &Schema, kind: ObjectKind, name: &ObjectName) -> Result<Optio
 }
 
 /// The same for one column, constraint, index, trigger, policy or rule of a relation. Of a column: ADD COLUMN and what
-/// went with it. A NOT NULL that no default fills is a statement of its own, so that values can be filled in before it.
+/// went with it; a NOT NULL that no default fills makes it fail on a table with rows.
 ///
 /// # Errors
 /// When the schema's base cannot answer.
@@ -52,16 +54,81 @@ pub fn member_ddl(
 /// server has no ALTER for it. Empty when they are equal. `None` when one of the two has no such table, or when there is
 /// no way.
 ///
+/// Columns that were renamed between the two are renamed back, where both stand on the same base and it had the column;
+/// otherwise a rename looks like a column that went and another that came, and its values are lost.
+///
 /// # Errors
 /// When a schema's base cannot answer.
 pub fn restore_table(wanted: &Schema, current: &Schema, name: &ObjectName) -> Result<Option<Vec<String>>, BaseError> {
-    let (Some(to), Some(from)) = (wanted.relation(name)?, current.relation(name)?) else {
+    let (Some(to), Some(mut from)) = (wanted.relation(name)?, current.relation(name)?) else {
         return Ok(None);
     };
-    match wanted.context().dialect {
-        Dialect::Postgres => postgres::restore_table(wanted, current, &to, &from),
-        Dialect::Sqlite => Ok(sqlite::restore_table(wanted, &to, &from)),
-        Dialect::Mysql => Ok(None),
+    let dialect = wanted.context().dialect;
+    let mut current = current.clone();
+    let mut statements = Vec::new();
+    for (present, former) in renamed_columns(wanted, &current, &to, &from) {
+        let column = |name: &str| dialect.quote_if_needed(name);
+        let table = to.name.sql(dialect);
+        statements.push(format!(
+            "ALTER TABLE {table} RENAME COLUMN {} TO {}",
+            column(&present),
+            column(&former)
+        ));
+        current.apply(&Operation::RenameColumn {
+            table: from.name.clone(),
+            from: present,
+            to: former,
+        })?;
+        from = current.relation(name)?.unwrap_or(from);
+    }
+    let rest = match dialect {
+        Dialect::Postgres => postgres::restore_table(wanted, &current, &to, &from)?,
+        Dialect::Sqlite => sqlite::restore_table(wanted, &to, &from),
+        Dialect::Mysql => None,
+    };
+    Ok(rest.map(|rest| {
+        statements.extend(rest);
+        statements
+    }))
+}
+
+/// Columns of `from` that are columns of `to` under another name: present and former name.
+fn renamed_columns(wanted: &Schema, current: &Schema, to: &Relation, from: &Relation) -> Vec<(String, String)> {
+    if !Arc::ptr_eq(&wanted.base, &current.base) {
+        return Vec::new();
+    }
+    let only_in = |here: &Relation, there: &Relation| -> Vec<String> {
+        let known = |name: &str| {
+            there
+                .columns
+                .iter()
+                .any(|column| wanted.folding().same(&column.name, name))
+        };
+        here.columns
+            .iter()
+            .map(|column| column.name.clone())
+            .filter(|name| !known(name))
+            .collect()
+    };
+    let mut pairs = Vec::new();
+    let former = only_in(to, from);
+    for present in only_in(from, to) {
+        let Some(origin) = in_base(current, &from.name, &present) else {
+            continue;
+        };
+        let same = |former: &&String| in_base(wanted, &to.name, former).as_ref() == Some(&origin);
+        pairs.extend(former.iter().find(same).map(|former| (present.clone(), former.clone())));
+    }
+    pairs
+}
+
+/// What the base calls a column; `None` when it was made since.
+fn in_base(schema: &Schema, table: &ObjectName, column: &str) -> Option<String> {
+    let origin = schema.overlay.origins.get(&schema.key(table));
+    match origin.and_then(|origin| origin.columns.get(column)) {
+        None => Some(column.to_owned()),
+        Some(ColumnOrigin::Renamed(base)) => Some(base.clone()),
+        Some(_) => None,
     }
 }
 

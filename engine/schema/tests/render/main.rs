@@ -21,6 +21,16 @@ fn replayed(dialect: Dialect, scripts: &[&str]) -> Schema {
     schema
 }
 
+/// Two moments on one base.
+fn before_and_after(dialect: Dialect, before: &str, change: &str) -> (Schema, Schema) {
+    let before = replayed(dialect, &[before]);
+    let mut after = before.clone();
+    after
+        .apply_script(&tollgate_sql::parse(dialect, change).unwrap())
+        .unwrap();
+    (before, after)
+}
+
 /// Statements as one script.
 fn joined(statements: &[String]) -> String {
     statements

@@ -5,7 +5,7 @@ use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::{Dialect, ObjectName};
 use tollgate_testing::postgres::{TestDatabase, cluster};
 
-use super::{everything, joined, replayed, restore};
+use super::{before_and_after, everything, joined, replayed, restore};
 
 const SCHEMA: &str = r#"
 CREATE SCHEMA app;
@@ -51,6 +51,7 @@ CREATE INDEX users_org_idx ON app.users USING btree ("orgId" DESC, at ASC NULLS 
 CREATE UNIQUE INDEX users_lower ON app.users (lower("user") text_pattern_ops, "user" COLLATE "C");
 CREATE INDEX users_data ON app.users USING gin (data jsonb_path_ops) WITH (fastupdate = off);
 COMMENT ON TABLE app.users IS 'people; and more';
+COMMENT ON SEQUENCE app.users_id_seq IS 'numbers';
 COMMENT ON COLUMN app.users."user" IS 'the ''user''';
 COMMENT ON CONSTRAINT users_pk ON app.users IS 'key';
 COMMENT ON INDEX app.users_lower IS 'index';
@@ -271,6 +272,33 @@ fn tables_are_turned_back_with_their_rows() {
         println!("{change}\n{sql}");
         assert_same(&wanted, &database.schema(), &format!("{change}\n{sql}"));
         assert_eq!(database.psql("SELECT count(*) FROM t").trim(), "2", "{change}");
+    }
+}
+
+#[test]
+fn renamed_columns_keep_their_values() {
+    for (change, rename) in [
+        ("ALTER TABLE t RENAME COLUMN b TO bb", "RENAME COLUMN bb TO b"),
+        (
+            "ALTER TABLE t RENAME COLUMN a TO c; ALTER TABLE t ALTER COLUMN c DROP NOT NULL",
+            "RENAME COLUMN c TO a",
+        ),
+    ] {
+        let elsewhere = replayed(Dialect::Postgres, &[TABLES]);
+        let (before, after) = before_and_after(Dialect::Postgres, TABLES, change);
+        let unrelated = restore(&elsewhere, &after, "t");
+        assert!(
+            !unrelated.contains("RENAME"),
+            "two bases that have nothing to do with each other: {unrelated}"
+        );
+        let sql = restore(&before, &after, "t");
+        assert!(sql.contains(rename), "{sql}");
+        let database = made(&[TABLES, change, &sql]);
+        assert_same(&made(&[TABLES]).schema(), &database.schema(), &sql);
+        assert_eq!(
+            database.psql("SELECT id, a, b FROM t ORDER BY id").trim(),
+            "1|3|5\n2|4|7"
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! Random tables: what is rendered replays to the same model, and any table can be turned into any other of its name.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use tollgate_schema::{Schema, render};
 use tollgate_sql::operation::ObjectKind;
@@ -33,6 +35,7 @@ const SQLITE: &[Kind] = &[
 ];
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 struct RandomColumn {
     name: usize,
     kind: usize,
@@ -109,9 +112,10 @@ fn written(dialect: Dialect, (columns, key): &(Vec<RandomColumn>, bool)) -> Stri
         }
         if let Some(unique) = column.indexed {
             let unique = if unique { "UNIQUE " } else { "" };
-            after.push_str(&format!(
-                "CREATE {unique}INDEX i{number} ON t ({name}, id DESC) WHERE {name} IS NOT NULL;\n"
-            ));
+            let _ = writeln!(
+                after,
+                "CREATE {unique}INDEX i{number} ON t ({name}, id DESC) WHERE {name} IS NOT NULL;"
+            );
         }
     }
     for column in columns {

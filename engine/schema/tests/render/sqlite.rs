@@ -5,7 +5,7 @@ use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::{Dialect, ObjectName};
 use tollgate_testing::{SqliteFile, sqlite_file};
 
-use super::{everything, joined, replayed, restore};
+use super::{before_and_after, everything, joined, replayed, restore};
 
 const SCHEMA: &str = r#"
 CREATE TABLE "Org" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL UNIQUE COLLATE NOCASE);
@@ -174,6 +174,20 @@ fn tables_are_turned_back_with_their_rows() {
         let script = tollgate_sql::parse(Dialect::Sqlite, &sql).unwrap();
         assert_eq!(script.changes.len(), usize::from(rebuilds), "a rebuild is recognised as one: {sql}");
     }
+}
+
+#[test]
+fn renamed_columns_keep_their_values() {
+    let change = "ALTER TABLE users RENAME COLUMN name TO title; ALTER TABLE users ADD COLUMN z text";
+    let (before, after) = before_and_after(Dialect::Sqlite, SCHEMA, change);
+    let sql = restore(&before, &after, "users");
+    let file = made(&[SCHEMA, change, &sql]);
+    assert_same(&described(&made(&[SCHEMA])), &described(&file), &sql);
+    assert_eq!(
+        file.sqlite3("SELECT id, org, name FROM users ORDER BY id").trim(),
+        "1|1|ann\n2|2|bob",
+        "{sql}"
+    );
 }
 
 /// A base with one relation.

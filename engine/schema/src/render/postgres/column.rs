@@ -10,8 +10,8 @@ use crate::render::write::{data_type, identifier, literal};
 
 use super::{DIALECT, Surroundings, alter, comment, constraint, index, object, privilege};
 
-/// A column as CREATE TABLE and ADD COLUMN declare it, NOT NULL included where `not_null` says so.
-pub(super) fn definition(relation: &Relation, column: &Column, surroundings: &Surroundings, not_null: bool) -> String {
+/// A column as CREATE TABLE and ADD COLUMN declare it.
+pub(super) fn definition(relation: &Relation, column: &Column, surroundings: &Surroundings) -> String {
     let mut text = format!("{} {}", identifier(DIALECT, &column.name), data_type(&column.data_type));
     if let Some(collation) = &column.collation {
         let _ = write!(text, " COLLATE {}", collation.sql(DIALECT));
@@ -30,7 +30,7 @@ pub(super) fn definition(relation: &Relation, column: &Column, surroundings: &Su
     } else if let Some(default) = &column.default {
         let _ = write!(text, " DEFAULT {default}");
     }
-    if not_null {
+    if column.not_null {
         text.push_str(" NOT NULL");
     }
     text
@@ -106,22 +106,17 @@ pub(super) fn extras(relation: &Relation, column: &Column) -> Vec<String> {
     statements
 }
 
-/// ADD COLUMN alone, with its sequence. The second part is the NOT NULL that nothing fills.
+/// ADD COLUMN alone, with its sequence.
 pub(super) fn add(relation: &Relation, column: &Column, surroundings: &Surroundings) -> Vec<String> {
     let mut statements = Vec::new();
     let sequence = owned_sequence(column, surroundings);
     statements.extend(sequence.map(object::create_sequence));
-    let filled = column.default.is_some() || column.identity.is_some() || column.generated.is_some();
-    let definition = definition(relation, column, surroundings, column.not_null && filled);
-    statements.push(format!("{} ADD COLUMN {definition}", alter(relation)));
+    statements.push(format!(
+        "{} ADD COLUMN {}",
+        alter(relation),
+        definition(relation, column, surroundings)
+    ));
     statements.extend(sequence.map(|sequence| own(relation, column, sequence)));
-    if column.not_null && !filled {
-        statements.push(format!(
-            "{} ALTER COLUMN {} SET NOT NULL",
-            alter(relation),
-            identifier(DIALECT, &column.name)
-        ));
-    }
     statements
 }
 

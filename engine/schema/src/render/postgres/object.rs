@@ -70,13 +70,14 @@ pub(super) fn sequence(sequence: &Sequence) -> Vec<String> {
         statements.push(format!("ALTER SEQUENCE {name} OWNED BY {owner}"));
     }
     statements.extend(position(sequence));
-    statements.extend(
-        sequence
-            .comment
-            .as_ref()
-            .map(|text| comment(&format!("SEQUENCE {name}"), text)),
-    );
+    statements.extend(sequence_comment(sequence));
     statements
+}
+
+/// COMMENT ON SEQUENCE.
+pub(super) fn sequence_comment(sequence: &Sequence) -> Option<String> {
+    let text = sequence.comment.as_ref()?;
+    Some(comment(&format!("SEQUENCE {}", sequence.name.sql(DIALECT)), text))
 }
 
 /// CREATE SEQUENCE alone.

@@ -135,12 +135,11 @@ fn create_table_and_sequences(relation: &Relation, surroundings: &Surroundings) 
             .iter()
             .map(|(found, sequence)| column::own(relation, found, sequence)),
     );
-    statements.extend(
-        surroundings
-            .sequences
-            .iter()
-            .filter_map(|sequence| object::position(sequence)),
-    );
+    statements.extend(surroundings.sequences.iter().flat_map(|sequence| {
+        object::position(sequence)
+            .into_iter()
+            .chain(object::sequence_comment(sequence))
+    }));
     statements
 }
 
@@ -149,7 +148,7 @@ fn create_table(relation: &Relation, surroundings: &Surroundings) -> String {
         .columns
         .iter()
         .filter(|found| !is_inherited(found, surroundings))
-        .map(|found| column::definition(relation, found, surroundings, found.not_null))
+        .map(|found| column::definition(relation, found, surroundings))
         .collect();
     let kept = relation
         .constraints

@@ -105,7 +105,8 @@ pub(super) fn add_column_with_indexes(relation: &Relation, column: &Column) -> O
     Some(statements)
 }
 
-/// ADD COLUMN, where the library can do it on a table with rows.
+/// ADD COLUMN, where the library has it for such a column. NOT NULL without a default it takes while there are no rows,
+/// and a rebuild would have no value for them either.
 pub(super) fn add_column(relation: &Relation, column: &Column) -> Option<String> {
     let constant = column
         .default
@@ -116,7 +117,7 @@ pub(super) fn add_column(relation: &Relation, column: &Column) -> Option<String>
         .as_ref()
         .is_some_and(|default| !default.eq_ignore_ascii_case("null"));
     let stored = column.generated.as_ref().is_some_and(|(_, stored)| *stored);
-    if !constant || stored || column.identity.is_some() || (column.not_null && !filled && column.generated.is_none()) {
+    if !constant || stored || column.identity.is_some() {
         return None;
     }
     let mut text = table::column(column);
