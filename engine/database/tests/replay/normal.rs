@@ -58,7 +58,16 @@ impl Normaliser {
                 format!("{}; CREATE INDEX n_i ON pg_temp.n (({text}))", like(table)),
                 "SELECT pg_get_expr(indexprs, indrelid) FROM pg_index WHERE indexrelid = 'pg_temp.n_i'::regclass",
             ),
-            Place::Predicate { table } | Place::Policy { table } => (
+            // A policy's subquery may name the table, so the stand-in has its name.
+            Place::Policy { table } => {
+                let name = Dialect::Postgres.quote_if_needed(&table.name);
+                let like = format!("CREATE TEMP TABLE {name} (LIKE {})", table.sql(Dialect::Postgres));
+                (
+                    format!("{like}; CREATE POLICY tollgate_n ON pg_temp.{name} USING ({text})"),
+                    "SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polname = 'tollgate_n'",
+                )
+            }
+            Place::Predicate { table } => (
                 format!("{}; CREATE INDEX n_i ON pg_temp.n ((1)) WHERE {text}", like(table)),
                 "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = 'pg_temp.n_i'::regclass",
             ),
@@ -66,7 +75,25 @@ impl Normaliser {
                 format!("{}; ALTER TABLE pg_temp.n ADD EXCLUDE {text}", like(table)),
                 "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'pg_temp.n'::regclass AND contype = 'x'",
             ),
-            Place::Domain { .. } => return None,
+            Place::Domain { domain } => {
+                let domain = domain.sql(Dialect::Postgres).replace('\'', "''");
+                let row = self.client.borrow_mut().query_one(
+                    &format!("SELECT format_type(typbasetype, typtypmod) FROM pg_type WHERE oid = '{domain}'::regtype"),
+                    &[],
+                );
+                let base: String = row.ok()?.get(0);
+                if text.contains("VALUE") {
+                    (
+                        format!("CREATE DOMAIN pg_temp.n AS {base} CONSTRAINT n CHECK ({text})"),
+                        "SELECT pg_get_expr(conbin, 0) FROM pg_constraint WHERE contypid = 'pg_temp.n'::regtype",
+                    )
+                } else {
+                    (
+                        format!("CREATE DOMAIN pg_temp.n AS {base} DEFAULT {text}"),
+                        "SELECT pg_get_expr(typdefaultbin, 0) FROM pg_type WHERE oid = 'pg_temp.n'::regtype",
+                    )
+                }
+            }
         };
         let mut client = self.client.borrow_mut();
         let mut transaction = client.transaction().unwrap();
