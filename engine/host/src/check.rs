@@ -51,6 +51,19 @@ pub(crate) fn description(kind: Kind, mut description: Description) -> Result<De
         }
         clean(&mut rule.summary, "rule's summary", limit, false)?;
         clean(&mut rule.explanation, "rule's explanation", limit, true)?;
+        for example in [&mut rule.bad_example, &mut rule.good_example].into_iter().flatten() {
+            clean(example, "rule's example", limit, true)?;
+        }
+    }
+    if let Some(odd) = description.capabilities.iter().find(|name| !is_capability(name)) {
+        return Err(format!(
+            "asks for a capability `{}`, which is no name of one",
+            shown(odd)
+        ));
+    }
+    for (name, value) in &mut description.properties {
+        clean(name, "property", limit, false)?;
+        clean(value, "property", limit, true)?;
     }
     if let Some(schema) = &description.settings_schema
         && let Err(error) = serde_json::from_str::<serde_json::Value>(schema)
@@ -58,6 +71,11 @@ pub(crate) fn description(kind: Kind, mut description: Description) -> Result<De
         return Err(format!("describes a settings schema that is no JSON: {error}"));
     }
     Ok(description)
+}
+
+/// Capabilities are shown, granted and compared, so they are plain words.
+fn is_capability(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 100 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'`')
 }
 
 fn is_kebab_case(id: &str) -> bool {

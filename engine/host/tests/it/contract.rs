@@ -236,6 +236,10 @@ fn malformed_descriptions_are_refused() {
             with(&|description| description["settings-schema"] = json!("{")),
         ),
         (
+            "odd capability",
+            with(&|description| description["capabilities"] = json!(["http:a b"])),
+        ),
+        (
             "unknown capability",
             with(&|description| description["capabilities"] = json!(["fs.read"])),
         ),
@@ -252,6 +256,7 @@ fn malformed_descriptions_are_refused() {
     bad rule name: plugin `odd` failed (invalid-output): describes a rule `Not Kebab`; rules are named in kebab-case
     same rule twice: plugin `odd` failed (invalid-output): describes the rule `other` twice
     bad schema: plugin `odd` failed (invalid-output): describes a settings schema that is no JSON: EOF while parsing an object at line 1 column 1
+    odd capability: plugin `odd` failed (invalid-output): asks for a capability `http:a b`, which is no name of one
     unknown capability: plugin `odd` failed (refused-capability): asks for the capability `fs.read`, which a policy cannot have
     notifier's capability: plugin `odd` failed (refused-capability): asks for the capability `http:hook`, which a policy cannot have
     "#);

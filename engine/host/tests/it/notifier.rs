@@ -154,6 +154,37 @@ fn redirects_are_not_followed() {
     assert!(elsewhere.requests().is_empty());
 }
 
+/// The environment of a process cannot be changed safely while it runs, so the test runs itself in another one.
+#[test]
+fn proxies_of_the_environment_are_not_used() {
+    const CHILD: &str = "TOLLGATE_TEST_PROXIED";
+    if std::env::var_os(CHILD).is_some() {
+        let server = Server::start("HTTP/1.1 204 No Content\r\n\r\n");
+        notify(json!({}), server.endpoint()).unwrap();
+        assert_eq!(server.requests().len(), 1);
+        return;
+    }
+    // Nothing listens there.
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", "notifier::proxies_of_the_environment_are_not_used"])
+        .env(CHILD, "1");
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        child.env(name, format!("http://{proxy}"));
+    }
+    let output = child.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
 #[test]
 fn what_a_plugin_may_not_do_has_names() {
     let server = Server::start("HTTP/1.1 204 No Content\r\n\r\n");

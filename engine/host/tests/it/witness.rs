@@ -72,8 +72,8 @@ fn ddl_of_what_was() {
     let text = "ALTER TABLE t DROP COLUMN a;";
     insta::assert_snapshot!(seen("ddl", Dialect::Postgres, earlier, text), @r#"
     ddl: Some(["CREATE TABLE public.t (\n    id integer NOT NULL,\n    a text NOT NULL,\n    CONSTRAINT t_pkey PRIMARY KEY (id)\n)"])
-    id: Some(["ALTER TABLE public.t ADD COLUMN id integer", "ALTER TABLE public.t ALTER COLUMN id SET NOT NULL", "ALTER TABLE public.t ADD CONSTRAINT t_pkey PRIMARY KEY (id)"])
-    a: Some(["ALTER TABLE public.t ADD COLUMN a text", "ALTER TABLE public.t ALTER COLUMN a SET NOT NULL"])
-    restore: Some(["ALTER TABLE public.t ADD COLUMN a text", "ALTER TABLE public.t ALTER COLUMN a SET NOT NULL"])
+    id: Some(["ALTER TABLE public.t ADD COLUMN id integer NOT NULL", "ALTER TABLE public.t ADD CONSTRAINT t_pkey PRIMARY KEY (id)"])
+    a: Some(["ALTER TABLE public.t ADD COLUMN a text NOT NULL"])
+    restore: Some(["ALTER TABLE public.t ADD COLUMN a text NOT NULL"])
     "#);
 }
