@@ -227,3 +227,90 @@ fn needs_foreign_keys(statement: &Statement) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// The groups of a script: kind and statements.
+    fn groups(dialect: Dialect, sql: &str, alone: &[usize]) -> String {
+        let script = tollgate_sql::parse(dialect, sql).unwrap();
+        let groups = plan(&script, &alone.iter().copied().collect());
+        let shown = groups.iter().map(|group| {
+            let chain = if group.commits_inside { "+" } else { "" };
+            format!("{:?}{chain}{:?}", group.kind, group.statements)
+        });
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn postgres_scripts_are_split_where_the_server_demands_it() {
+        let concurrently = "CREATE INDEX CONCURRENTLY i ON a (b);";
+        for (sql, expected) in [
+            ("", ""),
+            ("SELECT 1; SELECT 2;", "Ours[0, 1]"),
+            (
+                &format!("SELECT 1; {concurrently} SELECT 2; SELECT 3;"),
+                "Ours[0] Alone[1] Ours[2, 3]",
+            ),
+            ("BEGIN; SELECT 1; COMMIT;", "Own[0, 1, 2]"),
+            (
+                "SELECT 0; BEGIN; SELECT 1; END; SELECT 2;",
+                "Ours[0] Own[1, 2, 3] Ours[4]",
+            ),
+            ("BEGIN; SELECT 1; ROLLBACK;", "OwnDiscarded[0, 1, 2]"),
+            (
+                "BEGIN; SAVEPOINT s; SELECT 1; ROLLBACK TO s; RELEASE s; COMMIT;",
+                "Own[0, 1, 2, 3, 4, 5]",
+            ),
+            (
+                "BEGIN; SELECT 1; COMMIT AND CHAIN; SELECT 2; COMMIT;",
+                "Own+[0, 1, 2, 3, 4]",
+            ),
+            ("BEGIN; SELECT 1; COMMIT AND NO CHAIN;", "Own[0, 1, 2]"),
+            ("VACUUM; SET search_path = x; SELECT 1;", "Alone[0] Ours[1, 2]"),
+        ] {
+            assert_eq!(groups(Dialect::Postgres, sql, &[]), expected, "{sql}");
+        }
+        assert_eq!(
+            groups(Dialect::Postgres, "SELECT 1; SELECT 2; SELECT 3;", &[1]),
+            "Ours[0] Alone[1] Ours[2]"
+        );
+    }
+
+    #[test]
+    fn sqlite_switches_go_to_the_edges_where_nothing_depends_on_them() {
+        for (sql, expected) in [
+            ("CREATE TABLE a (b); INSERT INTO a VALUES (1);", "Ours[0, 1]"),
+            (
+                "CREATE TABLE a (b); PRAGMA foreign_keys=OFF; DROP TABLE c; PRAGMA foreign_keys=ON; CREATE TABLE d (e);",
+                "Session[1] Ours[0, 2, 4] Session[3]",
+            ),
+            // Two rebuilds in one file.
+            (
+                "PRAGMA foreign_keys=0; DROP TABLE a; PRAGMA foreign_keys=1; PRAGMA foreign_keys=0; DROP TABLE b; PRAGMA foreign_keys=1;",
+                "Session[0] Session[3] Ours[1, 4] Session[2] Session[5]",
+            ),
+            // Rows are deleted while foreign keys are on: they may cascade.
+            (
+                "DELETE FROM a; PRAGMA foreign_keys=OFF; DROP TABLE c; PRAGMA foreign_keys=ON;",
+                "Ours[0] Session[1] Ours[2] Session[3]",
+            ),
+            ("PRAGMA foreign_keys=ON; DELETE FROM a;", "Session[0] Ours[1]"),
+            ("PRAGMA defer_foreign_keys=ON; DELETE FROM a;", "Ours[0, 1]"),
+            ("PRAGMA journal_mode=WAL; CREATE TABLE a (b);", "Session[0] Ours[1]"),
+            (
+                "CREATE TABLE a (b); VACUUM; CREATE TABLE c (d);",
+                "Ours[0] Alone[1] Ours[2]",
+            ),
+            (
+                "BEGIN; PRAGMA foreign_keys=OFF; DROP TABLE a; COMMIT;",
+                "Own[0, 1, 2, 3]",
+            ),
+        ] {
+            assert_eq!(groups(Dialect::Sqlite, sql, &[]), expected, "{sql}");
+        }
+    }
+}

@@ -62,3 +62,93 @@ pub(crate) fn applied_part(script: &Script, statements: usize) -> String {
         .map_or(0, |last| last.span.end);
     checksum(&script.text.as_bytes()[..end])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::progress::Direction;
+
+    #[test]
+    fn tell_a_crash_from_a_failure_and_both_from_a_stranger() {
+        let row = |logs: Option<&str>, steps| LedgerRow {
+            id: "r".to_owned(),
+            checksum: String::new(),
+            finished_at: None,
+            migration_name: "m".to_owned(),
+            logs: logs.map(str::to_owned),
+            rolled_back_at: None,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            applied_steps_count: steps,
+        };
+        let progress = |done, in_flight, repeatable| {
+            Some(Progress {
+                done,
+                in_flight,
+                repeatable,
+                ..Progress::start("r", Direction::Up)
+            })
+        };
+        let failed = Some("P3018");
+        for (logs, steps, progress, expected, blocks) in [
+            (None, 0, None, Leftovers::Unknown, (true, true)),
+            (None, 0, progress(0, None, false), Leftovers::Nothing, (false, false)),
+            (failed, 0, progress(0, None, false), Leftovers::Nothing, (false, false)),
+            (
+                None,
+                0,
+                progress(2, None, false),
+                Leftovers::Interrupted { done: 2 },
+                (false, false),
+            ),
+            // The ledger was committed, the sidecar was not.
+            (
+                None,
+                3,
+                progress(2, Some(2), false),
+                Leftovers::Interrupted { done: 3 },
+                (false, false),
+            ),
+            (
+                None,
+                0,
+                progress(0, Some(0), true),
+                Leftovers::Interrupted { done: 0 },
+                (false, false),
+            ),
+            (
+                None,
+                0,
+                progress(0, Some(0), false),
+                Leftovers::Partly {
+                    done: 0,
+                    in_doubt: Some(0),
+                },
+                (true, false),
+            ),
+            (
+                failed,
+                0,
+                progress(2, None, false),
+                Leftovers::Partly {
+                    done: 2,
+                    in_doubt: None,
+                },
+                (true, false),
+            ),
+            (
+                failed,
+                0,
+                progress(2, Some(2), true),
+                Leftovers::Partly {
+                    done: 2,
+                    in_doubt: Some(2),
+                },
+                (true, false),
+            ),
+        ] {
+            let found = Leftovers::of(&row(logs, steps), progress.as_ref());
+            assert_eq!(found, expected);
+            assert_eq!((found.blocks(false), found.blocks(true)), blocks, "{expected:?}");
+        }
+    }
+}

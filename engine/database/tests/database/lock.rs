@@ -108,3 +108,14 @@ fn the_lock_file_goes_with_the_lock() {
     drop(lock);
     assert_eq!(files(), 0);
 }
+
+/// `TOLLGATE_TEST_POOLER` names a database behind a pooler that lends sessions out by transaction.
+#[test]
+fn a_pooler_that_nobody_mentioned_is_found_out() {
+    let Ok(url) = std::env::var("TOLLGATE_TEST_POOLER") else {
+        println!("skipped: TOLLGATE_TEST_POOLER names no pooler");
+        return;
+    };
+    let mut database = connect(&url);
+    assert_eq!(database.lock(&short(), &mut |_| {}).err(), Some(LockError::Pooler));
+}

@@ -75,3 +75,24 @@ fn sqlite_sessions_start_afresh() {
         .unwrap();
     assert_eq!(fixture.ask("SELECT * FROM b"), "1|0|0");
 }
+
+#[test]
+fn a_files_own_limits_win() {
+    let mut fixture = postgres();
+    let options = ExecuteOptions {
+        lock_timeout: Some(std::time::Duration::from_secs(7)),
+        statement_timeout: Some(std::time::Duration::from_secs(8)),
+        ..ExecuteOptions::default()
+    };
+    let show =
+        "INSERT INTO seen SELECT current_setting('lock_timeout') || ' ' || current_setting('statement_timeout');";
+    let sql = format!(
+        "CREATE TABLE seen (what text); {show} SET lock_timeout = '1s'; {show} CREATE INDEX CONCURRENTLY ON seen (what); {show}\n\
+         BEGIN; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; {show} INSERT INTO seen SELECT current_setting('transaction_isolation'); COMMIT;"
+    );
+    fixture.apply_with("1_a", &sql, &options).0.unwrap();
+    assert_eq!(
+        fixture.ask("SELECT string_agg(what, ', ' ORDER BY ctid) FROM seen"),
+        "7s 8s, 1s 8s, 1s 8s, 1s 8s, serializable"
+    );
+}
