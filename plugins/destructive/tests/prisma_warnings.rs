@@ -191,8 +191,7 @@ fn subject(finding: &Finding) -> Option<Subject> {
     };
     let subject = match finding.rule.as_str() {
         "drop-table" => after("table")?.to_owned(),
-        "drop-column" | "recreate-column" => after("column")?.to_owned(),
-        "required-column-without-default" => after("column")?.to_owned(),
+        "drop-column" | "recreate-column" | "required-column-without-default" => after("column")?.to_owned(),
         "set-not-null" => words.get(1)?.trim_start_matches("make").to_owned(),
         "unique-on-existing-data" => {
             let columns = &finding.message[finding.message.find('(')?..=finding.message.find(')')?];

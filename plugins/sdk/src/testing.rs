@@ -1,13 +1,55 @@
 //! Runs a plugin natively, against catalogs made from SQL. Behind the feature `testing`; for dev-dependencies only.
 //!
-//! ```ignore
-//! use tollgate_plugin::testing;
+//! ```
+//! use tollgate_plugin::rules::{self, Context, Findings, Rule};
+//! use tollgate_plugin::{
+//!     Catalog, Description, Failure, Finding, Migration, NoSettings, Operation, Policy, PolicyRequest, SettingsIssue, testing,
+//! };
 //!
-//! let findings = testing::policy::<MyPolicy>()
+//! const NO_DROPS: Rule = Rule { id: "no-drops", summary: "DROP of a table with rows", check, ..Rule::DEFAULT };
+//!
+//! fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+//!     for step in context.steps() {
+//!         if let Operation::Drop(dropped) = &step.effect.operation
+//!             && context.may_hold_rows(&step, &dropped.name)
+//!         {
+//!             findings.report(&step, format!("drops {}", dropped.name));
+//!         }
+//!     }
+//! }
+//!
+//! struct NoDrops;
+//!
+//! impl Policy for NoDrops {
+//!     type Settings = NoSettings;
+//!
+//!     fn describe() -> Description {
+//!         Description::new("no-drops", "1.0.0", "Tables stay").rules(&[NO_DROPS])
+//!     }
+//!
+//!     fn configure(_: NoSettings) -> Result<Self, Vec<SettingsIssue>> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn check(
+//!         &self,
+//!         request: &PolicyRequest,
+//!         migration: &Migration<'_>,
+//!         before: &dyn Catalog,
+//!         after: &dyn Catalog,
+//!     ) -> Result<Vec<Finding>, Failure> {
+//!         Ok(rules::check(&[NO_DROPS], request, migration, before, after))
+//!     }
+//! }
+//!
+//! let test = testing::policy::<NoDrops>()
 //!     .before("CREATE TABLE users (id int PRIMARY KEY);") // deployed some time ago
-//!     .pending("CREATE TABLE fresh (id int);")            // same plan, not applied yet
-//!     .rows("users", 12)                                  // what a probe of the rows answers
-//!     .check("DROP TABLE users;");
+//!     .pending("CREATE TABLE fresh (id int);"); // same plan, not applied yet
+//! assert_eq!(test.found_rules("DROP TABLE users;"), ["no-drops"]);
+//! assert!(test.check("DROP TABLE fresh;").is_empty());
+//!
+//! let connected = test.rows("users", 0); // a database is there, and it has no rows in the table
+//! assert!(connected.check("DROP TABLE users;").is_empty());
 //! ```
 //!
 //! The scripts are parsed and replayed by the engine's own crates, so a native test sees what a component would see.
@@ -310,7 +352,8 @@ pub fn render(text: &str, findings: &[Finding]) -> String {
         );
         lines.extend(finding.help.as_ref().map(|help| format!("  help: {help}")));
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// A configured plugin, or the settings issues as a panic.

@@ -96,8 +96,8 @@ fn report_values(context: &Context<'_>, findings: &mut Findings<'_>, rebuild: &E
     }
     let mut columns = context.before.dependents(ObjectKind::Type, &rebuild.name);
     columns.retain(|dependent| dependent.kind == ObjectKind::Column);
-    let held = |dependent: &Dependent| context.held_rows(&dependent.name);
-    if context.before.complete() && !columns.iter().any(held) {
+    let has_rows = |dependent: &Dependent| context.held_rows(&dependent.name);
+    if context.before.complete() && !columns.iter().any(has_rows) {
         return;
     }
     let values = words::list(&removed);
