@@ -10,7 +10,8 @@ pub struct DataType {
     /// Schema of a user-defined type, where the script names it. Built-in types have none.
     pub schema: Option<String>,
     /// Base name as the server prints it: `integer`, `character varying`, `timestamp without time zone`, `my_enum`.
-    /// On `SQLite` the declared type exactly as written (may be empty).
+    /// On `SQLite` the declared type as the library prints it: as written (may be empty), but its six standard types in
+    /// capitals and without quotes.
     pub name: String,
     /// What stands in parentheses: `["255"]`, `["10", "2"]`. Empty on `SQLite` (part of the name there).
     pub modifiers: Vec<String>,
