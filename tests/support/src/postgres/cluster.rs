@@ -117,8 +117,7 @@ impl Cluster {
             own: Some(own),
             databases: AtomicU64::new(0),
         };
-        let password = PASSWORD.replace('\'', "''");
-        cluster.admin(&format!("CREATE ROLE {PASSWORD_ROLE} LOGIN PASSWORD '{password}'"))?;
+        cluster.admin(&create_password_role())?;
         Ok(cluster)
     }
 
@@ -136,6 +135,8 @@ impl Cluster {
         cluster
             .admin("SELECT 1")
             .map_err(|error| SupportError::new(format!("the server named in {SERVER_VARIABLE}: {error}")))?;
+        // Another test process may have been first.
+        let _ = cluster.admin(&create_password_role());
         Ok(cluster)
     }
 
@@ -200,6 +201,13 @@ impl Cluster {
         let beside = self.bindir.join(name);
         if beside.is_file() { beside } else { PathBuf::from(name) }
     }
+}
+
+fn create_password_role() -> String {
+    format!(
+        "CREATE ROLE {PASSWORD_ROLE} LOGIN PASSWORD '{}'",
+        PASSWORD.replace('\'', "''")
+    )
 }
 
 /// Splits `postgresql://host/database?…` before the database.
