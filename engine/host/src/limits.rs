@@ -8,9 +8,9 @@ use crate::fault::Fault;
 
 /// Bounds of one call of a plugin. Each call gets all of them anew.
 ///
-/// The defaults are some hundred times what the bundled plugins need for the largest real migrations seen (a policy
-/// spends about a million units of fuel and two megabytes of memory on a thousand statements), so that nobody has to
-/// think of them, and small enough that a broken plugin is stopped within seconds.
+/// The defaults are nearly a hundred times what the bundled policy needs for a migration of a thousand statements (some
+/// twenty million units of fuel and two megabytes of memory), so that nobody has to think of them, and small enough that
+/// a broken plugin is stopped within seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Units of fuel, about one WebAssembly instruction each. Policies and rollback generators only: it makes them stop
@@ -22,10 +22,10 @@ pub struct Limits {
     /// Wall clock of a call of a notifier, in milliseconds. Longer than an endpoint's timeout, so that the endpoint is
     /// named as the culprit.
     pub notifier_deadline_ms: u64,
-    /// Bytes of linear memory, all memories of the component together. An interpreter in a component needs some
-    /// thirty megabytes before it does anything.
+    /// Bytes of linear memory, all memories of the component together. An interpreter in a component needs tens
+    /// of megabytes before it does anything.
     pub memory_bytes: usize,
-    /// Entries of all tables together; a pointer each. Components of interpreters have some ten thousand.
+    /// Entries of all tables together; a pointer each. An interpreter in a component has thousands.
     pub table_entries: usize,
     /// Core instances, tables and memories of a component, of each. Real ones have fewer than twenty.
     pub instances: usize,
