@@ -21,6 +21,9 @@ pub struct Args {
     /// Show the plan and change nothing: order, findings, what runs outside a transaction, how each is taken back
     #[arg(long)]
     dry_run: bool,
+    /// Stop after this migration; later ones stay pending
+    #[arg(long, value_name = "NAME")]
+    to: Option<String>,
     /// How long to wait for another deploy to finish: 500ms, 30s, 2min; a plain number is milliseconds [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     lock_timeout: Option<u64>,
@@ -103,7 +106,7 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     let (project, loaded) = project::project(&config, ui, needs)?;
     let options = DeployOptions {
         dry_run: args.dry_run,
-        ..DeployOptions::default()
+        to: args.to.clone(),
     };
     let mut show = Show::new(ui);
     let result = deploy(&project, &options, &mut |event| show.event(event));
