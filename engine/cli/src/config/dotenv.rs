@@ -77,32 +77,42 @@ fn next_line(text: &str) -> &str {
 /// One assignment at the start of `text`: name, value, and what follows. `None` where the line is none.
 fn assignment(text: &str) -> Option<(&str, String, &str)> {
     let text = text.trim_start();
-    let text = match text.strip_prefix("export") {
-        Some(after) if after.starts_with([' ', '\t']) => after.trim_start(),
-        _ => text,
-    };
-    let length = text
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))
-        .unwrap_or(text.len());
-    let (name, rest) = text.split_at(length);
+    let exported = text
+        .strip_prefix("export")
+        .filter(|after| after.starts_with(char::is_whitespace));
+    // A variable may be called `export`, too.
+    exported
+        .and_then(|after| plain_assignment(after.trim_start()))
+        .or_else(|| plain_assignment(text))
+}
+
+fn plain_assignment(text: &str) -> Option<(&str, String, &str)> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let (name, rest) = text.split_at(text.find(|c| !in_name(c)).unwrap_or(text.len()));
     if name.is_empty() {
         return None;
     }
     let rest = after_separator(rest)?;
-    let value = rest.trim_start_matches([' ', '\t']);
     for quote in QUOTES {
-        if let Some((inner, after)) = quoted(value, quote) {
+        // Only a quoted value may begin on a later line.
+        if let Some((inner, after)) = quoted(rest.trim_start(), quote) {
             return Some((name, unescape(inner, quote), after));
         }
     }
+    let value = rest.trim_start_matches([' ', '\t']);
     let line_end = value.find('\n').unwrap_or(value.len());
     let bare = value[..line_end].split('#').next().unwrap_or_default().trim();
-    // Quotes around a value that has more of them inside: dotenv takes the outer pair away all the same.
-    let stripped = QUOTES.into_iter().find_map(|quote| {
-        let inner = bare.strip_prefix(quote)?.strip_suffix(quote)?;
-        Some(unescape(inner, quote))
-    });
-    Some((name, stripped.unwrap_or_else(|| bare.to_owned()), next_line(value)))
+    Some((name, without_quotes(bare), next_line(value)))
+}
+
+/// Quotes around a value that has more of them inside, or only at its beginning: dotenv takes the outer pair away all
+/// the same, and expands what begins like a `"`.
+fn without_quotes(bare: &str) -> String {
+    let Some(quote) = QUOTES.into_iter().find(|quote| bare.starts_with(*quote)) else {
+        return bare.to_owned();
+    };
+    let inner = bare.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    unescape(inner.unwrap_or(bare), quote)
 }
 
 const QUOTES: [char; 3] = ['\'', '"', '`'];
@@ -115,13 +125,15 @@ fn unescape(inner: &str, quote: char) -> String {
     }
 }
 
-/// What follows `=`, with blanks around it, or YAML's `: `.
+/// What follows `=`, with white space before it, or YAML's `: `.
 fn after_separator(text: &str) -> Option<&str> {
-    let trimmed = text.trim_start_matches([' ', '\t']);
-    if let Some(after) = trimmed.strip_prefix('=') {
+    if let Some(after) = text.trim_start().strip_prefix('=') {
         return Some(after);
     }
-    text.strip_prefix(':').filter(|after| after.starts_with([' ', '\t']))
+    let after = text.strip_prefix(':')?;
+    after
+        .starts_with(char::is_whitespace)
+        .then(|| &after[after.chars().next().map_or(0, char::len_utf8)..])
 }
 
 /// A quoted value at the start of `text`, if nothing but a comment follows it on its last line. A quote after a
@@ -155,6 +167,11 @@ mod tests {
             ("A=1", "1"),
             ("  export A = one two  # comment", "one two"),
             ("A=", ""),
+            ("A=\nB=2", ""),
+            ("A=\n\"later\"", "later"),
+            ("A\n= next", "next"),
+            ("export =1\nA=2", "2"),
+            ("A=\"open\\n", "\"open\n"),
             ("A: yaml", "yaml"),
             ("A='single ${OUTER}\\n' # comment", "single outer\\n"),
             ("A=\"two\\nlines\"", "two\nlines"),
