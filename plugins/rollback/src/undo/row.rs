@@ -11,7 +11,7 @@ impl Context<'_> {
         match self.original(at, &change.table) {
             None => Undo::nothing(),
             Some(_) => Undo::nothing().losing(format!(
-                "nothing, but the rows inserted into {} stay",
+                "the rows inserted into {} are not taken out",
                 self.table(&change.table).short()
             )),
         }
