@@ -185,3 +185,131 @@ fn standing<'a>(rows: &'a [LedgerRow], name: &str) -> (Standing, Option<&'a Ledg
         None => (Standing::Pending, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// A folder of migrations whose script is `SELECT 1;`.
+    fn folder(names: &[&str]) -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            std::fs::write(dir.path().join(name).join("migration.sql"), "SELECT 1;").unwrap();
+        }
+        let folder = Folder::read(dir.path()).unwrap();
+        (dir, folder)
+    }
+
+    /// A row that began at `second`; `end` is `finished`, `failed` or `rolled back`.
+    fn row(name: &str, second: i64, end: &str) -> LedgerRow {
+        let time = Timestamp::from_second(second).unwrap();
+        LedgerRow {
+            id: format!("{name}-{second}"),
+            checksum: ledger::checksum(b"SELECT 1;"),
+            finished_at: (end == "finished").then_some(time),
+            migration_name: name.to_owned(),
+            logs: None,
+            rolled_back_at: (end == "rolled back").then_some(time),
+            started_at: time,
+            applied_steps_count: 0,
+        }
+    }
+
+    fn standings(history: &History) -> Vec<(&str, Standing)> {
+        history
+            .entries
+            .iter()
+            .map(|entry| (entry.name.as_str(), entry.standing))
+            .collect()
+    }
+
+    #[test]
+    fn without_a_ledger_everything_is_pending() {
+        let (_dir, folder) = folder(&["1_a", "2_b"]);
+        let history = History::new(&folder, None);
+        assert!(!history.ledger_exists);
+        assert_eq!(
+            standings(&history),
+            [("1_a", Standing::Pending), ("2_b", Standing::Pending)]
+        );
+        assert!(history.last_common().is_none());
+    }
+
+    #[test]
+    fn the_rows_of_a_name_are_taken_together() {
+        let (_dir, folder) = folder(&["1_a"]);
+        for (rows, expected) in [
+            (vec![row("1_a", 1, "finished")], Standing::Applied),
+            (vec![row("1_a", 1, "rolled back")], Standing::RolledBack),
+            (
+                vec![row("1_a", 1, "rolled back"), row("1_a", 2, "finished")],
+                Standing::Applied,
+            ),
+            (vec![row("1_a", 1, "failed")], Standing::Failed),
+            // Nobody knows what of the second attempt is in the database.
+            (
+                vec![row("1_a", 1, "finished"), row("1_a", 2, "failed")],
+                Standing::Failed,
+            ),
+        ] {
+            assert_eq!(standings(&History::new(&folder, Some(&rows))), [("1_a", expected)]);
+        }
+    }
+
+    #[test]
+    fn what_only_one_side_knows_is_said() {
+        let (_dir, folder) = folder(&["1_a", "2_b", "4_d"]);
+        let mut edited = row("4_d", 3, "finished");
+        edited.checksum = ledger::checksum(b"SELECT 2;");
+        let rows = [
+            row("1_a", 1, "finished"),
+            row("3_c", 2, "finished"),
+            edited,
+            row("0_old", 0, "rolled back"),
+        ];
+        let history = History::new(&folder, Some(&rows));
+        assert!(history.find("4_d").unwrap().edited);
+        assert!(history.find("3_c").unwrap().missing());
+        assert!(!history.find("0_old").unwrap().missing());
+        assert!(history.find("2_b").unwrap().out_of_order);
+        assert_eq!(
+            history.to_apply().map(|entry| entry.name.as_str()).collect::<Vec<_>>(),
+            ["2_b"]
+        );
+        assert_eq!(history.last_common().unwrap().name, "4_d");
+    }
+
+    #[test]
+    fn rollback_follows_the_order_of_the_ledger_and_not_of_the_names() {
+        let (_dir, folder) = folder(&["1_a", "2_b", "3_c"]);
+        let rows = [
+            row("2_b", 1, "finished"),
+            row("3_c", 2, "finished"),
+            row("1_a", 3, "finished"),
+        ];
+        let history = History::new(&folder, Some(&rows));
+        let names = |selection: crate::rollback::Selection| -> Vec<String> {
+            selection
+                .of(&history)
+                .unwrap()
+                .iter()
+                .map(|entry| entry.name.clone())
+                .collect()
+        };
+        assert_eq!(names(crate::rollback::Selection::Steps(2)), ["1_a", "3_c"]);
+        assert_eq!(
+            names(crate::rollback::Selection::After("2_b".to_owned())),
+            ["1_a", "3_c"]
+        );
+        assert_eq!(names(crate::rollback::Selection::After("1_a".to_owned())), [""; 0]);
+        let unknown = crate::rollback::Selection::After("2_".to_owned())
+            .of(&history)
+            .unwrap_err();
+        assert_eq!(unknown.help().unwrap(), "did you mean 2_b? Give the whole folder name");
+    }
+}

@@ -89,3 +89,44 @@ impl RollbackPlan {
         script
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(outcomes: &[Outcome]) -> RollbackPlan {
+        let step = |outcome: &Outcome| PlannedStep {
+            undoes: Some(0),
+            generator: None,
+            outcome: outcome.clone(),
+            sql: vec!["SELECT 1".to_owned(), "SELECT 2;".to_owned()],
+            transactional: true,
+        };
+        let steps = outcomes.iter().map(step).collect();
+        RollbackPlan {
+            migration: "1_a".to_owned(),
+            checksum: String::new(),
+            source: Source::Kept,
+            steps,
+        }
+    }
+
+    #[test]
+    fn a_plan_is_as_bad_as_its_worst_step() {
+        let lossy = |text: &str| Outcome::Lossy(text.to_owned());
+        let irreversible = || Outcome::Irreversible("gone".to_owned());
+        for (outcomes, expected) in [
+            (vec![], Outcome::Lossless),
+            (vec![Outcome::Lossless, lossy("a"), lossy("b")], lossy("a; b")),
+            (vec![lossy("a"), irreversible(), Outcome::Declined], irreversible()),
+        ] {
+            assert_eq!(plan(&outcomes).outcome(), expected);
+        }
+        assert!(matches!(plan(&[Outcome::Declined]).outcome(), Outcome::Irreversible(_)));
+    }
+
+    #[test]
+    fn the_script_ends_every_statement_once() {
+        assert_eq!(plan(&[Outcome::Lossless]).sql(), "SELECT 1;\nSELECT 2;\n");
+    }
+}
