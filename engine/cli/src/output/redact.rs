@@ -54,11 +54,15 @@ impl Redactor {
 /// parameters that may hold one; a password that is also the name of the user or the database hides nothing.
 fn parts(secret: &str) -> Vec<String> {
     let Some((scheme, rest)) = secret.split_once("://") else {
-        return if secret.starts_with("file:") {
-            Vec::new()
-        } else {
-            vec![secret.to_owned()]
-        };
+        if secret.starts_with("file:") {
+            return Vec::new();
+        }
+        // Of `Bearer TOKEN` the token alone is as secret as the whole.
+        let words = secret
+            .split_whitespace()
+            .filter(|word| word.len() >= LONG)
+            .map(ToOwned::to_owned);
+        return std::iter::once(secret.to_owned()).chain(words).collect();
     };
     if matches!(scheme, "http" | "https") {
         let path = rest.split_once('/').map(|(_, path)| path.to_owned());
@@ -182,6 +186,15 @@ mod tests {
         for (text, shown) in cases {
             assert_eq!(Redactor::default().redact(text), shown);
         }
+    }
+
+    #[test]
+    fn the_token_of_a_header_goes_by_itself_too() {
+        let redactor = knowing(&["Bearer token-of-many-letters"]);
+        assert_eq!(
+            redactor.redact("the bearer, token-of-many-letters!"),
+            "the bearer, ***!"
+        );
     }
 
     #[test]
