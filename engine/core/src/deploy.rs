@@ -362,16 +362,18 @@ impl Deploy<'_> {
     /// find its plan even when this process dies in the middle.
     fn begin(&mut self, plan: &[PlannedMigration]) -> Result<wire::Run, Error> {
         let mut run = self.project.run("deploy");
-        let mut state = self.database.state()?;
-        run.id = state.begin_run(&NewRun {
-            command: &run.command,
-            actor: run.actor.as_deref(),
-            environment: run.environment.as_deref(),
+        self.database.state()?.together(|state| {
+            run.id = state.begin_run(&NewRun {
+                command: &run.command,
+                actor: run.actor.as_deref(),
+                environment: run.environment.as_deref(),
+            })?;
+            state.add_findings(&run.id, &records(plan))?;
+            for plan in plan.iter().filter_map(|migration| migration.rollback.as_ref()) {
+                state.keep_plan(&plan.migration, &plan.checksum, &plan.document())?;
+            }
+            Ok(())
         })?;
-        state.add_findings(&run.id, &records(plan))?;
-        for plan in plan.iter().filter_map(|migration| migration.rollback.as_ref()) {
-            state.keep_plan(&plan.migration, &plan.checksum, &plan.document())?;
-        }
         Ok(run)
     }
 

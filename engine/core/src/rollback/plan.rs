@@ -84,7 +84,13 @@ impl RollbackPlan {
         for statement in self.steps.iter().flat_map(|step| &step.sql) {
             let statement = statement.trim_end();
             script.push_str(statement);
-            script.push_str(if statement.ends_with(';') { "\n" } else { ";\n" });
+            // A semicolon behind a comment would be part of the comment.
+            let commented = statement.rsplit('\n').next().is_some_and(|line| line.contains("--"));
+            script.push_str(match (statement.ends_with(';'), commented) {
+                (_, true) => "\n;\n",
+                (true, false) => "\n",
+                (false, false) => ";\n",
+            });
         }
         script
     }

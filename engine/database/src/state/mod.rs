@@ -10,6 +10,7 @@ mod runs;
 pub(crate) mod setup;
 
 use crate::connection::Connection;
+use crate::error::DatabaseError;
 
 pub use outbox::{NewMessage, OutboxMessage};
 pub use runs::{FindingRecord, NewRun, RunRecord};
@@ -19,6 +20,24 @@ pub struct State<'a> {
     pub(crate) connection: &'a mut Connection,
     /// Schema of the ledger, or `main`.
     pub(crate) ledger: String,
+}
+
+impl State<'_> {
+    /// Does several things as one: all of them are kept, or none, and the disk is waited for once.
+    pub fn together(
+        &mut self,
+        work: impl FnOnce(&mut State<'_>) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        self.connection.run_own("begin to write the state", "BEGIN")?;
+        let mut inner = State {
+            connection: &mut *self.connection,
+            ledger: self.ledger.clone(),
+        };
+        let done = work(&mut inner);
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.connection.run_own("write the state", end);
+        done.and(ended)
+    }
 }
 
 /// What stands before a table's name.
