@@ -105,11 +105,24 @@ fn same_again_postgres(sql: &[String]) {
     equal(&sorted(&original.schema()), &sorted(&copy.schema()));
 }
 
-/// The dump's statements in order: objects that nothing orders by name come in order of creation.
+/// The dump's statements in order: objects that nothing orders by name come in order of creation, and storage parameters
+/// in the order in which they were written.
 fn sorted(dump: &str) -> Vec<String> {
-    let mut statements: Vec<_> = dump.split(";\n").map(str::to_owned).collect();
+    let mut statements: Vec<_> = dump.split(";\n").map(with_sorted_parameters).collect();
     statements.sort();
     statements
+}
+
+fn with_sorted_parameters(statement: &str) -> String {
+    let Some((before, rest)) = statement.split_once("WITH (") else {
+        return statement.to_owned();
+    };
+    let Some((list, after)) = rest.split_once(')') else {
+        return statement.to_owned();
+    };
+    let mut parameters: Vec<_> = list.split(", ").collect();
+    parameters.sort_unstable();
+    format!("{before}WITH ({}){after}", parameters.join(", "))
 }
 
 fn equal(original: &[String], copy: &[String]) {
