@@ -117,7 +117,8 @@ fn compare<'a>(
         }
     }
     if other_compiler {
-        println!("the fresh components, in {}, must pass the same tests", fresh.display());
+        println!("the fresh components must pass the same tests: set TOLLGATE_BUNDLE_DIR and TOLLGATE_GUESTS_DIR to");
+        println!("{}", fresh.display());
     }
     if !good {
         println!("rebuild with `cargo run -p tollgate-build` and commit what it writes");

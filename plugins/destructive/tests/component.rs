@@ -112,11 +112,11 @@ fn under_the_host(plugin: &Plugin, rule: &Rule, before: &str, text: &str) -> Fou
         .collect()
 }
 
-fn natively(rule: &Rule, before: &str, text: &str) -> Found {
+fn natively(rule: &Rule, before: &str, script: &str) -> Found {
     let test = testing::policy::<Destructive>().dialect(rule.dialects[0]);
     let test = if before.is_empty() { test } else { test.before(before) };
     let place = |at: tollgate_plugin::Span| (at.start as usize, at.end as usize);
-    test.check(text)
+    test.check(script)
         .into_iter()
         .map(|found| (found.rule, found.message, found.at.map(place)))
         .collect()
