@@ -237,6 +237,12 @@ impl Schema {
             Arc::make_mut(&mut self.overlay.origins).retain(|name, _| !temporary(name));
             Arc::make_mut(&mut self.overlay.empty).retain(|name| !temporary(name));
         }
+        if self.overlay.types.keys().any(temporary) {
+            Arc::make_mut(&mut self.overlay.types).retain(|name, _| !temporary(name));
+        }
+        if self.overlay.functions.keys().any(temporary) {
+            Arc::make_mut(&mut self.overlay.functions).retain(|name, _| !temporary(name));
+        }
         if self.overlay.sequences.keys().any(temporary) {
             Arc::make_mut(&mut self.overlay.sequences).retain(|name, _| !temporary(name));
         }

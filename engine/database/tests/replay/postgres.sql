@@ -233,3 +233,31 @@ CREATE TABLE rep (a int PRIMARY KEY UNIQUE, b int UNIQUE, UNIQUE (b), UNIQUE (a)
 DROP SCHEMA "Third" CASCADE;
 -- step: drop an extension
 DROP EXTENSION citext CASCADE;
+-- step: sequences in every direction
+CREATE SEQUENCE down INCREMENT -1;
+CREATE SEQUENCE low MINVALUE -20000;
+CREATE SEQUENCE typed_seq AS integer;
+ALTER SEQUENCE low START 1;
+ALTER SEQUENCE typed_seq AS smallint;
+ALTER SEQUENCE down NO MINVALUE MAXVALUE 5 CACHE 7;
+-- step: partitions of partitions
+CREATE TABLE top (a int, b int NOT NULL, PRIMARY KEY (a, b)) PARTITION BY LIST (a);
+CREATE TABLE middle (a int NOT NULL, b int NOT NULL) PARTITION BY LIST (b);
+CREATE TABLE leaf PARTITION OF middle FOR VALUES IN (1);
+ALTER TABLE top ATTACH PARTITION middle FOR VALUES IN (1);
+ALTER TABLE top ADD FOREIGN KEY (a) REFERENCES back;
+CREATE INDEX ON top (b);
+-- step: several parents
+CREATE TABLE one (a int, b int);
+CREATE TABLE two (a int, c int);
+CREATE TABLE heir () INHERITS (one, two);
+ALTER TABLE one DROP COLUMN a, DROP COLUMN b;
+-- step: usual operator classes and options
+CREATE TABLE ops (f float8, c char(3), n name, i inet, t text, x tsvector);
+CREATE INDEX ops_1 ON ops (f float8_ops, c bpchar_ops, n name_ops, i inet_ops, t text_ops);
+CREATE INDEX ops_2 ON ops USING gin (x tsvector_ops) WITH (gin_pending_list_limit = 4096, fastupdate = off);
+CREATE INDEX ops_3 ON ops USING brin (f float8_minmax_ops, i inet_minmax_ops);
+ALTER TABLE ops ADD UNIQUE (f, c) INCLUDE (n);
+CREATE TRIGGER ops_x BEFORE INSERT ON ops FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger(x, 'pg_catalog.english', t);
+-- step: not valid means nothing in a new table
+CREATE TABLE nothing_to_check (a int CONSTRAINT positive CHECK (a > 0), CONSTRAINT late CHECK (a < 9) NOT VALID);

@@ -116,9 +116,29 @@ impl Schema {
             self.drop_column(&table, &other)?;
         }
         for child in self.children(&table)? {
+            // A column that comes from another parent too stays.
+            if self.has_from_another(&child, &table, column)? {
+                continue;
+            }
             self.drop_column(&child, column)?;
         }
         Ok(())
+    }
+
+    /// Whether `child` takes `column` from a parent other than `table`.
+    fn has_from_another(&self, child: &ObjectName, table: &ObjectName, column: &str) -> Result<bool, BaseError> {
+        let Some(relation) = self.get(child)? else {
+            return Ok(false);
+        };
+        for parent in relation.inherits.iter().filter(|parent| *parent != table) {
+            if self
+                .get(parent)?
+                .is_some_and(|parent| parent.columns.iter().any(|known| known.name == column))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Views that surely read a column, and whatever reads those.

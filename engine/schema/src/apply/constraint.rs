@@ -210,7 +210,10 @@ impl Schema {
         };
         match rule {
             ConstraintRule::PrimaryKey { .. } => names::choose(table, None, "pkey", indexed),
-            ConstraintRule::Unique { .. } => names::choose(table, Some(&columns), "key", indexed),
+            ConstraintRule::Unique { columns, include, .. } => {
+                let all = names::addition(columns.iter().chain(include).map(String::as_str));
+                names::choose(table, Some(&all), "key", indexed)
+            }
             ConstraintRule::Exclude { definition, columns } => {
                 let all = names::addition(
                     super::exclude::exclude_columns(definition, columns)

@@ -7,7 +7,7 @@ use tollgate_sql::operation::{Drop, ObjectKind};
 
 use crate::base::BaseError;
 use crate::lookup::Class;
-use crate::model::{Column, ConstraintRule, Relation};
+use crate::model::{Column, ConstraintRule, Relation, TypeKind};
 use crate::schema::Schema;
 use crate::text::{mentions_object, mentions_regclass};
 
@@ -195,9 +195,13 @@ impl Schema {
             .types
             .values()
             .flatten()
-            .filter(
-                |other| matches!(&other.kind, crate::model::TypeKind::Domain { base, .. } if self.is_type(base, name)),
-            )
+            .filter(|other| match &other.kind {
+                TypeKind::Domain { base, .. } => self.is_type(base, name),
+                TypeKind::Other { definition } => {
+                    other.name != *name && mentions_object(self.dialect(), definition, name)
+                }
+                TypeKind::Enum { .. } | TypeKind::Composite { .. } => false,
+            })
             .map(|other| other.name.clone())
             .collect();
         self.forget_type(name);

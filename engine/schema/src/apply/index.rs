@@ -96,28 +96,47 @@ impl Schema {
 
 /// Whether an operator class is the one the server takes anyway, and so does not print.
 fn is_default_class(relation: &Relation, part: &IndexPart, method: &str, class: &str) -> bool {
-    let Some(column) = part
+    let column = part
         .column
         .as_ref()
-        .and_then(|name| relation.columns.iter().find(|column| column.name == *name))
-    else {
-        return false;
+        .and_then(|name| relation.columns.iter().find(|column| column.name == *name));
+    let Some(column) = column else {
+        // Of an expression's type nothing is known, but text is by far the likeliest.
+        return class == "text_ops" && matches!(method, "btree" | "hash");
     };
-    let array = column.data_type.dimensions > 0;
-    match (method, class) {
-        (_, "array_ops") => array,
-        ("btree" | "hash", "text_ops") => matches!(column.data_type.name.as_str(), "text" | "character varying"),
-        ("btree" | "hash", "int4_ops") => column.data_type.name == "integer",
-        ("btree" | "hash", "int8_ops") => column.data_type.name == "bigint",
-        ("btree" | "hash", "int2_ops") => column.data_type.name == "smallint",
-        ("btree" | "hash", "uuid_ops" | "date_ops" | "numeric_ops" | "bytea_ops" | "inet_ops") => {
-            class.strip_suffix("_ops") == Some(column.data_type.name.as_str())
+    let usual = if column.data_type.dimensions > 0 {
+        "array"
+    } else {
+        class_stem(&column.data_type.name)
+    };
+    match method {
+        "btree" | "hash" => class.strip_suffix("_ops") == Some(usual),
+        "gin" => {
+            matches!(class, "jsonb_ops" | "array_ops" | "tsvector_ops") && class.strip_suffix("_ops") == Some(usual)
         }
-        ("btree" | "hash", "bool_ops") => column.data_type.name == "boolean",
-        ("btree" | "hash", "timestamp_ops") => column.data_type.name == "timestamp without time zone",
-        ("btree" | "hash", "timestamptz_ops") => column.data_type.name == "timestamp with time zone",
-        ("btree" | "hash" | "gin", "jsonb_ops") => column.data_type.name == "jsonb",
+        "brin" => usual != "inet" && class.strip_suffix("_minmax_ops") == Some(usual),
         _ => false,
+    }
+}
+
+/// What the default B-tree operator class of a type is called, without `_ops`.
+fn class_stem(data_type: &str) -> &str {
+    match data_type {
+        "integer" => "int4",
+        "bigint" => "int8",
+        "smallint" => "int2",
+        "real" => "float4",
+        "double precision" => "float8",
+        "boolean" => "bool",
+        "character varying" => "text",
+        "character" => "bpchar",
+        "cidr" => "inet",
+        "bit varying" => "varbit",
+        "timestamp without time zone" => "timestamp",
+        "timestamp with time zone" => "timestamptz",
+        "time without time zone" => "time",
+        "time with time zone" => "timetz",
+        other => other,
     }
 }
 

@@ -4,7 +4,7 @@ use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{Identity, ObjectKind};
 
 use crate::base::BaseError;
-use crate::model::{Column, Constraint, ConstraintRule, Index, RelationKind};
+use crate::model::{Column, Constraint, ConstraintRule, Index, Relation, RelationKind};
 use crate::schema::Schema;
 
 impl Schema {
@@ -48,6 +48,14 @@ impl Schema {
         else {
             return Ok(());
         };
+        self.copy_keys(child, &parent)?;
+        for partition in self.children(child)? {
+            self.inherit_keys(&partition, child)?;
+        }
+        Ok(())
+    }
+
+    fn copy_keys(&mut self, child: &ObjectName, parent: &Relation) -> Result<(), BaseError> {
         for index in &parent.indexes {
             let constraint = parent
                 .constraints

@@ -13,6 +13,7 @@ mod relocate;
 mod rename;
 mod routine;
 mod rows;
+mod sequence;
 mod table;
 mod types;
 

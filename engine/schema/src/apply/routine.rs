@@ -96,7 +96,12 @@ impl Schema {
     pub(super) fn create_trigger(&mut self, create: &CreateTrigger) -> Result<(), BaseError> {
         let table = self.find(ObjectKind::Table, &create.table)?;
         let function = match &create.function {
-            Some(function) => Some(self.find(ObjectKind::Function, function)?),
+            Some(function) => {
+                let found = self.find(ObjectKind::Function, function)?;
+                // What is not known where all is known is one of the server's own.
+                let own = function.schema.is_none() && self.complete() && self.functions(&found)?.is_empty();
+                Some(if own { function.clone() } else { found })
+            }
             None => None,
         };
         let trigger = Trigger {

@@ -62,7 +62,12 @@ impl Schema {
             let key = self.key(&name);
             Arc::make_mut(&mut self.overlay.empty).insert(key);
         }
-        self.declare_constraints(&name, &table.constraints)?;
+        // There is no row yet that could be against a constraint: NOT VALID means nothing here.
+        let mut constraints = table.constraints.clone();
+        for constraint in &mut constraints {
+            constraint.not_valid = false;
+        }
+        self.declare_constraints(&name, &constraints)?;
         if let (Some((parent, _)), Some(_)) = (&table.partition_of, parents.last()) {
             let parent = self.find(ObjectKind::Table, parent)?;
             self.inherit_keys(&name, &parent)?;
@@ -195,6 +200,9 @@ impl Schema {
                 // Declared again over an inherited column: the two merge.
                 Some(known) => {
                     known.not_null |= column.not_null;
+                    known.identity = column.identity.or(known.identity);
+                    known.sequence = column.sequence.or(known.sequence.take());
+                    known.generated = column.generated.or(known.generated.take());
                     known.default = column.default.or(known.default.take());
                 }
                 None => relation.columns.push(column),
@@ -228,7 +236,7 @@ impl Schema {
             schema: table.schema.clone(),
             name,
         };
-        let options = options
+        let options: Vec<_> = options
             .iter()
             .filter(|(option, _)| !option.to_ascii_lowercase().starts_with("sequence"))
             .cloned()
@@ -236,7 +244,7 @@ impl Schema {
         self.put_sequence(Sequence {
             name: name.clone(),
             data_type: data_type.to_owned(),
-            options: super::types::sequence_options(options, data_type),
+            options: super::sequence::sequence_options(&options, data_type),
             owned_by: Some((table.clone(), column.to_owned())),
             identity,
             last_value: None,
@@ -396,6 +404,9 @@ impl Relation {
         self.triggers.sort_by(|left, right| left.name.cmp(&right.name));
         self.policies.sort_by(|left, right| left.name.cmp(&right.name));
         self.rules.sort();
+        for index in &mut self.indexes {
+            index.options.sort();
+        }
         self.options.sort();
     }
 

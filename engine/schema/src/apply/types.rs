@@ -3,13 +3,12 @@
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, DataType, DomainChange, Expression, ObjectKind,
-    SequenceOptions,
 };
 
 use crate::base::BaseError;
-use crate::model::{Sequence, TypeKind, UserType};
+use crate::model::{TypeKind, UserType};
 use crate::names;
-use crate::schema::{Schema, TEMPORARY};
+use crate::schema::Schema;
 use crate::text::bare;
 
 impl Schema {
@@ -211,106 +210,6 @@ impl Schema {
             },
         )
     }
-
-    pub(super) fn create_sequence(
-        &mut self,
-        name: &ObjectName,
-        temporary: bool,
-        data_type: Option<&str>,
-        options: &[(String, String)],
-        owned_by: Option<&(ObjectName, String)>,
-    ) -> Result<(), BaseError> {
-        let name = if temporary {
-            ObjectName::qualified(TEMPORARY, &name.name)
-        } else {
-            self.creation_name(name)
-        };
-        if self.taken(&name)? {
-            return Ok(());
-        }
-        let data_type = data_type.unwrap_or("bigint").to_owned();
-        self.put_sequence(Sequence {
-            name: name.clone(),
-            options: sequence_options(options.to_vec(), &data_type),
-            data_type,
-            owned_by: None,
-            identity: false,
-            last_value: None,
-            comment: None,
-        });
-        match owned_by {
-            Some(owner) => self.own_sequence(&name, Some(owner)),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn alter_sequence(
-        &mut self,
-        name: &ObjectName,
-        options: &[(String, String)],
-        owned_by: Option<&Option<(ObjectName, String)>>,
-    ) -> Result<(), BaseError> {
-        let name = self.find(ObjectKind::Sequence, name)?;
-        let Some(known) = self.sequence(&name)? else {
-            return Ok(());
-        };
-        let mut changed = (*known).clone();
-        for (option, value) in options {
-            match option.to_ascii_lowercase().as_str() {
-                "as" | "data_type" => changed.data_type.clone_from(value),
-                // RESTART moves the sequence; it is no property of it.
-                "restart" => {}
-                lower => {
-                    changed.options.retain(|(known, _)| !known.eq_ignore_ascii_case(lower));
-                    changed.options.push((lower.to_owned(), value.clone()));
-                }
-            }
-        }
-        changed.options = sequence_options(changed.options, &changed.data_type);
-        self.put_sequence(changed);
-        match owned_by {
-            Some(owner) => self.own_sequence(&name, owner.as_ref()),
-            None => Ok(()),
-        }
-    }
-
-    /// OWNED BY: the sequence goes when the column goes.
-    fn own_sequence(&mut self, name: &ObjectName, owner: Option<&(ObjectName, String)>) -> Result<(), BaseError> {
-        let Some(known) = self.sequence(name)? else {
-            return Ok(());
-        };
-        if let Some((table, column)) = &known.owned_by {
-            let column = column.clone();
-            self.edit(&table.clone(), |relation| {
-                for column in relation
-                    .columns
-                    .iter_mut()
-                    .filter(|known| known.name == column && known.sequence.as_ref() == Some(name))
-                {
-                    column.sequence = None;
-                }
-            })?;
-        }
-        let owner = match owner {
-            Some((table, column)) => Some((self.find(ObjectKind::Table, table)?, column.clone())),
-            None => None,
-        };
-        if let Some((table, column)) = &owner {
-            self.edit(table, |relation| {
-                for column in relation
-                    .columns
-                    .iter_mut()
-                    .filter(|known| known.name == *column && known.sequence.is_none())
-                {
-                    column.sequence = Some(name.clone());
-                }
-            })?;
-        }
-        let mut changed = (*known).clone();
-        changed.owned_by = owner;
-        self.put_sequence(changed);
-        Ok(())
-    }
 }
 
 fn domain_check_name(domain: &ObjectName, constraint: &ConstraintDefinition, known: &[(String, String)]) -> String {
@@ -322,33 +221,4 @@ fn domain_check_name(domain: &ObjectName, constraint: &ConstraintDefinition, kno
         Ok(name) => name,
         Err(never) => match never {},
     }
-}
-
-/// Options without those that say what a sequence does anyway.
-pub(super) fn sequence_options(options: SequenceOptions, data_type: &str) -> SequenceOptions {
-    let largest = match data_type {
-        "smallint" => i64::from(i16::MAX),
-        "integer" => i64::from(i32::MAX),
-        _ => i64::MAX,
-    }
-    .to_string();
-    let mut kept: SequenceOptions = Vec::new();
-    let mut options: Vec<_> = options
-        .into_iter()
-        .map(|(option, value)| (option.to_ascii_lowercase(), value))
-        .collect();
-    options.retain(|(option, value)| match option.as_str() {
-        "increment" | "start" | "minvalue" | "cache" => value != "1",
-        "maxvalue" => *value != largest,
-        "cycle" => value != "false",
-        "owned_by" | "as" | "restart" => false,
-        _ => !value.is_empty(),
-    });
-    for option in options {
-        kept.retain(|(known, _)| *known != option.0);
-        kept.push(option);
-    }
-    let order = ["increment", "minvalue", "maxvalue", "start", "cache", "cycle"];
-    kept.sort_by_key(|(option, _)| order.iter().position(|known| known == option));
-    kept
 }
