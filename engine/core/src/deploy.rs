@@ -120,6 +120,7 @@ pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>)
         let mut schema = Schema::over(database.catalog()?, database.context());
         make_plan(project, project::server(&database.server()), &read, &mut schema)?
     };
+    observe(judged(&plan));
     if options.dry_run {
         let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
         let outcome = if blocked {
@@ -214,6 +215,7 @@ fn plan_for_missing_database(
         version: None,
     };
     let plan = make_plan(project, server, &read, &mut schema)?;
+    observe(judged(&plan));
     let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
     Ok(report(
         if blocked {
@@ -254,6 +256,10 @@ fn make_plan(
         Ok(())
     })?;
     Ok(plan)
+}
+
+fn judged(plan: &[PlannedMigration]) -> Event {
+    Event::Judged(plan.iter().map(|migration| migration.checked.clone()).collect())
 }
 
 fn statements(migration: &ReadMigration) -> Vec<PlannedStatement> {

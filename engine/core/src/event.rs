@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tollgate_database::{ExecuteEvent, LockEvent};
 
+use crate::check::CheckedMigration;
 use crate::notify::Delivery;
 
 /// One thing that happened.
@@ -17,6 +18,8 @@ pub enum Event {
         /// How many migrations.
         migrations: usize,
     },
+    /// The policies have been asked: what they said of each, in order. Comes before anything is applied.
+    Judged(Vec<CheckedMigration>),
     /// A migration starts.
     Applying {
         /// Its name.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tollgate_engine::host::Kind;
-use tollgate_engine::{DeployOptions, DeployOutcome, DeployReport, Folder, PlannedMigration, deploy};
+use tollgate_engine::{DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, deploy};
 
 use super::Context;
 use crate::engine::events::{DeliveryDocument, Show, told};
@@ -109,12 +109,15 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         to: args.to.clone(),
     };
     let mut show = Show::new(ui);
-    let result = deploy(&project, &options, &mut |event| show.event(event));
+    let findings = Findings::new(&project.folder, project.target.dialect());
+    let mut counts = Counts::default();
+    let result = deploy(&project, &options, &mut |event| match event {
+        Event::Judged(checked) => counts = findings.show(ui, &checked),
+        event => show.event(event),
+    });
     drop(show);
     loaded.show_log(ui);
     let report = result?;
-    let findings = Findings::new(&project.folder, project.target.dialect());
-    let counts = findings.show(ui, report.plan.iter().map(|migration| &migration.checked));
     if args.dry_run {
         plan(ui, &report.plan, &project.folder);
     }
