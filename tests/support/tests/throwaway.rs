@@ -75,6 +75,7 @@ fn the_password_role_needs_its_password() {
 fn a_special_cluster_has_its_settings_and_goes_when_dropped() {
     let setup = Setup {
         settings: vec![("work_mem".into(), "7MB".into())],
+        files: vec![("extra.txt".into(), "x".into())],
         ..Setup::default()
     };
     let cluster = Cluster::start(&setup).unwrap();

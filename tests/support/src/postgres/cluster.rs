@@ -147,7 +147,8 @@ impl Cluster {
     #[expect(clippy::panic, reason = "tests want to fail here")]
     pub fn database(&self) -> TestDatabase<'_> {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let name = format!("tollgate_{}_{number}", std::process::id());
+        // Of one length, so that messages with the name in them wrap at the same places.
+        let name = format!("tollgate_{:07}_{number:04}", std::process::id());
         // A server that outlives us may still have the database of an earlier process with our number.
         let sql = format!("DROP DATABASE IF EXISTS {name};\nCREATE DATABASE {name} TEMPLATE template0;");
         self.admin(&sql)
@@ -229,7 +230,7 @@ impl Own {
         let port = free_port()?;
         write_files(&folder, port, setup)
             .and_then(|()| match user {
-                Some(user) => chown(&folder, Some(user.uid), Some(user.gid)),
+                Some(user) => hand_over(&folder, user),
                 None => Ok(()),
             })
             .map_err(|error| SupportError::io("cannot prepare the cluster's folder", &error))?;
@@ -321,6 +322,16 @@ fn write_files(folder: &Path, port: u16, setup: &Setup) -> std::io::Result<()> {
         std::fs::write(folder.join("files").join(name), content)?;
     }
     Ok(())
+}
+
+/// Gives the folder and all in it to the user who runs the server and has to remove it.
+fn hand_over(path: &Path, user: &programs::OtherUser) -> std::io::Result<()> {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            hand_over(&entry?.path(), user)?;
+        }
+    }
+    chown(path, Some(user.uid), Some(user.gid))
 }
 
 #[cfg(test)]
