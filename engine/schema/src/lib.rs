@@ -10,6 +10,7 @@ pub mod model;
 pub mod render;
 
 mod apply;
+mod class;
 mod dependents;
 mod follow;
 mod ground;

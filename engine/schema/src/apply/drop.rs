@@ -6,7 +6,7 @@ use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{Drop, ObjectKind};
 
 use crate::base::BaseError;
-use crate::lookup::Class;
+use crate::class::Class;
 use crate::model::{Column, ConstraintRule, Relation, TypeKind};
 use crate::schema::Schema;
 use crate::text::{mentions_object, mentions_regclass};

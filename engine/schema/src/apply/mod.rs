@@ -14,6 +14,7 @@ mod rename;
 mod routine;
 mod rows;
 mod sequence;
+mod sqlite_key;
 mod table;
 mod types;
 

@@ -6,7 +6,7 @@ use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{Grant, ObjectKind, OtherOperation};
 
 use crate::base::BaseError;
-use crate::lookup::Class;
+use crate::class::Class;
 use crate::model::{Function, Privilege, Relation};
 use crate::schema::Schema;
 

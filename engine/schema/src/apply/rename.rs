@@ -6,7 +6,7 @@ use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
 
 use crate::base::BaseError;
-use crate::lookup::Class;
+use crate::class::Class;
 use crate::model::{ConstraintRule, Relation, RelationKind};
 use crate::schema::{ColumnOrigin, Schema};
 use crate::text;

@@ -6,7 +6,7 @@ use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{ObjectKind, Operation};
 
 use crate::base::BaseError;
-use crate::lookup::Class;
+use crate::class::Class;
 use crate::schema::{Overlay, Schema};
 
 impl Schema {

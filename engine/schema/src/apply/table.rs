@@ -8,7 +8,7 @@ use tollgate_sql::operation::{
 };
 
 use crate::base::BaseError;
-use crate::lookup::Class;
+use crate::class::Class;
 use crate::model::{Column, ConstraintRule, Relation, RelationKind, Sequence};
 use crate::names;
 use crate::schema::{ColumnOrigin, Schema, TEMPORARY};
@@ -313,7 +313,7 @@ impl Schema {
     /// `SQLite`: what the declaration implies once all of it is known.
     fn finish_sqlite_table(&mut self, table: &ObjectName) -> Result<(), BaseError> {
         self.edit(table, |relation| {
-            let rowid_key = super::constraint::rowid_alias(relation).map(str::to_owned);
+            let rowid_key = super::sqlite_key::rowid_alias(relation).map(str::to_owned);
             let key = relation
                 .constraints
                 .iter()
