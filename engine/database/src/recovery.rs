@@ -19,6 +19,8 @@ struct Start {
     done: usize,
     in_doubt: Option<usize>,
     again: bool,
+    /// See [`Run::opening`].
+    opening: Option<String>,
 }
 
 impl Database {
@@ -63,6 +65,8 @@ impl Database {
         run.in_doubt = start.in_doubt;
         run.again = start.again;
         run.left = start.done > 0;
+        run.followed = start.opening.is_none();
+        run.opening = start.opening;
         let result = run.all();
         let applied = Applied {
             row: start.row,
@@ -75,6 +79,8 @@ impl Database {
             done: run.done,
             left: run.left,
             in_doubt: run.in_doubt,
+            opening: run.opening.take(),
+            followed: run.followed,
         };
         self.conclude(
             migration.name,
@@ -125,12 +131,16 @@ impl Database {
         run.in_doubt = start.in_doubt;
         run.again = start.again;
         run.left = start.done > 0;
+        run.followed = start.opening.is_none();
+        run.opening = start.opening;
         let result = run.all();
         let (statements, atomic) = (run.ran, run.atomic && start.done == 0);
         let after = After {
             done: run.done,
             left: run.left,
             in_doubt: run.in_doubt,
+            opening: run.opening.take(),
+            followed: run.followed,
         };
         self.conclude(
             request.name,
@@ -171,38 +181,41 @@ impl Database {
             }
         }
         let row = store::new_id();
-        self.insert_started(migration, &row, &void).map_err(database)?;
+        let opening = self.begin_row(migration, &row, &void).map_err(database)?;
         Ok(Start {
             row,
             done: 0,
             in_doubt: None,
             again,
+            opening,
         })
     }
 
-    /// The row that says: begun. It is committed before anything else, so that a crash shows.
-    fn insert_started(&mut self, migration: &Migration<'_>, row: &str, void: &[String]) -> Result<(), DatabaseError> {
-        let progress = Progress::start(row, Direction::Up);
+    /// The row that says: begun. PostgreSQL commits it before anything else, so that a crash shows. On `SQLite` that
+    /// would cost as many waits for the disk as the migration itself, so it is left to the run when to write it.
+    fn begin_row(
+        &mut self,
+        migration: &Migration<'_>,
+        row: &str,
+        void: &[String],
+    ) -> Result<Option<String>, DatabaseError> {
         // Rows of attempts that a crash undid: as if they had been rolled back, which they have.
         let given_up: String = void.iter().map(|id| self.place.roll_back(id) + ";").collect();
         let insert = self.place.insert_started(row, migration.checksum, migration.name);
-        let sql = if self.connection.is_postgres() {
-            // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
-            // reaches the disk later takes this row along; and if none does, there is nothing to remember.
-            format!(
-                "BEGIN; SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT",
-                progress.save(true)
-            )
-        } else {
-            // First the sidecar: a row without its record would look like another program's.
-            self.keep(&progress)?;
-            format!("BEGIN IMMEDIATE; {given_up} {insert}; COMMIT")
-        };
+        if !self.connection.is_postgres() {
+            return Ok(Some(format!("{given_up} {insert};")));
+        }
+        // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
+        // reaches the disk later takes this row along; and if none does, there is nothing to remember.
+        let sql = format!(
+            "BEGIN; SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT",
+            Progress::start(row, Direction::Up).save(true)
+        );
         if let Err(error) = self.connection.run_own("record that the migration begins", &sql) {
             let _ = self.connection.run("ROLLBACK");
             return Err(error);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Goes on with an attempt, provided that what is in is still what the file says.
@@ -237,6 +250,7 @@ impl Database {
             done,
             in_doubt,
             again: true,
+            opening: None,
         })
     }
 
@@ -250,12 +264,13 @@ impl Database {
         let row = applied.ok_or(Problem::NotApplied)?.id;
         self.prepare_state()?;
         let Some(progress) = self.progress(&row, Direction::Down)? else {
-            self.keep(&Progress::start(&row, Direction::Down))?;
             return Ok(Start {
                 row,
                 done: 0,
                 in_doubt: None,
                 again: false,
+                // The ledger has nothing to say before the end.
+                opening: Some(String::new()),
             });
         };
         let done = progress.done;
@@ -275,6 +290,7 @@ impl Database {
             done,
             in_doubt: progress.in_flight,
             again: true,
+            opening: None,
         })
     }
 
@@ -309,7 +325,7 @@ impl Database {
             return Ok(());
         }
         // When this cannot be written, the row stays as a crash would leave it, and the next run finds out.
-        let recorded = self.record_failure(name, direction, row, &problem, &state);
+        let recorded = self.record_failure(name, direction, row, &problem, after);
         let state = if recorded.is_err() && lost {
             DatabaseState::Unknown
         } else {
@@ -336,12 +352,12 @@ impl Database {
         direction: Direction,
         row: &str,
         problem: &Problem,
-        state: &DatabaseState,
+        after: &After,
     ) -> Result<(), DatabaseError> {
-        let unchanged = *state == DatabaseState::Unchanged;
-        let mut sql = String::new();
+        let unchanged = after.state() == DatabaseState::Unchanged;
+        let mut sql = after.opening.clone().unwrap_or_default();
         if direction == Direction::Up {
-            sql = self.place.fail(row, &logs(name, problem)) + ";";
+            sql += &(self.place.fail(row, &logs(name, problem)) + ";");
             if unchanged {
                 sql += &(self.place.roll_back(row) + ";");
             }
@@ -360,7 +376,7 @@ impl Database {
             self.connection
                 .run_own("record the failure", &format!("BEGIN; {sql} COMMIT"))?;
         }
-        if unchanged && !self.connection.is_postgres() {
+        if unchanged && after.followed && !self.connection.is_postgres() {
             self.state_connection().run_own("record the failure", &forget(false))?;
         }
         Ok(())
@@ -372,6 +388,10 @@ struct After {
     done: usize,
     left: bool,
     in_doubt: Option<usize>,
+    /// See [`Run::opening`].
+    opening: Option<String>,
+    /// See [`Run::followed`].
+    followed: bool,
 }
 
 impl After {

@@ -35,6 +35,11 @@ pub(crate) struct Run<'a> {
     pub again: bool,
     /// Something of it is committed.
     pub left: bool,
+    /// What the ledger is told when the script begins, as long as that is not written. A script that one transaction
+    /// holds is begun and finished by that transaction: a crash in the middle leaves nothing, and nothing to recognise.
+    pub opening: Option<String>,
+    /// There is a record of its progress, to be forgotten at the end.
+    pub followed: bool,
     /// Statements run by this attempt.
     pub ran: usize,
     /// Statements that ran outside a transaction.
@@ -71,6 +76,8 @@ impl<'a> Run<'a> {
             in_doubt: None,
             again: false,
             left: false,
+            opening: None,
+            followed: true,
             ran: 0,
             outside: Vec::new(),
             atomic: true,
@@ -88,6 +95,10 @@ impl<'a> Run<'a> {
             let carrier = self.carrier(&groups);
             let committing = groups.iter().filter(|group| group.kind != GroupKind::Session).count();
             self.atomic = committing <= 1 && carrier.is_some();
+            let commits_inside = groups.iter().any(|group| group.commits_inside);
+            if committing > 0 && (!self.atomic || commits_inside) {
+                self.open()?;
+            }
             for (number, group) in groups.iter().enumerate() {
                 if group.kind != GroupKind::Session && group.end() <= self.done {
                     continue;
@@ -106,6 +117,25 @@ impl<'a> Run<'a> {
             self.record_apart(true, self.script.statements.len())?;
         }
         Ok(())
+    }
+
+    /// Writes that the script has begun, when it may be half done at some moment: so that a crash shows.
+    fn open(&mut self) -> Result<(), DatabaseError> {
+        let Some(opening) = self.opening.take() else {
+            return Ok(());
+        };
+        // First the progress: a row without it would look like another program's.
+        self.database.keep(&Progress::start(&self.row, self.direction))?;
+        self.followed = true;
+        if opening.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("BEGIN IMMEDIATE; {opening} COMMIT");
+        let written = self.database.connection.run_own("record that the script begins", &sql);
+        if written.is_err() {
+            let _ = self.database.connection.run("ROLLBACK");
+        }
+        written
     }
 
     /// The group whose transaction holds the record that everything is in; `None`: the record follows at the end.
@@ -183,8 +213,9 @@ impl<'a> Run<'a> {
         let last = group.statements.last().copied().unwrap_or(0);
         let limits = session::limits(self.script, first, self.options);
         let ours = group.kind == GroupKind::Ours;
+        let opening = limits + self.opening.as_deref().unwrap_or_default();
         if ours {
-            let begin = session::begin(self.script.dialect, &limits);
+            let begin = format!("{}; {opening}", session::begin(self.script.dialect));
             self.database.connection.run_own("begin a transaction", &begin)?;
         }
         for &index in &group.statements {
@@ -202,8 +233,8 @@ impl<'a> Run<'a> {
                     self.refused(index, error, attempt)
                 }
             })?;
-            if !ours && index == first && !limits.is_empty() {
-                self.database.connection.run_own("limit the transaction", &limits)?;
+            if !ours && index == first && !opening.is_empty() {
+                self.database.connection.run_own("begin the transaction", &opening)?;
             }
         }
         if ours {
@@ -240,22 +271,33 @@ impl<'a> Run<'a> {
         }
         self.done = end;
         self.finished |= carries;
-        let progress = self.progress(end, None);
-        Ok(self.database.follow(&progress, carries)?)
+        self.opening = None;
+        Ok(self.follow(carries)?)
+    }
+
+    /// After a commit: the same where the state is kept elsewhere.
+    fn follow(&mut self, finished: bool) -> Result<(), DatabaseError> {
+        if !self.followed {
+            return Ok(());
+        }
+        let progress = self.progress(self.done, None);
+        self.database.follow(&progress, finished)
     }
 
     /// Writes a record in a transaction of its own.
     fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
         let progress = self.progress(end, None);
         let record = self.database.record(self.direction, &self.row, finished, &progress);
-        let sql = format!("BEGIN; {} COMMIT", self.database.as_ourselves(&record));
+        let opening = self.opening.clone().unwrap_or_default();
+        let sql = format!("BEGIN; {opening} {} COMMIT", self.database.as_ourselves(&record));
         if let Err(error) = self.database.connection.run_own("record the migration", &sql) {
             let _ = self.database.connection.run("ROLLBACK");
             return Err(error);
         }
+        self.opening = None;
         self.done = end;
         self.finished |= finished;
-        self.database.follow(&progress, finished)
+        self.follow(finished)
     }
 
     fn progress(&self, done: usize, in_flight: Option<usize>) -> Progress {

@@ -38,12 +38,12 @@ fn sets(statements: &[Statement], parameter: &str) -> bool {
     })
 }
 
-/// BEGIN with its limits.
-pub(crate) fn begin(dialect: Dialect, limits: &str) -> String {
+/// How a transaction begins.
+pub(crate) fn begin(dialect: Dialect) -> &'static str {
     match dialect {
         // IMMEDIATE: a transaction that starts by reading and then writes cannot wait for another writer, it fails.
-        Dialect::Sqlite => "BEGIN IMMEDIATE".to_owned(),
-        _ => format!("BEGIN; {limits}"),
+        Dialect::Sqlite => "BEGIN IMMEDIATE",
+        _ => "BEGIN",
     }
 }
 

@@ -155,3 +155,37 @@ fn triggers_and_strings_with_semicolons_arrive_whole() {
         .unwrap();
     assert_eq!(fixture.ask("SELECT id || t FROM a"), "1x;y");
 }
+
+#[test]
+fn one_transaction_needs_no_record_of_progress() {
+    let mut fixture = sqlite();
+    fixture.apply("1_tables", TABLES).unwrap();
+    let sidecar = |fixture: &crate::support::Fixture| {
+        std::fs::read_dir(fixture.folder())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().ends_with(".tollgate.db"))
+            .map(|path| std::fs::read(path).unwrap())
+            .unwrap()
+    };
+    // Every commit counts up a number in the file's header.
+    let before = sidecar(&fixture);
+    assert!(fixture.apply("2_rebuild", REBUILD).unwrap().atomic);
+    fixture.apply("3_nothing", "-- nothing").unwrap();
+    fixture.apply("4_refused", "SELECT nope").unwrap_err();
+    assert!(sidecar(&fixture) == before, "the sidecar was written to");
+    assert!(
+        !fixture
+            .apply("5_apart", "CREATE TABLE x (id INTEGER);\nVACUUM;")
+            .unwrap()
+            .atomic
+    );
+    assert!(sidecar(&fixture) != before);
+    assert_snapshot!(fixture.ledger(), @"
+    1_tables finished=yes rolled_back=no steps=1 logs=no
+    2_rebuild finished=yes rolled_back=no steps=1 logs=no
+    3_nothing finished=yes rolled_back=no steps=1 logs=no
+    4_refused finished=no rolled_back=yes steps=0 logs=yes
+    5_apart finished=yes rolled_back=no steps=1 logs=no
+    ");
+}
