@@ -13,7 +13,7 @@ use crate::check::{self, CheckedMigration};
 use crate::error::{Error, milliseconds};
 use crate::event::{Event, Observer};
 use crate::history::History;
-use crate::notify::{Delivery, Notifications};
+use crate::notify::{self, Delivery, Notifications};
 use crate::plan::{self, ReadMigration};
 use crate::project::{self, Project};
 use crate::rollback::{self, RollbackPlan, Source};
@@ -99,83 +99,135 @@ pub struct AppliedMigration {
 pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>) -> Result<DeployReport, Error> {
     let started = Instant::now();
     project.folder.expect_dialect(project.target.dialect())?;
-    let Some(mut database) = connect(project, options.dry_run)? else {
-        return plan_for_missing_database(project, options, observe, started);
-    };
-    let lock = if options.dry_run {
-        None
-    } else {
-        Some(take_lock(project, &mut database, observe)?)
-    };
-    let history = read_history(project, &mut database, options.dry_run)?;
-    project.settings.examine(&history, observe)?;
-    let chosen = choose(&history, options)?;
-    let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
-    if read.is_empty() {
-        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
-    }
-    observe(Event::Judging { migrations: read.len() });
-    // The catalog's snapshot ends with `schema`: an open one would make CREATE INDEX CONCURRENTLY wait for us for ever.
-    let plan = {
-        let mut schema = Schema::over(database.catalog()?, database.context());
-        make_plan(project, project::server(&database.server()), &read, &mut schema)?
-    };
-    observe(judged(&plan));
     if options.dry_run {
-        let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
-        let outcome = if blocked {
-            DeployOutcome::Blocked
-        } else {
-            DeployOutcome::Planned
-        };
-        return Ok(report(outcome, plan, started));
+        return dry_run(project, options, observe, started);
     }
-    let lock = lock.expect("a run that is not dry has taken the lock above");
-    Deploy {
+    let connect = ConnectOptions {
+        create_missing: true,
+        ..ConnectOptions::default()
+    };
+    let mut database = Database::connect(&project.target, &connect)?;
+    let lock = take_lock(project, &mut database, observe)?;
+    let history = read_history(project, &mut database, true, observe)?;
+    let Some((read, plan)) = plan_on(project, &mut database, &history, options, observe)? else {
+        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+    };
+    let deploy = Deploy {
         project,
         database,
         lock,
         started,
-    }
-    .run(&read, plan, observe)
+    };
+    deploy.run(&read, plan, observe)
 }
 
-/// A dry run must not create a database that is not there: then everything is pending.
-fn connect(project: &Project, dry_run: bool) -> Result<Option<Database>, Error> {
-    let options = ConnectOptions {
-        create_missing: !dry_run,
-        read_only: dry_run,
+/// The plan alone. It takes no lock and creates nothing, not even a database that is not there: then everything is
+/// pending.
+fn dry_run(
+    project: &Project,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+    started: Instant,
+) -> Result<DeployReport, Error> {
+    let connect = ConnectOptions {
+        read_only: true,
         ..ConnectOptions::default()
     };
-    match Database::connect(&project.target, &options) {
-        Ok(database) => Ok(Some(database)),
-        Err(DatabaseError::Missing { .. }) if dry_run => Ok(None),
-        Err(error) => Err(error.into()),
+    let planned = match Database::connect(&project.target, &connect) {
+        Ok(mut database) => {
+            let history = read_history(project, &mut database, false, observe)?;
+            plan_on(project, &mut database, &history, options, observe)?
+        }
+        Err(DatabaseError::Missing { .. }) => {
+            observe(Event::Warning(
+                "the database does not exist yet; a deploy creates it".to_owned(),
+            ));
+            let server = wire::Server {
+                dialect: project.target.dialect(),
+                version: None,
+            };
+            let schema = || Ok(Schema::empty(project.context(None)));
+            plan_for(
+                project,
+                &History::new(&project.folder, None),
+                options,
+                server,
+                schema,
+                observe,
+            )?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match planned {
+        None => report(DeployOutcome::UpToDate, Vec::new(), started),
+        Some((_, plan)) if verdict(&plan) == wire::Verdict::Blocked => report(DeployOutcome::Blocked, plan, started),
+        Some((_, plan)) => report(DeployOutcome::Planned, plan, started),
+    })
+}
+
+/// What is to be applied, and what is said of it. The catalog's snapshot ends here: an open one would make CREATE INDEX
+/// CONCURRENTLY wait for us for ever.
+fn plan_on(
+    project: &Project,
+    database: &mut Database,
+    history: &History,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+) -> Result<Planned, Error> {
+    let server = project::server(&database.server());
+    let schema = || Ok(Schema::over(database.catalog()?, database.context()));
+    plan_for(project, history, options, server, schema, observe)
+}
+
+/// The scripts and their plan; `None` when there is nothing to apply.
+type Planned = Option<(Vec<ReadMigration>, Vec<PlannedMigration>)>;
+
+fn plan_for(
+    project: &Project,
+    history: &History,
+    options: &DeployOptions,
+    server: wire::Server,
+    schema: impl FnOnce() -> Result<Schema, Error>,
+    observe: Observer<'_>,
+) -> Result<Planned, Error> {
+    let chosen = choose(history, options)?;
+    if chosen.is_empty() {
+        return Ok(None);
     }
+    let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
+    observe(Event::Judging { migrations: read.len() });
+    let plan = make_plan(project, server, &read, &mut schema()?)?;
+    let checked = plan.iter().map(|migration| migration.checked.clone()).collect();
+    observe(Event::Judged(checked));
+    Ok(Some((read, plan)))
 }
 
 pub(crate) fn take_lock(project: &Project, database: &mut Database, observe: Observer<'_>) -> Result<RunLock, Error> {
     Ok(database.lock(&project.settings.lock, &mut |event| {
-        observe(Event::WaitingForLock(event))
+        observe(Event::WaitingForLock(event));
     })?)
 }
 
-fn read_history(project: &Project, database: &mut Database, dry_run: bool) -> Result<History, Error> {
+/// Ledger and folder, taken together. What is irregular about them is refused or pointed out.
+fn read_history(
+    project: &Project,
+    database: &mut Database,
+    create_ledger: bool,
+    observe: Observer<'_>,
+) -> Result<History, Error> {
     let rows = database.ledger()?;
     if rows.is_none() {
         if database.has_tables()? {
             return Err(Error::NotEmpty);
         }
-        if !dry_run {
+        if create_ledger {
             database.create_ledger()?;
         }
     }
-    Ok(History::of(
-        &project.folder,
-        rows.as_deref(),
-        database,
-        project.settings.execute.resume,
-    )?)
+    let resume = project.settings.execute.resume;
+    let history = History::of(&project.folder, rows.as_deref(), database, resume)?;
+    project.settings.examine(&history, observe)?;
+    Ok(history)
 }
 
 /// Indexes of the migrations to apply, in order.
@@ -196,36 +248,6 @@ fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Erro
         },
     };
     Ok(pending[..end].iter().filter_map(|entry| entry.local).collect())
-}
-
-fn plan_for_missing_database(
-    project: &Project,
-    options: &DeployOptions,
-    observe: Observer<'_>,
-    started: Instant,
-) -> Result<DeployReport, Error> {
-    observe(Event::Warning(
-        "the database does not exist yet; a deploy creates it".to_owned(),
-    ));
-    let chosen = choose(&History::new(&project.folder, None), options)?;
-    let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
-    let mut schema = Schema::empty(project.context(None));
-    let server = wire::Server {
-        dialect: project.target.dialect(),
-        version: None,
-    };
-    let plan = make_plan(project, server, &read, &mut schema)?;
-    observe(judged(&plan));
-    let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
-    Ok(report(
-        if blocked {
-            DeployOutcome::Blocked
-        } else {
-            DeployOutcome::Planned
-        },
-        plan,
-        started,
-    ))
 }
 
 fn make_plan(
@@ -256,10 +278,6 @@ fn make_plan(
         Ok(())
     })?;
     Ok(plan)
-}
-
-fn judged(plan: &[PlannedMigration]) -> Event {
-    Event::Judged(plan.iter().map(|migration| migration.checked.clone()).collect())
 }
 
 fn statements(migration: &ReadMigration) -> Vec<PlannedStatement> {
@@ -295,6 +313,19 @@ fn report(outcome: DeployOutcome, plan: Vec<PlannedMigration>, started: Instant)
     }
 }
 
+/// Records how a run ended, and keeps the messages that may still be delivered.
+pub(crate) fn end_run(
+    database: &mut Database,
+    run: &str,
+    succeeded: bool,
+    notifications: Notifications<'_>,
+) -> Result<Vec<Delivery>, DatabaseError> {
+    database
+        .state()?
+        .finish_run(run, if succeeded { "succeeded" } else { "failed" })?;
+    notifications.finish(database)
+}
+
 /// A deploy that has the lock and a plan.
 struct Deploy<'a> {
     project: &'a Project,
@@ -311,6 +342,7 @@ impl Deploy<'_> {
         observe: Observer<'_>,
     ) -> Result<DeployReport, Error> {
         let run = self.begin(&plan)?;
+        notify::send_again(&self.project.notifiers, &mut self.database, observe)?;
         let mut notifications = Notifications::new(&self.project.notifiers, run.clone());
         let names: Vec<String> = plan.iter().map(|migration| migration.checked.name.clone()).collect();
         notifications.send(&wire::Event::Planned { migrations: names }, observe);
@@ -325,7 +357,7 @@ impl Deploy<'_> {
         if verdict == wire::Verdict::Blocked {
             self.database.state()?.finish_run(&run.id, "blocked")?;
             let mut report = report(DeployOutcome::Blocked, plan, self.started);
-            report.deliveries = notifications.into_deliveries();
+            report.deliveries = notifications.finish(&mut self.database)?;
             return Ok(report);
         }
         let mut applied = Vec::new();
@@ -342,12 +374,11 @@ impl Deploy<'_> {
             duration_ms: milliseconds(self.started.elapsed()),
         };
         notifications.send(&finished, observe);
-        self.database
-            .state()?
-            .finish_run(&run.id, if succeeded { "succeeded" } else { "failed" })?;
+        let deliveries = end_run(&mut self.database, &run.id, succeeded, notifications);
         drop(self.lock);
+        // Why the run failed matters more than that its end could not be recorded, which a lost connection explains.
         result?;
-        let deliveries = notifications.into_deliveries();
+        let deliveries = deliveries?;
         if let Some(lost) = deliveries
             .iter()
             .find(|delivery| delivery.required && delivery.error.is_some())

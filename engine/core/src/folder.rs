@@ -194,12 +194,11 @@ impl MigrationFile {
         let path = dir.join(&name).join(SCRIPT_FILE);
         let bytes = read_file(&path)?;
         let down_path = dir.join(&name).join(DOWN_FILE);
-        let down = match down_path.is_file() {
-            true => {
-                let text = String::from_utf8_lossy(&read_file(&down_path)?).into_owned();
-                Some(DownFile { path: down_path, text })
-            }
-            false => None,
+        let down = if down_path.is_file() {
+            let text = String::from_utf8_lossy(&read_file(&down_path)?).into_owned();
+            Some(DownFile { path: down_path, text })
+        } else {
+            None
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let checksum = tollgate_database::ledger::checksum(&bytes);

@@ -126,10 +126,10 @@ impl History {
             .iter_mut()
             .filter(|entry| entry.standing == Standing::Failed)
         {
-            if let Some(row) = &entry.row {
-                if !database.leftovers(row)?.blocks(resume) {
-                    entry.standing = Standing::Interrupted;
-                }
+            if let Some(row) = &entry.row
+                && !database.leftovers(row)?.blocks(resume)
+            {
+                entry.standing = Standing::Interrupted;
             }
         }
         Ok(history)

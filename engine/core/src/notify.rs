@@ -1,10 +1,14 @@
 //! Telling people. A notifier never fails a deploy, unless it is required.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::Serialize;
-use tollgate_host::Plugin;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tollgate_database::state::NewMessage;
+use tollgate_database::{Database, DatabaseError};
 use tollgate_host::types::{Event as NotifierEvent, Run};
+use tollgate_host::{Plugin, PluginError};
 
 use crate::event::{Event, Observer};
 
@@ -36,58 +40,152 @@ pub struct Delivery {
 
 /// Sends the events of one run to everybody who wants them.
 pub struct Notifications<'a> {
-    notifiers: &'a [Notifier],
+    listeners: Vec<Listener<'a>>,
     run: Run,
     deliveries: Vec<Delivery>,
+    undelivered: Vec<Undelivered>,
+}
+
+/// A notifier and what it wants to hear, asked once a run.
+struct Listener<'a> {
+    notifier: &'a Notifier,
+    interests: Result<Vec<String>, PluginError>,
+}
+
+impl Listener<'_> {
+    fn wants(&self, tag: &str) -> bool {
+        match &self.interests {
+            Ok(interests) => interests.is_empty() || interests.iter().any(|interest| interest == tag),
+            Err(_) => true,
+        }
+    }
+
+    fn tell(&self, run: &Run, event: &NotifierEvent) -> Result<(), PluginError> {
+        match &self.interests {
+            Ok(_) => self.notifier.plugin.notify(run, event),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}
+
+/// A message for which it may not be too late.
+struct Undelivered {
+    notifier: String,
+    message: Message,
+}
+
+/// What the outbox keeps of a message.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    run: Run,
+    event: NotifierEvent,
 }
 
 impl<'a> Notifications<'a> {
     /// For one run.
     pub fn new(notifiers: &'a [Notifier], run: Run) -> Self {
+        let listener = |notifier: &'a Notifier| Listener {
+            notifier,
+            interests: notifier.plugin.interests(),
+        };
+        let listeners = notifiers.iter().map(listener).collect();
         Self {
-            notifiers,
+            listeners,
             run,
             deliveries: Vec::new(),
+            undelivered: Vec::new(),
         }
     }
 
     /// Tells every notifier that is interested.
     pub fn send(&mut self, event: &NotifierEvent, observe: Observer<'_>) {
         let tag = event.tag();
-        for notifier in self.notifiers {
-            let interests = match notifier.plugin.interests() {
-                Ok(interests) => interests,
-                Err(error) => {
-                    self.record(notifier, tag, Some(error.message), observe);
-                    continue;
-                }
-            };
-            if !interests.is_empty() && !interests.iter().any(|interest| interest == tag) {
-                continue;
+        for listener in self.listeners.iter().filter(|listener| listener.wants(tag)) {
+            let error = listener.tell(&self.run, event).err();
+            if error.as_ref().is_some_and(|error| error.retryable) {
+                let message = Message {
+                    run: self.run.clone(),
+                    event: event.clone(),
+                };
+                let notifier = listener.notifier.plugin.name().to_owned();
+                self.undelivered.push(Undelivered { notifier, message });
             }
-            let error = notifier
-                .plugin
-                .notify(&self.run, event)
-                .err()
-                .map(|error| error.message);
-            self.record(notifier, tag, error, observe);
+            let delivery = delivery(listener.notifier, tag, error);
+            observe(Event::Notified(delivery.clone()));
+            self.deliveries.push(delivery);
         }
     }
 
-    fn record(&mut self, notifier: &Notifier, event: &str, error: Option<String>, observe: Observer<'_>) {
-        let delivery = Delivery {
-            plugin: notifier.plugin.name().to_owned(),
-            event: event.to_owned(),
-            destination: notifier.destination.clone(),
-            error,
-            required: notifier.required,
-        };
-        observe(Event::Notified(delivery.clone()));
-        self.deliveries.push(delivery);
+    /// What became of all messages. Those that may still be delivered wait in the outbox for the next run.
+    ///
+    /// # Errors
+    /// The state tables cannot be written.
+    pub fn finish(self, database: &mut Database) -> Result<Vec<Delivery>, DatabaseError> {
+        if !self.undelivered.is_empty() {
+            let mut state = database.state()?;
+            for late in &self.undelivered {
+                let document = serde_json::to_value(&late.message).unwrap_or_default();
+                state.push(&NewMessage {
+                    run: Some(&self.run.id),
+                    notifier: &late.notifier,
+                    document: &document,
+                })?;
+            }
+        }
+        Ok(self.deliveries)
     }
+}
 
-    /// What became of all messages so far.
-    pub fn into_deliveries(self) -> Vec<Delivery> {
-        self.deliveries
+fn delivery(notifier: &Notifier, event: &str, error: Option<PluginError>) -> Delivery {
+    Delivery {
+        plugin: notifier.plugin.name().to_owned(),
+        event: event.to_owned(),
+        destination: notifier.destination.clone(),
+        error: error.map(|error| error.message),
+        required: notifier.required,
     }
+}
+
+/// First pause before a message of the outbox is tried again; it doubles with every attempt.
+const RETRY_AFTER: Duration = Duration::from_mins(1);
+/// A message that failed this often is given up.
+const ATTEMPTS: u32 = 8;
+
+/// Sends again what waits in the outbox and is due.
+///
+/// # Errors
+/// The state tables cannot be read or written. That a message fails again is no error.
+pub(crate) fn send_again(
+    notifiers: &[Notifier],
+    database: &mut Database,
+    observe: Observer<'_>,
+) -> Result<(), DatabaseError> {
+    let Some(mut state) = database.read_state()? else {
+        return Ok(());
+    };
+    for waiting in state.due(Timestamp::now())? {
+        // The notifier may have been taken out of the configuration; its messages wait until it is back.
+        let Some(notifier) = notifiers
+            .iter()
+            .find(|notifier| notifier.plugin.name() == waiting.notifier)
+        else {
+            continue;
+        };
+        let Ok(message) = serde_json::from_value::<Message>(waiting.document) else {
+            state.failed(&waiting.id, "the message cannot be read", None)?;
+            continue;
+        };
+        let error = notifier.plugin.notify(&message.run, &message.event).err();
+        match &error {
+            None => state.done(&waiting.id)?,
+            Some(error) => {
+                let again = error.retryable && waiting.attempts + 1 < ATTEMPTS;
+                let pause = RETRY_AFTER * 2_u32.saturating_pow(waiting.attempts.min(ATTEMPTS));
+                let retry_at = again.then(|| Timestamp::now() + pause);
+                state.failed(&waiting.id, &error.message, retry_at)?;
+            }
+        }
+        observe(Event::Notified(delivery(notifier, message.event.tag(), error)));
+    }
+    Ok(())
 }

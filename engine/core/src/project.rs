@@ -103,7 +103,7 @@ impl Settings {
                 .map(|entry| entry.name.clone())
                 .collect()
         };
-        let irregular: [(Tolerance, Vec<String>, fn(Vec<String>) -> Error); 3] = [
+        let irregular: [Irregular; 3] = [
             (self.edited, names(|entry| entry.edited), Error::Edited),
             (self.missing, names(crate::history::Entry::missing), Error::Missing),
             (self.out_of_order, names(|entry| entry.out_of_order), Error::OutOfOrder),
@@ -119,6 +119,9 @@ impl Settings {
         Ok(())
     }
 }
+
+/// What to do about some migrations, and the error that names them.
+type Irregular = (Tolerance, Vec<String>, fn(Vec<String>) -> Error);
 
 /// The server as plugins see it.
 pub(crate) fn server(info: &ServerInfo) -> Server {

@@ -16,10 +16,10 @@ pub fn message(run: &Run, event: &Event, mention: Option<&str>) -> Value {
     let mut blocks =
         vec![json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&title, HEADER_LIMIT) } })];
     blocks.push(json!({ "type": "section", "fields": fields(run, event) }));
-    blocks.extend(details(event).into_iter().map(section));
+    blocks.extend(details(event).into_iter().map(|text| section(&text)));
     let failed = !matches!(event, Event::Finished(_));
     if let Some(mention) = mention.filter(|_| failed) {
-        blocks.push(section(mention.to_owned()));
+        blocks.push(section(mention));
     }
     blocks.push(json!({
         "type": "context",
@@ -134,8 +134,8 @@ fn list(title: &str, lines: impl Iterator<Item = String>) -> String {
     text
 }
 
-fn section(text: String) -> Value {
-    json!({ "type": "section", "text": { "type": "mrkdwn", "text": cut(&text, SECTION_LIMIT) } })
+fn section(text: &str) -> Value {
+    json!({ "type": "section", "text": { "type": "mrkdwn", "text": cut(text, SECTION_LIMIT) } })
 }
 
 fn field(name: &str, value: &str) -> Value {

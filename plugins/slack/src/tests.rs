@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test should stop here")]
 
 use serde_json::json;
 use tollgate_plugin::{Applied, Checked, Failed, Finding, Finished, Severity, testing};

@@ -9,12 +9,12 @@ use tollgate_host::types::{self as wire, Outcome};
 use tollgate_schema::Schema;
 use tollgate_sql::Script;
 
-use crate::deploy::take_lock;
+use crate::deploy::{end_run, take_lock};
 use crate::error::{Error, milliseconds};
 use crate::event::{Event, Observer};
 use crate::folder::MigrationFile;
 use crate::history::{Entry, History, Standing};
-use crate::notify::{Delivery, Notifications};
+use crate::notify::{self, Delivery, Notifications};
 use crate::plan;
 use crate::project::{self, Project};
 use crate::rollback::generate;
@@ -61,53 +61,56 @@ pub fn rollback(
         ..ConnectOptions::default()
     };
     let mut database = Database::connect(&project.target, &options)?;
-    let lock = if dry_run {
-        None
-    } else {
-        Some(take_lock(project, &mut database, observe)?)
+    let mut report = RollbackReport {
+        plans: Vec::new(),
+        taken_back: Vec::new(),
+        deliveries: Vec::new(),
+        declined: false,
     };
+    if dry_run {
+        (report.plans, _) = find_plans(project, &mut database, selection)?;
+        confirm(&report.plans);
+        return Ok(report);
+    }
+    let mut lock = take_lock(project, &mut database, observe)?;
+    let scripts;
+    (report.plans, scripts) = find_plans(project, &mut database, selection)?;
+    refuse_irreversible(&report.plans)?;
+    if !report.plans.is_empty() {
+        report.declined = !confirm(&report.plans);
+        if !report.declined {
+            run(project, &mut database, &mut lock, &scripts, &mut report, observe)?;
+        }
+    }
+    Ok(report)
+}
+
+/// The plans of the chosen migrations, newest first, and their SQL parsed.
+fn find_plans(
+    project: &Project,
+    database: &mut Database,
+    selection: &Selection,
+) -> Result<(Vec<RollbackPlan>, Vec<Script>), Error> {
     let rows = database.ledger()?;
-    let history = History::of(&project.folder, rows.as_deref(), &mut database, false)?;
+    let history = History::of(&project.folder, rows.as_deref(), database, false)?;
     let unfinished = |entry: &&Entry| matches!(entry.standing, Standing::Failed | Standing::Interrupted);
-    let failed: Vec<String> = history
+    let unfinished: Vec<String> = history
         .entries
         .iter()
         .filter(unfinished)
         .map(|entry| entry.name.clone())
         .collect();
-    if !failed.is_empty() {
-        return Err(Error::Unresolved(failed));
+    if !unfinished.is_empty() {
+        return Err(Error::Unresolved(unfinished));
     }
-    let chosen = selection.of(&history)?;
-    let plans: Vec<RollbackPlan> = chosen
-        .iter()
-        .map(|entry| find_plan(project, &mut database, entry))
-        .collect::<Result<_, _>>()?;
-    let scripts: Vec<Script> = plans
-        .iter()
-        .map(|plan| read_plan(project, plan))
-        .collect::<Result<_, _>>()?;
-    let mut report = RollbackReport {
-        plans,
-        taken_back: Vec::new(),
-        deliveries: Vec::new(),
-        declined: false,
-    };
-    if report.plans.is_empty() {
-        return Ok(report);
+    let mut plans = Vec::new();
+    let mut scripts = Vec::new();
+    for entry in selection.of(&history)? {
+        let plan = find_plan(project, database, entry)?;
+        scripts.push(read_plan(project, &plan)?);
+        plans.push(plan);
     }
-    if dry_run {
-        confirm(&report.plans);
-        return Ok(report);
-    }
-    refuse_irreversible(&report.plans)?;
-    if !confirm(&report.plans) {
-        report.declined = true;
-        return Ok(report);
-    }
-    let mut lock = lock.expect("a run that is not dry has taken the lock above");
-    run(project, &mut database, &mut lock, &scripts, &mut report, observe)?;
-    Ok(report)
+    Ok((plans, scripts))
 }
 
 fn refuse_irreversible(plans: &[RollbackPlan]) -> Result<(), Error> {
@@ -230,6 +233,7 @@ fn run(
         actor: run.actor.as_deref(),
         environment: run.environment.as_deref(),
     })?;
+    notify::send_again(&project.notifiers, database, observe)?;
     let mut notifications = Notifications::new(&project.notifiers, run.clone());
     let mut result = Ok(());
     for (plan, script) in report.plans.iter().zip(scripts) {
@@ -274,11 +278,10 @@ fn run(
         duration_ms: milliseconds(started.elapsed()),
     };
     notifications.send(&finished, observe);
-    database
-        .state()?
-        .finish_run(&run.id, if result.is_ok() { "succeeded" } else { "failed" })?;
-    report.deliveries = notifications.into_deliveries();
-    result
+    let deliveries = end_run(database, &run.id, result.is_ok(), notifications);
+    result?;
+    report.deliveries = deliveries?;
+    Ok(())
 }
 
 fn take_back(

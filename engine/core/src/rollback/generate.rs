@@ -73,10 +73,10 @@ fn merge(steps: &mut Vec<PlannedStep>, generator: &str, offered: Vec<RollbackSte
         .filter(|step| step.outcome != Outcome::Declined)
         .map(planned)
     {
-        if let Some(open) = steps.iter_mut().find(|step| step.undoes == offer.undoes) {
-            if open.outcome == Outcome::Declined {
-                *open = offer;
-            }
+        if let Some(open) = steps.iter_mut().find(|step| step.undoes == offer.undoes)
+            && open.outcome == Outcome::Declined
+        {
+            *open = offer;
         }
     }
 }

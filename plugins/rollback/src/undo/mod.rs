@@ -118,7 +118,6 @@ impl<'a> Context<'a> {
             Operation::DropDefault(column) => self.restore_default(at, column),
             Operation::SetIdentity(change) => self.undo_identity(at, change),
             Operation::AddConstraint(added) => self.undo_add_constraint(at, added),
-            Operation::ValidateConstraint(_) => Undo::nothing(),
             Operation::DropConstraint(dropped) => self.undo_drop_constraint(at, dropped),
             Operation::CreateIndex(created) => self.undo_create_index(at, created),
             Operation::CreateEnum(created) => self.undo_create(ObjectKind::Type, &created.name, None, false),
@@ -142,7 +141,9 @@ impl<'a> Context<'a> {
             Operation::Update(change) => self.undo_update(at, change),
             Operation::Delete(change) => self.undo_delete(at, &change.table),
             Operation::Truncate(truncation) => self.undo_delete(at, &truncation.table),
-            Operation::TransactionControl(_) | Operation::SetParameter(_) => Undo::nothing(),
+            Operation::ValidateConstraint(_) | Operation::TransactionControl(_) | Operation::SetParameter(_) => {
+                Undo::nothing()
+            }
             Operation::Dynamic(_) => Undo::irreversible("SQL that is made at run time cannot be seen"),
             Operation::Other(other) => match other.tag.as_str() {
                 // What leaves no trace in schema or rows.

@@ -59,10 +59,10 @@ impl Context<'_> {
             return Undo::declined();
         };
         let member = &created.name.name;
-        if created.or_replace || created.if_not_exists {
-            if let Some(sql) = self.before.member_ddl(created.kind, &original, member) {
-                return Undo::sql(replace(sql));
-            }
+        if (created.or_replace || created.if_not_exists)
+            && let Some(sql) = self.before.member_ddl(created.kind, &original, member)
+        {
+            return Undo::sql(replace(sql));
         }
         let on = match self.dialect() {
             tollgate_plugin::Dialect::Postgres => format!(" ON {}", self.names.object(&self.table(on))),
