@@ -230,7 +230,7 @@ fn what_stays_lost_is_said() {
                   UPDATE users SET age = 1; INSERT INTO orgs VALUES (1, 'a'); TRUNCATE orgs;";
     insta::assert_snapshot!(outcomes(script), @r#"
     Outcome::Lossy("the rows deleted from orgs")
-    Outcome::Lossy("nothing, but the rows inserted into orgs stay")
+    Outcome::Lossy("the rows inserted into orgs are not taken out")
     Outcome::Lossy("the values of users.age from before the update")
     Outcome::Lossy("the rows deleted from orgs")
     Outcome::Lossy("the values of users.email, which comes back without NOT NULL")

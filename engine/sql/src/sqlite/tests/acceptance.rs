@@ -25,8 +25,11 @@ fn complaint_of_shell(text: &str) -> Option<String> {
 
 /// Everything the shell says against a script.
 fn errors_of_shell(text: &str) -> String {
+    // A mutated ATTACH or VACUUM INTO may name any file: it lands in a folder that goes again.
+    let folder = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sqlite3")
         .args(["-batch", ":memory:"])
+        .current_dir(folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
