@@ -1,7 +1,7 @@
 //! The bundled policy that reports what loses data or objects, or fails on the data that is there.
 //!
-//! One file a rule in [`rules`]. What several rules need lies beside them: [`rebuild`] (tables that are made anew),
-//! [`types`] (what a change of type does to values), [`dynamic`] (SQL that cannot be seen) and [`words`].
+//! One file a rule in [`rules`]. What several rules need lies beside them: `rebuild` (tables that are made anew),
+//! `types` (what a change of type does to values), `dynamic` (SQL that cannot be seen) and `words`.
 
 mod dynamic;
 #[cfg(test)]
