@@ -1,0 +1,181 @@
+//! `deploy`: check, ask the policies, apply, tell.
+
+mod planning;
+mod running;
+
+use std::time::Instant;
+
+use serde::Serialize;
+use tollgate_database::{ConnectOptions, Database, DatabaseError};
+use tollgate_host::types as wire;
+use tollgate_schema::Schema;
+
+use crate::check::CheckedMigration;
+use crate::error::{Error, milliseconds};
+use crate::event::{Event, Observer};
+use crate::history::History;
+use crate::notify::Delivery;
+use crate::project::Project;
+use crate::rollback::RollbackPlan;
+use planning::{plan_for, plan_on, read_history};
+use running::{Deploy, verdict};
+
+pub(crate) use running::{end_run, take_lock};
+
+/// What to deploy, and whether to do it.
+#[derive(Debug, Clone, Default)]
+pub struct DeployOptions {
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Stop after this migration.
+    pub to: Option<String>,
+}
+
+/// How a deploy ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeployOutcome {
+    /// There was nothing to do.
+    UpToDate,
+    /// A dry run: this is what would be done.
+    Planned,
+    /// The policies let it not through; nothing was applied.
+    Blocked,
+    /// Everything that was pending is in and recorded.
+    Deployed,
+}
+
+/// What a deploy did or would do.
+#[derive(Debug, Serialize)]
+pub struct DeployReport {
+    /// How it ended.
+    pub outcome: DeployOutcome,
+    /// The pending migrations in order, with what was said of each.
+    pub plan: Vec<PlannedMigration>,
+    /// Those that were applied.
+    pub applied: Vec<AppliedMigration>,
+    /// What became of the notifications.
+    pub deliveries: Vec<Delivery>,
+    /// How long it all took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A pending migration.
+#[derive(Debug, Serialize)]
+pub struct PlannedMigration {
+    /// Name and judgement.
+    #[serde(flatten)]
+    pub checked: CheckedMigration,
+    /// Its statements.
+    pub statements: Vec<PlannedStatement>,
+    /// How it would be taken back.
+    pub rollback: Option<RollbackPlan>,
+    /// Why there is no rollback plan, when a generator failed.
+    pub rollback_failure: Option<String>,
+    /// A `down.sql` lies beside it.
+    pub has_down_file: bool,
+}
+
+/// A statement as a plan shows it.
+#[derive(Debug, Serialize)]
+pub struct PlannedStatement {
+    /// Line on which it starts, counted from 1.
+    pub line: usize,
+    /// Its first line, shortened.
+    pub excerpt: String,
+    /// Runs inside a transaction.
+    pub transactional: bool,
+}
+
+/// A migration that is in.
+#[derive(Debug, Clone, Serialize)]
+pub struct AppliedMigration {
+    /// Name.
+    pub name: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// Deploys what is pending.
+///
+/// # Errors
+/// Anything that stops it before or while migrations are applied. Being blocked by a policy is no error but an outcome.
+pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>) -> Result<DeployReport, Error> {
+    let started = Instant::now();
+    project.folder.expect_dialect(project.target.dialect())?;
+    if options.dry_run {
+        return dry_run(project, options, observe, started);
+    }
+    let connect = ConnectOptions {
+        create_missing: true,
+        ..ConnectOptions::default()
+    };
+    let mut database = Database::connect(&project.target, &connect)?;
+    let lock = take_lock(project, &mut database, observe)?;
+    let history = read_history(project, &mut database, true, observe)?;
+    let Some((read, plan)) = plan_on(project, &mut database, &history, options, observe)? else {
+        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+    };
+    let deploy = Deploy {
+        project,
+        database,
+        lock,
+        started,
+    };
+    deploy.run(&read, plan, observe)
+}
+
+/// The plan alone. It takes no lock and creates nothing, not even a database that is not there: then everything is
+/// pending.
+fn dry_run(
+    project: &Project,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+    started: Instant,
+) -> Result<DeployReport, Error> {
+    let connect = ConnectOptions {
+        read_only: true,
+        ..ConnectOptions::default()
+    };
+    let planned = match Database::connect(&project.target, &connect) {
+        Ok(mut database) => {
+            let history = read_history(project, &mut database, false, observe)?;
+            plan_on(project, &mut database, &history, options, observe)?
+        }
+        Err(DatabaseError::Missing { .. }) => {
+            observe(Event::Warning(
+                "the database does not exist yet; a deploy creates it".to_owned(),
+            ));
+            let server = wire::Server {
+                dialect: project.target.dialect(),
+                version: None,
+            };
+            let schema = || Ok(Schema::empty(project.context(None)));
+            plan_for(
+                project,
+                &History::new(&project.folder, None),
+                options,
+                server,
+                schema,
+                observe,
+            )?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match planned {
+        None => report(DeployOutcome::UpToDate, Vec::new(), started),
+        Some((_, plan)) if verdict(&plan) == wire::Verdict::Blocked => report(DeployOutcome::Blocked, plan, started),
+        Some((_, plan)) => report(DeployOutcome::Planned, plan, started),
+    })
+}
+
+fn report(outcome: DeployOutcome, plan: Vec<PlannedMigration>, started: Instant) -> DeployReport {
+    let duration_ms = milliseconds(started.elapsed());
+    DeployReport {
+        outcome,
+        plan,
+        applied: Vec::new(),
+        deliveries: Vec::new(),
+        duration_ms,
+    }
+}

@@ -1,0 +1,146 @@
+//! What a deploy would do: which migrations, in which order, and what is said of each.
+
+use tollgate_database::Database;
+use tollgate_host::types as wire;
+use tollgate_schema::Schema;
+use tollgate_sql::Position;
+
+use super::{DeployOptions, PlannedMigration, PlannedStatement};
+use crate::check;
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::history::History;
+use crate::plan::{self, ReadMigration};
+use crate::project::{self, Project};
+use crate::rollback::{self, Source};
+
+/// What is to be applied, and what is said of it. The catalog's snapshot ends here: an open one would make CREATE INDEX
+/// CONCURRENTLY wait for us for ever.
+pub(super) fn plan_on(
+    project: &Project,
+    database: &mut Database,
+    history: &History,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+) -> Result<Planned, Error> {
+    let server = project::server(&database.server());
+    let schema = || Ok(Schema::over(database.catalog()?, database.context()));
+    plan_for(project, history, options, server, schema, observe)
+}
+
+/// The scripts and their plan; `None` when there is nothing to apply.
+pub(super) type Planned = Option<(Vec<ReadMigration>, Vec<PlannedMigration>)>;
+
+pub(super) fn plan_for(
+    project: &Project,
+    history: &History,
+    options: &DeployOptions,
+    server: wire::Server,
+    schema: impl FnOnce() -> Result<Schema, Error>,
+    observe: Observer<'_>,
+) -> Result<Planned, Error> {
+    let chosen = choose(history, options)?;
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
+    observe(Event::Judging { migrations: read.len() });
+    let plan = make_plan(project, server, &read, &mut schema()?)?;
+    let checked = plan.iter().map(|migration| migration.checked.clone()).collect();
+    observe(Event::Judged(checked));
+    Ok(Some((read, plan)))
+}
+
+/// Ledger and folder, taken together. What is irregular about them is refused or pointed out.
+pub(super) fn read_history(
+    project: &Project,
+    database: &mut Database,
+    create_ledger: bool,
+    observe: Observer<'_>,
+) -> Result<History, Error> {
+    let rows = database.ledger()?;
+    if rows.is_none() {
+        if database.has_tables()? {
+            return Err(Error::NotEmpty);
+        }
+        if create_ledger {
+            database.create_ledger()?;
+        }
+    }
+    let resume = project.settings.execute.resume;
+    let history = History::of(&project.folder, rows.as_deref(), database, resume)?;
+    project.settings.examine(&history, observe)?;
+    Ok(history)
+}
+
+/// Indexes of the migrations to apply, in order.
+fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Error> {
+    let pending: Vec<_> = history.to_apply().collect();
+    let end = match &options.to {
+        None => pending.len(),
+        Some(name) => match pending.iter().position(|entry| entry.name == *name) {
+            Some(position) => position + 1,
+            None if history.find(name).is_some() => 0,
+            None => {
+                let similar = crate::error::nearest(name, history.entries.iter().map(|entry| entry.name.as_str()));
+                return Err(Error::NotFound {
+                    migration: name.clone(),
+                    similar,
+                });
+            }
+        },
+    };
+    Ok(pending[..end].iter().filter_map(|entry| entry.local).collect())
+}
+
+fn make_plan(
+    project: &Project,
+    server: wire::Server,
+    read: &[ReadMigration],
+    schema: &mut Schema,
+) -> Result<Vec<PlannedMigration>, Error> {
+    let court = project.settings.court(server);
+    let scripts: Vec<_> = read.iter().map(|migration| migration.script().as_ref()).collect();
+    schema.prefetch(&scripts);
+    let mut plan = Vec::with_capacity(read.len());
+    plan::walk(schema, read, |migration, before, after| -> Result<(), Error> {
+        let checked = check::judge(&court, &project.policies, migration, before, after);
+        let way_back = rollback::generate(&project.generators, server, migration, before, after, Source::Kept);
+        // A way back that cannot be written must not hold up the way forward; the plan says that there is none.
+        let (rollback, rollback_failure) = match way_back {
+            Ok(plan) => (Some(plan), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        plan.push(PlannedMigration {
+            checked,
+            statements: statements(migration),
+            rollback,
+            rollback_failure,
+            has_down_file: migration.input.down.is_some(),
+        });
+        Ok(())
+    })?;
+    Ok(plan)
+}
+
+fn statements(migration: &ReadMigration) -> Vec<PlannedStatement> {
+    let script = migration.script();
+    script
+        .statements
+        .iter()
+        .map(|statement| PlannedStatement {
+            line: Position::of(&script.text, statement.span.start).line,
+            excerpt: excerpt(statement.span.of(&script.text)),
+            transactional: statement.transactional,
+        })
+        .collect()
+}
+
+/// The statement on one line, at most 80 characters of it.
+fn excerpt(statement: &str) -> String {
+    let mut words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() > 80 {
+        words = words.chars().take(79).collect::<String>() + "…";
+    }
+    words
+}
