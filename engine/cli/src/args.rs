@@ -33,25 +33,29 @@ pub struct Global {
     /// Database to work on [or DATABASE_URL, also from .env]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
-    /// Folder with one folder a migration [default: prisma/migrations or migrations]
+    /// Folder of the migrations [default: prisma/migrations or migrations]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub migrations: Option<PathBuf>,
-    /// What to print: text for people, or one JSON document
+    /// What to print: text (human) or one JSON document (json) [default: human]
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true,
         value_name = "FORMAT",
         help_heading = "Global options"
     )]
     pub format: Format,
-    /// When to use colours [NO_COLOR is respected]
+    /// When to use colours: auto (on a terminal), always or never [default: auto; NO_COLOR is respected]
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true,
         value_name = "WHEN",
         help_heading = "Global options"
     )]

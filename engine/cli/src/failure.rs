@@ -67,8 +67,9 @@ impl From<ConfigError> for Failure {
                 "looked for {}; name it with --migrations or with `dir` under [migrations] in tollgate.toml",
                 list(&looked_at)
             ))],
-            ConfigError::MissingMigrations { named_by, .. } => {
-                vec![Report::error("config::no-migrations", message).help(format!("it is set by {named_by}"))]
+            ConfigError::MissingMigrations { named_by, by_file, .. } => {
+                let new = if by_file { "; `tollgate new NAME` makes it, with a first migration" } else { "" };
+                vec![Report::error("config::no-migrations", message).help(format!("it is set by {named_by}{new}"))]
             }
             ConfigError::Plugin { place, help, .. } => {
                 vec![at(Report::error("config::plugin", message), place, "here").help(help)]

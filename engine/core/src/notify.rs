@@ -34,6 +34,8 @@ pub struct Delivery {
     pub destination: String,
     /// Why it did not arrive.
     pub error: Option<String>,
+    /// It did not arrive, and the next run sends it again.
+    pub waits: bool,
     /// The run counts as failed when it did not arrive.
     pub required: bool,
 }
@@ -50,6 +52,8 @@ pub struct Notifications<'a> {
 struct Listener<'a> {
     notifier: &'a Notifier,
     interests: Result<Vec<String>, PluginError>,
+    /// Why it could not be told something in this run, if that may be different later.
+    unreachable: Option<PluginError>,
 }
 
 impl Listener<'_> {
@@ -60,10 +64,17 @@ impl Listener<'_> {
         }
     }
 
-    fn tell(&self, run: &Run, event: &NotifierEvent) -> Result<(), PluginError> {
-        match &self.interests {
-            Ok(_) => self.notifier.plugin.notify(run, event),
-            Err(error) => Err(error.clone()),
+    /// A receiver that does not answer must not hold up every migration of a run: until the end it is left alone.
+    fn tell(&mut self, run: &Run, event: &NotifierEvent) -> Result<(), PluginError> {
+        let last = matches!(event, NotifierEvent::Failed { .. } | NotifierEvent::Finished { .. });
+        match (&self.interests, &self.unreachable) {
+            (Err(error), _) => Err(error.clone()),
+            (_, Some(error)) if !last => Err(error.clone()),
+            _ => {
+                let told = self.notifier.plugin.notify(run, event);
+                self.unreachable = told.as_ref().err().filter(|error| error.retryable).cloned();
+                told
+            }
         }
     }
 }
@@ -87,6 +98,7 @@ impl<'a> Notifications<'a> {
         let listener = |notifier: &'a Notifier| Listener {
             notifier,
             interests: notifier.plugin.interests(),
+            unreachable: None,
         };
         let listeners = notifiers.iter().map(listener).collect();
         Self {
@@ -100,7 +112,7 @@ impl<'a> Notifications<'a> {
     /// Tells every notifier that is interested.
     pub fn send(&mut self, event: &NotifierEvent, observe: Observer<'_>) {
         let tag = event.tag();
-        for listener in self.listeners.iter().filter(|listener| listener.wants(tag)) {
+        for listener in self.listeners.iter_mut().filter(|listener| listener.wants(tag)) {
             let error = listener.tell(&self.run, event).err();
             if error.as_ref().is_some_and(|error| error.retryable) {
                 let message = Message {
@@ -141,6 +153,7 @@ fn delivery(notifier: &Notifier, event: &str, error: Option<PluginError>) -> Del
         plugin: notifier.plugin.name().to_owned(),
         event: event.to_owned(),
         destination: notifier.destination.clone(),
+        waits: error.as_ref().is_some_and(|error| error.retryable),
         error: error.map(|error| error.message),
         required: notifier.required,
     }
@@ -151,7 +164,7 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// A message that failed this often is given up.
 const ATTEMPTS: u32 = 8;
 
-/// Sends again what waits in the outbox and is due.
+/// Sends again what waits in the outbox and is due. After one message that does not arrive, a notifier's others wait on.
 ///
 /// # Errors
 /// The state tables cannot be read or written. That a message fails again is no error.
@@ -163,6 +176,7 @@ pub(crate) fn send_again(
     let Some(mut state) = database.read_state()? else {
         return Ok(());
     };
+    let mut unreachable: Vec<&str> = Vec::new();
     for waiting in state.due(Timestamp::now())? {
         // The notifier may have been taken out of the configuration; its messages wait until it is back.
         let Some(notifier) = notifiers
@@ -171,6 +185,9 @@ pub(crate) fn send_again(
         else {
             continue;
         };
+        if unreachable.contains(&notifier.plugin.name()) {
+            continue;
+        }
         let Ok(message) = serde_json::from_value::<Message>(waiting.document) else {
             state.failed(&waiting.id, "the message cannot be read", None)?;
             continue;
@@ -179,6 +196,9 @@ pub(crate) fn send_again(
         match &error {
             None => state.done(&waiting.id)?,
             Some(error) => {
+                if error.retryable {
+                    unreachable.push(notifier.plugin.name());
+                }
                 let again = error.retryable && waiting.attempts + 1 < ATTEMPTS;
                 let pause = RETRY_AFTER * 2_u32.saturating_pow(waiting.attempts.min(ATTEMPTS));
                 let retry_at = again.then(|| Timestamp::now() + pause);

@@ -13,6 +13,7 @@ use super::Context;
 use crate::config::load::FILE_NAME;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Ui;
 use crate::output::documents::Body;
 use crate::output::report::Report;
 use crate::output::style::{DIM, NAME, paint};
@@ -211,8 +212,17 @@ fn show(
     if !there {
         ui.line(format!("wrote {}", paint(NAME, FILE_NAME)));
     }
-    let Some(scripts) = scripts else { return };
-    ui.line(if written.is_some() {
+    if let Some(scripts) = scripts {
+        show_scripts(ui, scripts, written.is_some());
+    }
+    ui.line(match project.count {
+        0 => format!("next: {}", paint(NAME, "tollgate new NAME")),
+        _ => format!("next: {}", paint(NAME, "tollgate status")),
+    });
+}
+
+fn show_scripts(ui: &Ui, scripts: &[ScriptDocument], written: bool) {
+    ui.line(if written {
         "wrote these scripts into package.json:"
     } else {
         "scripts for package.json (`tollgate init --write-scripts` writes them):"
@@ -229,5 +239,4 @@ fn show(
             paint(DIM, replaces)
         ));
     }
-    ui.line(format!("next: {}", paint(NAME, "tollgate status")));
 }

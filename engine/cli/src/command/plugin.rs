@@ -5,9 +5,10 @@ use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::{Description, Rule, Severity};
 
 use super::Context;
+use crate::config::Config;
 use crate::config::model::RuleLevel;
 use crate::config::plugins::{PluginConfig, PluginSource};
-use crate::engine::plugins::{Loader, bytes};
+use crate::engine::plugins::{Loader, bytes, unknown_rule};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::documents::{Body, ReportDocument};
@@ -52,6 +53,8 @@ struct PluginDocument {
     source: String,
     /// It is asked.
     enabled: bool,
+    /// Why it is not.
+    off_because: Option<&'static str>,
     /// What it says about itself, if it can be read.
     about: Option<AboutDocument>,
     /// Why it cannot.
@@ -99,37 +102,42 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let loader = Loader::new(&config, context.ui)?;
     let describe = |plugin: PluginConfig| {
         let described = bytes(&plugin).and_then(|bytes| loader.describe(&plugin, &bytes));
-        document(&plugin, described)
+        document(&config, &plugin, described)
     };
     let plugins: Vec<PluginDocument> = config.plugins()?.into_iter().map(describe).collect();
     for plugin in &plugins {
         show(context, list, plugin);
     }
-    let unreadable = plugins.iter().any(|plugin| plugin.enabled && plugin.about.is_none());
+    let unusable = plugins.iter().any(|plugin| plugin.enabled && !plugin.errors.is_empty());
     context.ui.document(&Listed { plugins });
-    Ok(if unreadable { Exit::Failed } else { Exit::Done })
+    Ok(if unusable { Exit::Failed } else { Exit::Done })
 }
 
 fn show(context: &Context<'_>, list: &List, plugin: &PluginDocument) {
-    let state = if plugin.enabled {
-        paint(GOOD, "on")
-    } else {
-        paint(DIM, "off")
+    let state = match plugin.off_because {
+        None => paint(GOOD, "on"),
+        Some(why) => paint(DIM, format!("off, {why}")),
     };
-    let source = paint(DIM, &plugin.source);
-    let Some(about) = &plugin.about else {
+    let version = plugin
+        .about
+        .as_ref()
+        .map_or_else(String::new, |about| format!(" {}", about.version));
+    let source = paint(DIM, format!("({})", plugin.source));
+    context
+        .ui
+        .line(format!("{}{version} {source}: {state}", paint(NAME, &plugin.name)));
+    for error in &plugin.errors {
         context
             .ui
-            .line(format!("{} {state} {source}", paint(NAME, &plugin.name)));
-        for error in &plugin.errors {
-            context
-                .ui
-                .line(format!("  {} {}", paint(BAD, "cannot be used:"), error.message));
-        }
-        return;
-    };
-    let head = format!("{} {} {state} {source}", paint(NAME, &plugin.name), about.version);
-    context.ui.line(format!("{head}\n  {}: {}", about.kind, about.summary));
+            .line(format!("  {} {}", paint(BAD, "cannot be used:"), error.message));
+    }
+    if let Some(about) = &plugin.about {
+        show_about(context, list, plugin.enabled, about);
+    }
+}
+
+fn show_about(context: &Context<'_>, list: &List, enabled: bool, about: &AboutDocument) {
+    context.ui.line(format!("  {}: {}", about.kind, about.summary));
     if !about.granted.is_empty() {
         context.ui.line(format!("  may use {}", about.granted.join(", ")));
     }
@@ -147,7 +155,7 @@ fn show(context: &Context<'_>, list: &List, plugin: &PluginDocument) {
                 paint(DIM, &rule.summary)
             ));
         }
-    } else if !about.rules.is_empty() {
+    } else if enabled && !about.rules.is_empty() {
         let on = about.rules.iter().filter(|rule| rule.level != "off").count();
         context
             .ui
@@ -155,21 +163,40 @@ fn show(context: &Context<'_>, list: &List, plugin: &PluginDocument) {
     }
 }
 
-fn document(plugin: &PluginConfig, described: Result<(Kind, Description), Failure>) -> PluginDocument {
+fn document(config: &Config, plugin: &PluginConfig, described: Result<(Kind, Description), Failure>) -> PluginDocument {
     let source = match &plugin.source {
         PluginSource::Builtin(name) => format!("builtin:{name}"),
         PluginSource::Path(path) => shown(path),
     };
     let (about, errors) = match described {
-        Ok((kind, description)) => (Some(about(plugin, kind, description)), Vec::new()),
+        Ok((kind, description)) => {
+            let known: Vec<&str> = description.rules.iter().map(|rule| rule.id.as_str()).collect();
+            let unknown = plugin.rules.keys().filter(|rule| !known.contains(&rule.as_str()));
+            let failures = unknown.map(|rule| unknown_rule(config, plugin, rule, &known));
+            let errors = failures
+                .flat_map(|failure| failure.reports().iter().map(ReportDocument::from).collect::<Vec<_>>())
+                .collect();
+            (Some(about(plugin, kind, description)), errors)
+        }
         Err(failure) => (None, failure.reports().iter().map(ReportDocument::from).collect()),
     };
     PluginDocument {
         name: plugin.name.clone(),
         source,
         enabled: plugin.enabled,
+        off_because: off_because(config, plugin),
         about,
         errors,
+    }
+}
+
+fn off_because(config: &Config, plugin: &PluginConfig) -> Option<&'static str> {
+    let configured = config.settings.plugins.get(&plugin.name);
+    match (plugin.enabled, configured.and_then(|plugin| plugin.enabled)) {
+        (true, _) => None,
+        (false, Some(_)) => Some("it is disabled"),
+        (false, None) if plugin.name == "slack" => Some("SLACK_WEBHOOK_URL is not set"),
+        (false, None) => Some("it has no endpoint"),
     }
 }
 

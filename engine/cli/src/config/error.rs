@@ -75,6 +75,8 @@ pub enum ConfigError {
         path: PathBuf,
         /// Who named it, in words.
         named_by: String,
+        /// A file of the project did, so the folder belongs to it.
+        by_file: bool,
     },
     /// A plugin that cannot be used as configured.
     #[error("the plugin {plugin} {problem}")]

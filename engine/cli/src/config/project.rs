@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::model::Provider;
+use super::origin::Origin;
 use super::resolved::Config;
 
 /// The folder that a schema, a file or itself a folder of files, is in. Prisma starts relative paths there.
@@ -21,8 +22,12 @@ impl Config {
             return if dir.is_dir() {
                 Ok(dir)
             } else {
-                let named_by = self.origin("migrations.dir").to_string();
-                Err(ConfigError::MissingMigrations { path: dir, named_by })
+                let origin = self.origin("migrations.dir");
+                Err(ConfigError::MissingMigrations {
+                    path: dir,
+                    named_by: origin.to_string(),
+                    by_file: matches!(origin, Origin::File { .. }),
+                })
             };
         }
         let looked_at = self.usual_migrations_dirs();

@@ -47,6 +47,15 @@ impl Config {
         origin::find(&self.figment, &self.origins, key)
     }
 
+    /// The same in words; of a text that names a variable, the variable.
+    pub fn named_by(&self, key: &str, text: Option<&str>) -> String {
+        let origin = self.origin(key);
+        match text.and_then(|text| text.strip_prefix(INDIRECT)) {
+            Some(variable) => format!("{variable}, which {origin} names"),
+            None => origin.to_string(),
+        }
+    }
+
     /// Who runs this, as the environment says it.
     pub fn actor(&self) -> Option<String> {
         let names = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME"];

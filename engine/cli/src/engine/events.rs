@@ -1,5 +1,7 @@
 //! What happens while the engine works, as it happens: a bar where the run is long, a line a migration.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use tollgate_engine::{Delivery, Event, ExecuteEvent, LockEvent};
 
@@ -12,12 +14,18 @@ use crate::output::style::{DIM, GOOD, NAME, paint};
 pub struct Show<'a> {
     ui: &'a Ui,
     bar: Option<Progress>,
+    /// Notifiers that could not be told something; one warning about each is enough.
+    unreachable: BTreeSet<String>,
 }
 
 impl<'a> Show<'a> {
     /// With nothing on show yet.
     pub fn new(ui: &'a Ui) -> Self {
-        Self { ui, bar: None }
+        Self {
+            ui,
+            bar: None,
+            unreachable: BTreeSet::new(),
+        }
     }
 
     /// Shows one.
@@ -79,7 +87,7 @@ impl<'a> Show<'a> {
             }
             ExecuteEvent::InvalidIndexDropped { index } => {
                 self.line(format!(
-                    "{migration}: dropped the invalid index {index} that an earlier attempt left"
+                    "{migration}: dropped the invalid index {index} that a failed attempt left"
                 ));
             }
             ExecuteEvent::Started { already_done, .. } if already_done > 0 => {
@@ -90,15 +98,20 @@ impl<'a> Show<'a> {
         }
     }
 
-    fn notified(&self, delivery: &Delivery) {
+    fn notified(&mut self, delivery: &Delivery) {
+        let Delivery { plugin, event, .. } = delivery;
         match &delivery.error {
-            None => self.above(|ui| ui.detail(format!("told {} ({})", delivery.plugin, delivery.event))),
-            Some(error) => self.above(|ui| {
-                ui.warn(format!(
-                    "{} could not be told ({}): {error}",
-                    delivery.plugin, delivery.event
-                ));
-            }),
+            None => self.above(|ui| ui.detail(format!("told {plugin} ({event})"))),
+            Some(error) => {
+                let waits = if delivery.waits {
+                    "; the next run tries again"
+                } else {
+                    ""
+                };
+                let text = format!("{plugin} could not be told ({event}): {error}{waits}");
+                let first = self.unreachable.insert(plugin.clone());
+                self.above(|ui| if first { ui.warn(text) } else { ui.detail(text) });
+            }
         }
     }
 

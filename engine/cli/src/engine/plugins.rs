@@ -159,7 +159,9 @@ impl<'a> Loader<'a> {
                     },
                 };
                 if let Some(rule) = policy.unknown_rules().first() {
-                    return Err(unknown_rule(self.config, &policy, &config.name, rule));
+                    let rules = &policy.plugin.description().rules;
+                    let known: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+                    return Err(unknown_rule(self.config, config, rule, &known));
                 }
                 loaded.policies.push(policy);
             }
@@ -248,7 +250,8 @@ pub fn bytes(plugin: &PluginConfig) -> Result<Cow<'static, [u8]>, Failure> {
         }),
         PluginSource::Path(path) => std::fs::read(path).map(Cow::Owned).map_err(|error| {
             let message = format!("cannot read the plugin {} from {}: {error}", plugin.name, shown(path));
-            Failure::new(Exit::Usage, Report::error("plugin::unreadable", message))
+            let help = "`source` is relative to the file that names it; build the component first, or mend the path";
+            Failure::new(Exit::Usage, Report::error("plugin::unreadable", message).help(help))
         }),
     }
 }
@@ -290,15 +293,10 @@ fn level(level: RuleLevel) -> Level {
     }
 }
 
-fn unknown_rule(config: &Config, policy: &Policy, plugin: &str, rule: &str) -> Failure {
-    let known: Vec<&str> = policy
-        .plugin
-        .description()
-        .rules
-        .iter()
-        .map(|rule| rule.id.as_str())
-        .collect();
-    let problem = match nearest(rule, &known) {
+/// The configuration sets the level of a rule that the policy does not have.
+pub fn unknown_rule(config: &Config, plugin: &PluginConfig, rule: &str, known: &[&str]) -> Failure {
+    let plugin = &plugin.name;
+    let problem = match nearest(rule, known) {
         Some(near) => format!("has no rule {rule}; did you mean {near}?"),
         None => format!("has no rule {rule}; it has {}", known.join(", ")),
     };
@@ -318,6 +316,7 @@ fn plugin_failure(error: &PluginError) -> Failure {
         .issues
         .iter()
         .map(|issue| format!("{}: {}", issue.path, issue.message))
+        .filter(|issue| !error.message.contains(issue.as_str()))
         .collect();
     let help: Vec<String> = error.help.iter().cloned().chain(issues).collect();
     if !help.is_empty() {

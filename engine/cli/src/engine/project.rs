@@ -32,7 +32,8 @@ pub fn target(config: &Config, ui: &Ui) -> Result<Target, Failure> {
     let found = config.database_url()?;
     let target = Target::parse(found.url.expose(), &found.relative_to).map_err(|error| {
         let report = Report::error("config::database-url", error.to_string());
-        let from = format!("it is from {}", config.origin("database.url"));
+        let url = config.settings.database.url.as_deref();
+        let from = format!("it is from {}", config.named_by("database.url", url));
         let help = error
             .help()
             .map_or_else(|| from.clone(), |help| format!("{help}; {from}"));

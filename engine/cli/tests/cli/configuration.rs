@@ -290,7 +290,7 @@ fn no_migrations_say_where_was_looked() {
     config::no-migrations
 
       × the folder of migrations db/changes does not exist
-      help: it is set by tollgate.toml
+      help: it is set by tollgate.toml; `tollgate new NAME` makes it, with a first migration
     ");
 }
 

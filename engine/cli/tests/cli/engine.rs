@@ -252,7 +252,7 @@ fn a_failing_migration_is_shown_where_it_fails() {
        ·             ───┬───
        ·                ╰── no such table: nowhere
        ╰────
-      help: nothing of it is in the database: mend the cause and run the command again
+      help: mend the cause and run the command again
       the database now: 2 migrations of this run are in and recorded; nothing of it is in the database
     "#);
     project.write("migrations/3_bad/migration.sql", "CREATE TABLE a (id int;\n");
@@ -301,6 +301,43 @@ fn a_migration_can_be_recorded() {
 }
 
 #[test]
+fn a_rule_that_does_not_exist_is_found_before_a_run_needs_it() {
+    let project = project();
+    project.write("tollgate.toml", "[plugins.destructive.rules]\ndrop-colum = \"off\"\n");
+    let ended = project.run(&["plugin", "list"]);
+    assert_eq!(ended.status, 1);
+    let line = ended.stdout.lines().find(|line| line.contains("cannot")).unwrap_or_default();
+    assert_snapshot!(line, @"  cannot be used: the plugin destructive has no rule drop-colum; did you mean drop-column?");
+}
+
+#[test]
+fn a_receiver_that_does_not_answer_is_mentioned_once() {
+    let project = project();
+    project.write(
+        "tollgate.toml",
+        "[plugins.webhook.endpoints.webhook]\nurl = \"http://127.0.0.1:1/\"\nallow_private = true\n",
+    );
+    assert_snapshot!(timeless(&project.run(&["deploy"])), @"
+    exit status 0
+    --- stdout
+    applied 1_users [n] ms
+    applied 2_index [n] ms
+    2 migrations applied in [n] ms
+    --- stderr
+    warning: webhook could not be told (planned): cannot reach the receiver: the connection failed: connection refused; the next run tries again
+    ");
+    // What it has missed waits for the next run, and so does what comes then.
+    assert_snapshot!(timeless(&project.run(&["rollback", "--force"])), @"
+    exit status 0
+    --- stdout
+    taken back 2_index [n] ms
+    1 migration taken back
+    --- stderr
+    warning: webhook could not be told (planned): cannot reach the receiver: the connection failed: connection refused; the next run tries again
+    ");
+}
+
+#[test]
 fn plugins_are_listed() {
     let project = project();
     project.write("tollgate.toml", "[plugins.own]\nsource = \"own.wasm\"\n");
@@ -311,18 +348,18 @@ fn plugins_are_listed() {
     assert_snapshot!(timeless(&ended), @"
     exit status 1
     --- stdout
-    destructive 0.1.0 on builtin:destructive
+    destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
       27 of 27 rules on (--rules lists them)
-    own on own.wasm
+    own (own.wasm): on
       cannot be used: cannot read the plugin own from own.wasm: No such file or directory (os error 2)
-    rollback 0.1.0 on builtin:rollback
+    rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
-    slack 0.1.0 on builtin:slack
+    slack 0.1.0 (builtin:slack): on
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
-    webhook 0.1.0 off builtin:webhook
+    webhook 0.1.0 (builtin:webhook): off, it has no endpoint
       notifier: Posts every event as JSON, signed with HMAC-SHA256
       may use http:webhook
     ");
@@ -330,18 +367,18 @@ fn plugins_are_listed() {
     assert_snapshot!(timeless(&project.run(&["plugin", "list"])), @"
     exit status 1
     --- stdout
-    destructive 0.1.0 on builtin:destructive
+    destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
       27 of 27 rules on (--rules lists them)
-    own on own.wasm
+    own (own.wasm): on
       cannot be used: plugin `own` failed (incompatible): is not a WebAssembly component
-    rollback 0.1.0 on builtin:rollback
+    rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
-    slack 0.1.0 off builtin:slack
+    slack 0.1.0 (builtin:slack): off, SLACK_WEBHOOK_URL is not set
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
-    webhook 0.1.0 off builtin:webhook
+    webhook 0.1.0 (builtin:webhook): off, it has no endpoint
       notifier: Posts every event as JSON, signed with HMAC-SHA256
       may use http:webhook
     ");
@@ -486,8 +523,9 @@ fn a_folder_for_the_database_must_be_there() {
     --- stderr
     database
 
-      × cannot create SQLite database in-the-way/dev.db: in-the-way: File exists (os error 17)
-      help: create it yourself, or use a role that may
+      × cannot open SQLite database in-the-way/dev.db: cannot make the folder in-the-way: File exists
+      │ (os error 17)
+      help: check the path in the URL, and that this user may read and write the file and its folder
       the database now: nothing was changed
     ");
     assert_snapshot!(run("file:./migrations"), @"
@@ -512,8 +550,8 @@ fn a_file_that_is_no_database_is_left_alone() {
     --- stderr
     database
 
-      × cannot reach SQLite database dev.db: file is not a database
-      help: check that the server runs and that host and port are right
+      × cannot open SQLite database dev.db: file is not a database
+      help: the file holds something else: name another one in the URL
       the database now: nothing was changed
     ");
     assert!(project.read("dev.db").starts_with("this is a text"));

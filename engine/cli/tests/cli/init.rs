@@ -105,7 +105,7 @@ fn scripts_are_written_and_the_rest_of_the_file_stays() {
       "db:migrate:rollback": "tollgate rollback"
       "db:migrate:resolve": "tollgate resolve"
       "db:check-destructive": "tollgate check"
-    next: tollgate status
+    next: tollgate new NAME
     "#);
     assert_snapshot!(project.read("package.json"), @r#"
     {
@@ -172,6 +172,7 @@ fn of_several_packages_one_has_to_be_named() {
     --- stdout
     packages/b/prisma/migrations: 1 migration
     wrote tollgate.toml
+    next: tollgate status
     ");
 }
 
@@ -198,6 +199,7 @@ fn an_empty_folder_is_a_project_too() {
     --- stdout
     migrations: no migrations yet
     wrote tollgate.toml
+    next: tollgate new NAME
     --- stderr
     warning: there is no package.json here to write scripts into
     ");

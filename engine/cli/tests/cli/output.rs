@@ -35,7 +35,7 @@ fn version_and_help_are_no_mistakes() {
       completions  Print a completion script for your shell
 
     Options:
-      -h, --help     Print help (see more with '--help')
+      -h, --help     Print help
       -V, --version  Print version
 
     Global options:
@@ -44,12 +44,10 @@ fn version_and_help_are_no_mistakes() {
       -e, --env <NAME>          Environment of the configuration, `[environments.NAME]` [or
                                 TOLLGATE_ENV]
           --database-url <URL>  Database to work on [or DATABASE_URL, also from .env]
-          --migrations <DIR>    Folder with one folder a migration [default: prisma/migrations or
-                                migrations]
-          --format <FORMAT>     What to print: text for people, or one JSON document [default: human]
-                                [possible values: human, json]
-          --color <WHEN>        When to use colours [NO_COLOR is respected] [default: auto] [possible
-                                values: auto, always, never]
+          --migrations <DIR>    Folder of the migrations [default: prisma/migrations or migrations]
+          --format <FORMAT>     What to print: text (human) or one JSON document (json) [default: human]
+          --color <WHEN>        When to use colours: auto (on a terminal), always or never [default:
+                                auto; NO_COLOR is respected]
       -q, --quiet               Print results, warnings and errors only
       -v, --verbose             Print more: which files are read, what plugins log
 

@@ -168,7 +168,8 @@ fn the_file_is_looked_for_upwards_and_paths_start_there() {
     config::no-migrations
 
       × the folder of migrations [project]/db/changes does not exist
-      help: it is set by [project]/tollgate.toml
+      help: it is set by [project]/tollgate.toml; `tollgate new NAME` makes it, with a
+            first migration
     ");
 }
 
