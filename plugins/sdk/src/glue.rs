@@ -38,10 +38,10 @@ pub fn read_settings<S: DeserializeOwned>(settings: &str) -> Result<S, Vec<Setti
     };
     let mut reader = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        vec![SettingsIssue::new(
-            json_pointer(error.path()),
-            error.inner().to_string(),
-        )]
+        let message = error.inner().to_string();
+        // The author of the settings has never seen the JSON that they were passed as.
+        let message = message.split(" at line ").next().unwrap_or_default();
+        vec![SettingsIssue::new(json_pointer(error.path()), message)]
     })
 }
 
@@ -225,6 +225,7 @@ mod tests {
         assert!(issues[0].message.contains("expected a string"), "{}", issues[0].message);
         let issues = read_settings::<NoSettings>(r#"{"level": 1}"#).unwrap_err();
         assert_eq!(issues[0].path, "/level");
+        assert_eq!(issues[0].message, "unknown field `level`, there are no fields");
     }
 
     #[test]

@@ -127,6 +127,17 @@ impl Config {
         }
     }
 
+    /// Where the setting of a plugin stands that a JSON pointer names, or the nearest table around it.
+    pub fn place_of_setting(&self, plugin: &str, pointer: &str) -> Option<super::error::Place> {
+        let settings = ["plugins", plugin, "settings"].map(ToOwned::to_owned);
+        let segments = pointer
+            .split('/')
+            .skip(1)
+            .map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+        let path: Vec<String> = settings.into_iter().chain(segments).collect();
+        (3..=path.len()).rev().find_map(|depth| self.place_below(&path[..depth]))
+    }
+
     /// Where a value stands; of a table, whose layers may differ, where its first value does.
     fn place_below(&self, path: &[String]) -> Option<super::error::Place> {
         self.origins.iter().rev().find_map(|origin| origin.place(path))

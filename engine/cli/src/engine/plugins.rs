@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tollgate_engine::host::types::Description;
 use tollgate_engine::host::{
-    Endpoint, Host, HostError, HostOptions, Kind, Limits, LoadRequest, LogLevel, LogLine, Plugin, PluginError,
+    Endpoint, FailureKind, Host, HostError, HostOptions, Kind, Limits, LoadRequest, LogLevel, LogLine, Plugin,
+    PluginError,
 };
 use tollgate_engine::{Level, Notifier, OnFailure, Policy, bundled};
 
-use crate::config::error::nearest;
+use crate::config::error::{Place, nearest};
 use crate::config::model::{self, RuleLevel};
 use crate::config::plugins::{EndpointConfig, PluginConfig, PluginSource};
 use crate::config::{Config, ConfigError};
@@ -18,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Ui;
 use crate::output::path::shown;
-use crate::output::report::Report;
+use crate::output::report::{Report, Snippet};
 use crate::output::style::{DIM, paint};
 
 /// What plugins have logged and nobody has seen yet.
@@ -110,6 +111,9 @@ impl<'a> Loader<'a> {
                 // That nobody can be told must not hold up a deploy.
                 Err((Some(Kind::Notifier), error)) if !plugin.required => {
                     self.ui.warn(format!("{error}; nobody is told by it"));
+                }
+                Err((_, error)) if error.kind == FailureKind::BadSettings => {
+                    return Err(bad_settings(self.config, &error));
                 }
                 Err((_, error)) => return Err(plugin_failure(&error)),
             }
@@ -308,6 +312,23 @@ pub fn unknown_rule(config: &Config, plugin: &PluginConfig, rule: &str, known: &
             "`tollgate plugin list --rules` names the rules",
         )
         .into()
+}
+
+/// Points at the first setting that the plugin does not accept.
+fn bad_settings(config: &Config, error: &PluginError) -> Failure {
+    let report = Report::error(format!("plugin::{}", error.kind), error.to_string())
+        .help(format!("its settings are in [plugins.{}.settings]", error.plugin));
+    let place = error
+        .issues
+        .first()
+        .and_then(|issue| config.place_of_setting(&error.plugin, &issue.path));
+    let report = match place {
+        Some(Place { file, span }) => {
+            report.snippet(Snippet::new(shown(&file.path), file.text.clone()).label(span, "here"))
+        }
+        None => report,
+    };
+    Failure::new(Exit::Usage, report)
 }
 
 fn plugin_failure(error: &PluginError) -> Failure {

@@ -311,6 +311,32 @@ fn a_rule_that_does_not_exist_is_found_before_a_run_needs_it() {
 }
 
 #[test]
+fn settings_that_a_plugin_refuses_are_shown_where_they_stand() {
+    let project = project();
+    project.write(
+        "tollgate.toml",
+        "[plugins.webhook.settings]\nevents = [\"finished\", \"finnished\"]\n\n[plugins.webhook]\nrequired = true\n\n\
+         [plugins.webhook.endpoints.webhook]\nurl = \"https://example.com\"\n",
+    );
+    assert_snapshot!(project.run(&["deploy"]), @r#"
+    exit status 2
+    --- stderr
+    plugin::bad-settings
+
+      × plugin `webhook` failed (bad-settings): /events/1: there is no event "finnished"; the events
+      │ are planned, checked, applied, failed, rolled-back, finished
+       ╭─[tollgate.toml:2:10]
+     1 │ [plugins.webhook.settings]
+     2 │ events = ["finished", "finnished"]
+       ·          ────────────┬────────────
+       ·                      ╰── here
+     3 │
+       ╰────
+      help: its settings are in [plugins.webhook.settings]
+    "#);
+}
+
+#[test]
 fn a_receiver_that_does_not_answer_is_mentioned_once() {
     let project = project();
     project.write(
