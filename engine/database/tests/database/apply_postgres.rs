@@ -175,12 +175,12 @@ fn statements_outside_a_transaction_are_recorded_one_by_one() {
     let changed = sql.replace("v int", "v bigint");
     let error = fixture.apply_with("1_a", &changed, &resume).0.unwrap_err();
     assert_snapshot!(explain(&error), @r#"
-    migration "1_a" failed: its first 3 statements are in the database and have been changed in the file since
+    migration "1_a" failed: its first 3 statements are in the database and changed in the file since
     statement: None, span: None, sqlstate: None
     detail: None
     hint: None
     state: Partly { done: 3, in_doubt: None }
-    help: restore the first 3 statements of the file and resume, or bring the database to the state you want by hand and use resolve
+    help: put the first 3 statements of the file back as it was and resume, or bring the database to the state you want by hand and use resolve
     "#);
 
     let (result, events) = fixture.apply_with("1_a", sql, &resume);
@@ -266,9 +266,21 @@ fn what_the_server_refuses_in_a_transaction_runs_outside() {
         )
         .unwrap();
     assert_eq!(fixture.ask("SELECT m FROM b"), "glad");
+    // Only the catalog tells that these do not run inside a transaction.
+    fixture
+        .apply(
+            "3_c",
+            "CREATE TABLE p (a int) PARTITION BY LIST (a);\nCREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);\n\
+             CREATE INDEX i ON p (a);\nREINDEX TABLE p;\nCLUSTER p USING i;\n\
+             CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO p VALUES (1); COMMIT; END $$;\n\
+             CALL fill();\nINSERT INTO p VALUES (1);",
+        )
+        .unwrap();
+    assert_eq!(fixture.ask("SELECT count(*) FROM p"), "2");
     assert_snapshot!(fixture.ledger(), @"
     1_a finished=yes rolled_back=no steps=1 logs=no
     2_b finished=yes rolled_back=no steps=1 logs=no
+    3_c finished=yes rolled_back=no steps=1 logs=no
     ");
 }
 
