@@ -101,6 +101,13 @@ fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
          WHERE pg_catalog.current_setting('idle_session_timeout', true) IS NOT NULL;",
         identifier(&target.schema)
     );
+    // Whoever interrupts a deploy does not want its statement to go on for an hour with its locks. From version 14 a server
+    // on Linux can notice in the middle of a statement that its client is gone; elsewhere it refuses the setting.
+    sql.push_str(
+        " SELECT pg_catalog.set_config('client_connection_check_interval', '1000', false) \
+         WHERE pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL \
+         AND pg_catalog.version() LIKE '%linux%';",
+    );
     if options.read_only {
         sql.push_str(" SET default_transaction_read_only = on;");
     }

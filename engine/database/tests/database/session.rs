@@ -96,3 +96,19 @@ fn a_files_own_limits_win() {
         "7s 8s, 1s 8s, 1s 8s, 1s 8s, serializable"
     );
 }
+
+/// The setting must survive what is put back between migrations, so the second one asks for it.
+#[test]
+fn a_server_on_linux_looks_whether_its_client_is_still_there() {
+    let mut fixture = postgres();
+    if fixture.ask("SELECT version()").contains("linux") {
+        fixture.apply("1_a", "SET statement_timeout = '1min';").unwrap();
+        fixture
+            .apply(
+                "2_b",
+                "CREATE TABLE seen AS SELECT current_setting('client_connection_check_interval') AS interval;",
+            )
+            .unwrap();
+        assert_eq!(fixture.ask("SELECT interval FROM seen"), "1s");
+    }
+}
