@@ -117,16 +117,18 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
         From::DropConstraint {
             table,
             name,
-            if_exists: _,
+            if_exists,
             cascade,
         } => To::DropConstraint(wit::NamedConstraint {
             table: object_name(table),
             name: name.clone(),
+            if_exists: *if_exists,
             cascade: *cascade,
         }),
         From::ValidateConstraint { table, name } => To::ValidateConstraint(wit::NamedConstraint {
             table: object_name(table),
             name: name.clone(),
+            if_exists: false,
             cascade: false,
         }),
         From::RenameConstraint { table, from, to } => To::Rename(wit::Rename {
@@ -205,12 +207,14 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             name,
             value,
             if_not_exists,
-            before: _,
-            after: _,
+            before,
+            after,
         } => To::AddEnumValue(wit::EnumValue {
             name: object_name(name),
             value: value.clone(),
             if_not_exists: *if_not_exists,
+            before: before.clone(),
+            after: after.clone(),
         }),
         From::RenameEnumValue { name, from, to } => To::RenameEnumValue(wit::EnumValueRename {
             name: object_name(name),
@@ -246,6 +250,8 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
         From::CreateFunction(function) => To::Create(wit::Created {
             or_replace: function.or_replace,
             arguments: Some(function.arguments.clone()),
+            language: Some(function.language.clone()).filter(|language| !language.is_empty()),
+            security_definer: function.security_definer,
             ..created(function.kind, &function.name)
         }),
         From::CreateTrigger(trigger) => To::Create(wit::Created {
@@ -356,10 +362,11 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
         From::Truncate {
             table,
             cascade,
-            restart_identity: _,
+            restart_identity,
         } => To::Truncate(wit::Truncation {
             table: object_name(table),
             cascade: *cascade,
+            restart_identity: *restart_identity,
         }),
         From::Transaction(control) => To::TransactionControl(transaction_word(control).to_owned()),
         From::SetParameter {

@@ -14,6 +14,8 @@ pub(super) fn created(kind: sql::ObjectKind, name: &ObjectName) -> wit::Created 
         or_replace: false,
         if_not_exists: false,
         arguments: None,
+        language: None,
+        security_definer: false,
     }
 }
 
