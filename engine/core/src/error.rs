@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_database::{DatabaseError, DatabaseState, ExecuteError, LockError, ResolveError};
+use tollgate_database::{DatabaseError, DatabaseState, ExecuteError, LockError, Problem, ResolveError};
 use tollgate_host::PluginError;
 use tollgate_schema::BaseError;
 
@@ -23,7 +23,7 @@ pub enum Error {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The catalog could not be read.
-    #[error("cannot read the catalog: {0}")]
+    #[error(transparent)]
     Catalog(#[from] BaseError),
     /// The run lock is not to be had.
     #[error(transparent)]
@@ -60,6 +60,8 @@ pub enum Error {
         source: Box<ExecuteError>,
         /// Migrations that this run had finished before.
         finished: Vec<String>,
+        /// It was to be taken back.
+        taking_back: bool,
     },
     /// A name that is not applied.
     #[error("{migration} is not applied{}", if *known { "" } else { ": neither the folder nor the ledger knows it" })]
@@ -187,13 +189,17 @@ impl Error {
             Self::Lock(error) => return error.help(),
             Self::Resolve(error) => return error.help(),
             Self::Plugin(error) => return error.help.clone(),
+            Self::Catalog(error) if error.to_string().contains("lock timeout") => {
+                "another session holds a lock on one of the tables: run the command again when that is done".to_owned()
+            }
             Self::Catalog(_) => "look at the privileges of the user that connects".to_owned(),
             Self::NotEmpty => "if the folder's first migrations are what is in the database already, record them with \
                                `tollgate resolve --applied NAME`, oldest first; otherwise use an empty database"
                 .to_owned(),
             Self::Unresolved(names) => format!(
                 "look at what is in the database, then `tollgate resolve --applied {0}` when all of it is, or `tollgate \
-                 resolve --rolled-back {0}` when none of it is",
+                 resolve --rolled-back {0}` when none of it is; where a deploy stopped in the middle of it, `tollgate \
+                 deploy --resume` goes on",
                 names[0]
             ),
             Self::Edited(_) => "put the files back as they were applied and write a new migration for the change; \
@@ -203,7 +209,9 @@ impl Error {
             Self::OutOfOrder(_) => {
                 "give them names that sort last, or set `migrations.out_of_order = \"warn\"`".to_owned()
             }
-            Self::Execution { source, .. } => source.help(),
+            Self::Execution {
+                source, taking_back, ..
+            } => next_step(source, *taking_back),
             Self::NotApplied { similar, .. } | Self::NotFound { similar, .. } => match similar {
                 Some(similar) => format!("did you mean {similar}? Give the whole folder name"),
                 None => "`tollgate status` lists the names; give the whole folder name".to_owned(),
@@ -221,29 +229,51 @@ impl From<Vec<ScriptError>> for Error {
     }
 }
 
+/// What to do about a failed migration; what it has left is said apart.
+fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
+    let name = &failed.migration;
+    match (&*failed.problem, &failed.state) {
+        (Problem::Database(error), DatabaseState::Unchanged) if error.help().is_some() => {
+            error.help().unwrap_or_default()
+        }
+        (Problem::Statement { .. } | Problem::Commit { .. } | Problem::Database(_), DatabaseState::Unchanged) => {
+            "mend the cause and run the command again".to_owned()
+        }
+        (Problem::Changed { .. }, _) => failed.help(),
+        (_, DatabaseState::Partly { .. }) if taking_back => {
+            "mend the cause and run the command again: it goes on after what is in".to_owned()
+        }
+        (_, DatabaseState::Partly { .. }) => format!(
+            "mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and record that with \
+             `tollgate resolve --applied {name}` or `--rolled-back {name}`"
+        ),
+        _ => failed.help(),
+    }
+}
+
 /// What a failed migration has left.
 fn left(state: &DatabaseState) -> String {
     match state {
         DatabaseState::Unchanged => "nothing of it is in the database".to_owned(),
-        DatabaseState::Partly { done, in_doubt: None } => format!("its first {} in", count_are_in(*done)),
+        DatabaseState::Partly { done, in_doubt: None } => format!("its {} in", first_are(*done)),
         DatabaseState::Partly {
             done,
             in_doubt: Some(index),
         } => format!(
-            "its first {} in, and statement {} may have left something",
-            count_are_in(*done),
+            "its {} in, and statement {} may have left something",
+            first_are(*done),
             index + 1
         ),
         DatabaseState::Unknown => "the connection was lost, so it is not known whether it is in".to_owned(),
     }
 }
 
-fn count_are_in(number: usize) -> String {
-    format!(
-        "{} {}",
-        count(number, "statement"),
-        if number == 1 { "is" } else { "are" }
-    )
+fn first_are(number: usize) -> String {
+    match number {
+        0 => "first statement is not".to_owned(),
+        1 => "first statement is".to_owned(),
+        _ => format!("first {number} statements are"),
+    }
 }
 
 /// `1 migration`, `2 migrations`.

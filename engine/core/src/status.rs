@@ -9,11 +9,17 @@ use crate::history::{Entry, History, Standing};
 
 /// What is true of a database and a folder.
 #[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts that do not depend on each other"
+)]
 pub struct StatusReport {
     /// The database is there.
     pub database_exists: bool,
     /// The ledger is there.
     pub ledger_exists: bool,
+    /// There is no ledger and there are tables: a deploy refuses that.
+    pub needs_baseline: bool,
     /// Every migration, by name.
     pub migrations: Vec<MigrationStatus>,
     /// The newest migration that is both applied and on disk.
@@ -55,9 +61,11 @@ pub fn status(folder: &Folder, target: &Target) -> Result<StatusReport, Error> {
         read_only: true,
         ..ConnectOptions::default()
     };
+    let mut needs_baseline = false;
     let (database_exists, history) = match Database::connect(target, &options) {
         Ok(mut database) => {
             let rows = database.ledger()?;
+            needs_baseline = rows.is_none() && database.has_tables()?;
             (true, History::of(folder, rows.as_deref(), &mut database, false)?)
         }
         Err(DatabaseError::Missing { .. }) => (false, History::new(folder, None)),
@@ -73,6 +81,7 @@ pub fn status(folder: &Folder, target: &Target) -> Result<StatusReport, Error> {
     Ok(StatusReport {
         database_exists,
         ledger_exists: history.ledger_exists,
+        needs_baseline,
         last_common: history.last_common().map(|entry| entry.name.clone()),
         migrations,
         up_to_date,

@@ -73,6 +73,14 @@ pub enum DatabaseError {
         /// The server's words.
         reason: String,
     },
+    /// An `SQLite` file could not be opened or made.
+    #[error("cannot open {target}: {reason}")]
+    NotOpened {
+        /// Which file.
+        target: String,
+        /// The operating system's or `SQLite`'s words.
+        reason: String,
+    },
     /// No encrypted connection could be made.
     #[error("no encrypted connection to {target}: {reason}")]
     Tls {
@@ -157,11 +165,31 @@ impl DatabaseError {
             Self::Missing { .. } => Some("deploy creates it, or create it yourself".to_owned()),
             Self::NotCreated { .. } => Some("create it yourself, or use a role that may".to_owned()),
             Self::Tls { help, .. } | Self::State { help, .. } => help.clone(),
-            Self::Server { error, .. } => error.more.hint.clone(),
+            Self::NotOpened { reason, .. } => Some(not_opened(reason).to_owned()),
+            Self::Server { error, .. } => error.more.hint.clone().or_else(|| refused(error)),
             Self::Ledger(error) => Some(error.help()),
             Self::Unsupported { .. } => None,
         }
     }
+}
+
+fn not_opened(reason: &str) -> &'static str {
+    if reason.contains("not a database") {
+        "the file holds something else: name another one in the URL"
+    } else if reason.contains("locked") {
+        "another program is using it: run the command again when that is done"
+    } else {
+        "check the path in the URL, and that this user may read and write the file and its folder"
+    }
+}
+
+/// What to do about errors that mean the same wherever they come up.
+fn refused(error: &ServerError) -> Option<String> {
+    if error.is("42501") {
+        return Some("give that right to the role in the URL, or use a role that has it".to_owned());
+    }
+    let locked = error.sqlstate.is_none() && error.message == "database is locked";
+    locked.then(|| "another program is writing to the database: run the command again when that is done".to_owned())
 }
 
 /// Replaces every secret in `text` by `***`: a server or library that repeats what it was sent must not spill it.

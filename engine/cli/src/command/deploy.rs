@@ -24,6 +24,9 @@ pub struct Args {
     /// Stop after this migration; later ones stay pending
     #[arg(long, value_name = "NAME")]
     to: Option<String>,
+    /// Go on after the last statement that is in, where a migration failed outside a transaction
+    #[arg(long, conflicts_with = "dry_run")]
+    resume: bool,
     /// How long to wait for another deploy to finish: 500ms, 30s, 2min; a plain number is milliseconds [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     lock_timeout: Option<u64>,
@@ -103,7 +106,8 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     } else {
         &[Kind::Policy, Kind::Rollback, Kind::Notifier]
     };
-    let (project, loaded) = project::project(&config, ui, needs)?;
+    let (mut project, loaded) = project::project(&config, ui, needs)?;
+    project.settings.execute.resume = args.resume;
     let options = DeployOptions {
         dry_run: args.dry_run,
         to: args.to.clone(),

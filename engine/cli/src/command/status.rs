@@ -209,6 +209,10 @@ fn next(report: &StatusReport, settings: &Migrations) -> String {
     if let Some(missing) = find(&|migration| migration.missing && settings.missing == Some(Reaction::Error)) {
         return format!("bring the folder {} back", missing.name);
     }
+    if report.needs_baseline {
+        return "the database has tables and no ledger: `tollgate resolve --applied NAME` records what is in it"
+            .to_owned();
+    }
     match find(&|migration| migration.standing != Standing::Applied) {
         Some(_) => "`tollgate deploy`".to_owned(),
         None => "find out why folder and ledger differ".to_owned(),

@@ -135,7 +135,9 @@ impl Config {
             .skip(1)
             .map(|segment| segment.replace("~1", "/").replace("~0", "~"));
         let path: Vec<String> = settings.into_iter().chain(segments).collect();
-        (3..=path.len()).rev().find_map(|depth| self.place_below(&path[..depth]))
+        (3..=path.len())
+            .rev()
+            .find_map(|depth| self.place_below(&path[..depth]))
     }
 
     /// Where a value stands; of a table, whose layers may differ, where its first value does.

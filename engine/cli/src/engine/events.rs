@@ -185,11 +185,17 @@ impl From<&Delivery> for DeliveryDocument {
     }
 }
 
-/// Where the notifications of a run went, in one line; nothing when nobody was told.
+/// Where the notifications of a run went, in one line; nothing when nobody was told. Who could not be told of one event
+/// is left out: a notifier that does not find another event worth a message reports no failure for that one either.
 pub fn told(deliveries: &[Delivery]) -> Option<String> {
+    let failed = |plugin: &str| {
+        deliveries
+            .iter()
+            .any(|delivery| delivery.plugin == plugin && delivery.error.is_some())
+    };
     let mut places: Vec<String> = deliveries
         .iter()
-        .filter(|delivery| delivery.error.is_none())
+        .filter(|delivery| !failed(&delivery.plugin))
         .map(|delivery| format!("{} ({})", delivery.plugin, delivery.destination))
         .collect();
     places.dedup();

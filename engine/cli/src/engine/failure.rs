@@ -20,14 +20,33 @@ impl From<Error> for Failure {
             other => other.to_string(),
         };
         let mut report = Report::error(error.code(), shortened(&message)).database(error.state());
-        if let Some(help) = error.help() {
-            report = report.help(shortened(&help));
+        let help: Vec<String> = said_by_server(&error).into_iter().chain(error.help()).collect();
+        if !help.is_empty() {
+            report = report.help(shortened(&help.join("\n")));
         }
         if let Some(snippet) = snippet(&error) {
             report = report.snippet(snippet);
         }
         Self::new(exit, report)
     }
+}
+
+/// What a server adds to its message about a statement: SQLSTATE, detail, hint, where inside a function.
+fn said_by_server(error: &Error) -> Vec<String> {
+    let Error::Execution { source, .. } = error else {
+        return Vec::new();
+    };
+    let Some(server) = source.server() else {
+        return Vec::new();
+    };
+    let parts = [
+        ("SQLSTATE", &server.sqlstate),
+        ("detail", &server.more.detail),
+        ("hint", &server.more.hint),
+        ("context", &server.more.context),
+    ];
+    let said = |(name, text): (&str, &Option<String>)| text.as_ref().map(|text| format!("{name}: {text}"));
+    parts.into_iter().filter_map(said).collect()
 }
 
 fn exit(kind: ErrorKind) -> Exit {
@@ -76,7 +95,10 @@ fn snippet(error: &Error) -> Option<Snippet> {
             path, text, problem, ..
         } => {
             let span = problem.span;
-            Some(Snippet::new(path, text.clone()).label(span.start..span.end, problem.message.clone()))
+            Some(
+                Snippet::new(shown(std::path::Path::new(path)), text.clone())
+                    .label(span.start..span.end, problem.message.clone()),
+            )
         }
         _ => None,
     }

@@ -14,7 +14,7 @@ pub struct PlanDocument {
     pub migration: String,
     /// `down-file`, `kept` or `generated`.
     pub source: &'static str,
-    /// `lossless`, `lossy` or `irreversible`.
+    /// `lossless`, `lossy` or `irreversible`; `unknown` of a down.sql, which only its author can judge.
     pub outcome: &'static str,
     /// What stays lost, or why it cannot be undone.
     pub reason: Option<String>,
@@ -40,6 +40,9 @@ impl From<&RollbackPlan> for PlanDocument {
 }
 
 fn outcome(plan: &RollbackPlan) -> (&'static str, Option<String>) {
+    if plan.source == Source::DownFile {
+        return ("unknown", None);
+    }
     match plan.outcome() {
         Outcome::Lossless => ("lossless", None),
         Outcome::Lossy(what) => ("lossy", Some(what)),
@@ -52,6 +55,7 @@ fn outcome(plan: &RollbackPlan) -> (&'static str, Option<String>) {
 pub fn outcome_line(plan: &RollbackPlan) -> String {
     match outcome(plan) {
         ("lossless", _) => paint(GOOD, "lossless"),
+        ("unknown", _) => paint(WARN, "as its author wrote it"),
         (name, reason) => {
             let style = if name == "lossy" { WARN } else { BAD };
             let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));

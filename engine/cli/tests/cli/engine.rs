@@ -306,7 +306,11 @@ fn a_rule_that_does_not_exist_is_found_before_a_run_needs_it() {
     project.write("tollgate.toml", "[plugins.destructive.rules]\ndrop-colum = \"off\"\n");
     let ended = project.run(&["plugin", "list"]);
     assert_eq!(ended.status, 1);
-    let line = ended.stdout.lines().find(|line| line.contains("cannot")).unwrap_or_default();
+    let line = ended
+        .stdout
+        .lines()
+        .find(|line| line.contains("cannot"))
+        .unwrap_or_default();
     assert_snapshot!(line, @"  cannot be used: the plugin destructive has no rule drop-colum; did you mean drop-column?");
 }
 

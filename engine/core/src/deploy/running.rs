@@ -151,6 +151,7 @@ impl Deploy<'_> {
                         script,
                         source: Box::new(source),
                         finished,
+                        taking_back: false,
                     });
                 }
             };

@@ -308,5 +308,6 @@ fn take_back(
             ))),
             source: Box::new(source),
             finished: before.iter().map(|migration| migration.name.clone()).collect(),
+            taking_back: true,
         })
 }

@@ -49,7 +49,7 @@ pub enum Problem {
         leftovers: super::Leftovers,
     },
     /// The file was changed before the place where an earlier attempt stopped.
-    #[error("its first {statements} statements are in the database and have been changed in the file since")]
+    #[error("{} in the database and changed in the file since", first(*statements))]
     Changed {
         /// How many.
         statements: usize,
@@ -139,8 +139,13 @@ impl ExecuteError {
     pub fn help(&self) -> String {
         if let Problem::Changed { statements } = &*self.problem {
             return format!(
-                "restore the first {statements} statements of the file and resume, or bring the database to the state you \
-                 want by hand and use resolve"
+                "put the {} of the file back as it was and resume, or bring the database to the state you want by hand and \
+                 use resolve",
+                if *statements == 1 {
+                    "first statement".to_owned()
+                } else {
+                    format!("first {statements} statements")
+                }
             );
         }
         match &self.state {
@@ -169,6 +174,14 @@ impl ExecuteError {
                 "the connection was lost; run the command again, it finds out what is in the database".to_owned()
             }
         }
+    }
+}
+
+fn first(statements: usize) -> String {
+    if statements == 1 {
+        "its first statement is".to_owned()
+    } else {
+        format!("its first {statements} statements are")
     }
 }
 

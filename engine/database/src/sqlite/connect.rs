@@ -40,9 +40,9 @@ pub(crate) fn open_file(
             });
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| DatabaseError::NotCreated {
+            std::fs::create_dir_all(folder).map_err(|error| DatabaseError::NotOpened {
                 target: describe.to_owned(),
-                reason: format!("{}: {error}", folder.display()),
+                reason: format!("cannot make the folder {}: {error}", folder.display()),
             })?;
         }
     }
@@ -57,16 +57,16 @@ pub(crate) fn open_file(
         reason: "its path is not UTF-8".to_owned(),
     })?;
     let mode = if access == Access::Create { "rwc" } else { "rw" };
-    let unreachable = |reason: String| DatabaseError::Unreachable {
+    let not_opened = |reason: String| DatabaseError::NotOpened {
         target: describe.to_owned(),
         reason,
     };
     let mut connection =
-        SqliteConnection::establish(&uri(text, mode)).map_err(|error| unreachable(error.to_string()))?;
+        SqliteConnection::establish(&uri(text, mode)).map_err(|error| not_opened(error.to_string()))?;
     let setup = setup(access, busy_timeout);
     connection
         .batch_execute(&setup)
-        .map_err(|error| unreachable(sqlite_error(&error).message))?;
+        .map_err(|error| not_opened(sqlite_error(&error).message))?;
     Ok(connection)
 }
 

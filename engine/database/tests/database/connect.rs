@@ -143,7 +143,7 @@ fn sqlite_files_are_named_when_they_cannot_be_used() {
         "this is no database, and it is long enough to be sure of that",
     )
     .unwrap();
-    assert_snapshot!(hide(refused(&url("text.db"))), @"cannot reach SQLite database FOLDER/text.db: file is not a database");
+    assert_snapshot!(hide(refused(&url("text.db"))), @"cannot open SQLite database FOLDER/text.db: file is not a database");
     assert_snapshot!(hide(refused(&url(""))), @"SQLite database FOLDER cannot be used: it is a folder");
     let options = ConnectOptions {
         create_missing: true,

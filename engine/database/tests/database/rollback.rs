@@ -64,12 +64,12 @@ fn says_how_far_it_came_outside_a_transaction() {
     "#);
     let error = roll_back(&mut fixture, "1_a", "DROP INDEX a_id;\nDROP TABLE a;").unwrap_err();
     assert_snapshot!(explain(&error), @r#"
-    migration "1_a" failed: its first 1 statements are in the database and have been changed in the file since
+    migration "1_a" failed: its first statement is in the database and changed in the file since
     statement: None, span: None, sqlstate: None
     detail: None
     hint: None
     state: Partly { done: 1, in_doubt: None }
-    help: restore the first 1 statements of the file and resume, or bring the database to the state you want by hand and use resolve
+    help: put the first statement of the file back as it was and resume, or bring the database to the state you want by hand and use resolve
     "#);
     // It goes on after what is in.
     let done = roll_back(&mut fixture, "1_a", "DROP INDEX CONCURRENTLY a_id;\nDROP TABLE a;").unwrap();

@@ -86,7 +86,7 @@ pub(super) fn tree(text: &str) -> Result<ParseResult, GrammarError> {
         } else {
             let error = &*result.error;
             Err(GrammarError {
-                message: CStr::from_ptr(error.message).to_string_lossy().into_owned(),
+                message: one_line(&CStr::from_ptr(error.message).to_string_lossy()),
                 offset: usize::try_from(error.cursorpos)
                     .ok()
                     .and_then(|position| character(text, position)),
@@ -94,6 +94,14 @@ pub(super) fn tree(text: &str) -> Result<ParseResult, GrammarError> {
         };
         pg_query_free_protobuf_parse_result(result);
         read
+    }
+}
+
+/// An unterminated string is repeated in the message to the end of the script: its first line is enough.
+fn one_line(message: &str) -> String {
+    match message.split_once('\n') {
+        Some((line, _)) => format!("{}…\"", line.trim_end()),
+        None => message.to_owned(),
     }
 }
 
