@@ -22,3 +22,9 @@ pub use contract::*;
 pub use http::Http;
 pub use migration::Migration;
 pub use plugin::{NoSettings, Notifier, Policy, Rollback};
+
+/// The examples of both pages for authors are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../../../README.md")]
+struct Pages;
