@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// The command line or the configuration is wrong; nothing was attempted.
     Usage,
-    /// A policy blocks, or an approval is missing.
+    /// A policy blocks.
     Blocked,
     /// Somebody else holds the lock.
     Locked,
@@ -45,6 +45,6 @@ Exit status:
   0  done, or nothing to do
   1  the operation failed
   2  wrong arguments or configuration
-  3  blocked by a policy, or awaiting approval
+  3  blocked by a policy
   4  the lock is held by somebody else
   5  the database is not in the expected state (pending for `status`, failed, missing, edited)";

@@ -55,7 +55,7 @@ fn version_and_help_are_no_mistakes() {
       0  done, or nothing to do
       1  the operation failed
       2  wrong arguments or configuration
-      3  blocked by a policy, or awaiting approval
+      3  blocked by a policy
       4  the lock is held by somebody else
       5  the database is not in the expected state (pending for `status`, failed, missing, edited)
     ");
