@@ -1,5 +1,7 @@
 //! `check`: the policies' opinion of migrations, without applying any.
 
+use std::sync::mpsc;
+
 use serde::Serialize;
 use tollgate_host::types::{Server, Severity};
 use tollgate_schema::{Context, Schema};
@@ -65,17 +67,34 @@ pub fn check_folder(
     };
     let read = plan::read_scripts(folder, 0..folder.migrations.len(), context.dialect)?;
     let mut schema = Schema::empty(context);
-    let mut migrations = Vec::new();
-    for migration in &read {
-        let before = schema.clone();
-        schema.apply_script(migration.script())?;
-        if only.is_empty() || only.contains(&migration.input.name) {
-            migrations.push(judge(&court, policies, migration, &before, &schema));
+    // The policies judge on another thread while this one goes on replaying.
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel::<(&ReadMigration, Schema, Schema)>(AHEAD);
+        let court = &court;
+        let judging = scope.spawn(move || {
+            let judged = receiver
+                .iter()
+                .map(|(migration, before, after)| judge(court, policies, migration, &before, &after));
+            judged.collect()
+        });
+        for migration in &read {
+            let wanted = only.is_empty() || only.contains(&migration.input.name);
+            let before = wanted.then(|| schema.clone());
+            schema.apply_script(migration.script())?;
+            if let Some(before) = before {
+                // The other end is gone only after a panic, which shows below.
+                let _ = sender.send((migration, before, schema.clone()));
+            }
+            schema.settle();
         }
-        schema.settle();
-    }
-    Ok(CheckReport { migrations })
+        drop(sender);
+        let migrations = judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(CheckReport { migrations })
+    })
 }
+
+/// How many migrations may wait to be judged.
+const AHEAD: usize = 64;
 
 pub(crate) fn judge(
     court: &Court,

@@ -1,5 +1,6 @@
 //! Reading the scripts that are to be applied, and what the schema is before and after each.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,21 +62,47 @@ pub fn read_scripts(
     migrations: impl IntoIterator<Item = usize>,
     dialect: Dialect,
 ) -> Result<Vec<ReadMigration>, Vec<ScriptError>> {
-    let mut read = Vec::new();
+    let locals: Vec<usize> = migrations.into_iter().collect();
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = locals.len().div_ceil(threads).max(SMALLEST_SHARE);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let start = |locals| scope.spawn(move || read_some(folder, locals, dialect));
+        let mut shares = locals.chunks(share);
+        let mine = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares.map(start).collect();
+        let mut results = read_some(folder, mine, dialect);
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        results
+    });
+    let mut read = Vec::with_capacity(results.len());
     let mut errors = Vec::new();
-    for local in migrations {
-        let file = &folder.migrations[local];
-        match read_script(file, local, dialect) {
+    for result in results {
+        match result {
             Ok(migration) => read.push(migration),
-            Err(problem) => errors.push(ScriptError {
+            Err(error) => errors.push(*error),
+        }
+    }
+    if errors.is_empty() { Ok(read) } else { Err(errors) }
+}
+
+/// A thread of its own is not worth it for fewer scripts.
+const SMALLEST_SHARE: usize = 32;
+
+fn read_some(folder: &Folder, locals: &[usize], dialect: Dialect) -> Vec<Result<ReadMigration, Box<ScriptError>>> {
+    let read = |local: &usize| {
+        let file = &folder.migrations[*local];
+        read_script(file, *local, dialect).map_err(|problem| {
+            Box::new(ScriptError {
                 migration: file.name.clone(),
                 path: file.path.clone(),
                 text: file.text.clone(),
                 problem,
-            }),
-        }
-    }
-    if errors.is_empty() { Ok(read) } else { Err(errors) }
+            })
+        })
+    };
+    locals.iter().map(read).collect()
 }
 
 fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<ReadMigration, ScriptProblem> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::execute::leftovers::applied_part;
+use crate::execute::opening::Opening;
 use crate::execute::run::Run;
 use crate::execute::{
     Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, Migration, Problem, RollbackRequest,
@@ -20,7 +21,7 @@ struct Start {
     in_doubt: Option<usize>,
     again: bool,
     /// See [`Run::opening`].
-    opening: Option<String>,
+    opening: Option<Opening>,
 }
 
 impl Database {
@@ -181,41 +182,31 @@ impl Database {
             }
         }
         let row = store::new_id();
-        let opening = self.begin_row(migration, &row, &void).map_err(database)?;
+        let opening = self.opening(migration, &row, &void);
         Ok(Start {
             row,
             done: 0,
             in_doubt: None,
             again,
-            opening,
+            opening: Some(opening),
         })
     }
 
-    /// The row that says: begun. PostgreSQL commits it before anything else, so that a crash shows. On `SQLite` that
-    /// would cost as many waits for the disk as the migration itself, so it is left to the run when to write it.
-    fn begin_row(
-        &mut self,
-        migration: &Migration<'_>,
-        row: &str,
-        void: &[String],
-    ) -> Result<Option<String>, DatabaseError> {
+    /// The row that says: begun. On `SQLite` a commit of its own would wait for the disk as often as the migration itself
+    /// does, so it is part of the migration's transaction there.
+    fn opening(&self, migration: &Migration<'_>, row: &str, void: &[String]) -> Opening {
         // Rows of attempts that a crash undid: as if they had been rolled back, which they have.
         let given_up: String = void.iter().map(|id| self.place.roll_back(id) + ";").collect();
         let insert = self.place.insert_started(row, migration.checksum, migration.name);
         if !self.connection.is_postgres() {
-            return Ok(Some(format!("{given_up} {insert};")));
+            return Opening::Within(format!("{given_up} {insert};"));
         }
         // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
         // reaches the disk later takes this row along; and if none does, there is nothing to remember.
-        let sql = format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT",
+        Opening::Before(format!(
+            "BEGIN; SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT;",
             Progress::start(row, Direction::Up).save(true)
-        );
-        if let Err(error) = self.connection.run_own("record that the migration begins", &sql) {
-            let _ = self.connection.run("ROLLBACK");
-            return Err(error);
-        }
-        Ok(None)
+        ))
     }
 
     /// Goes on with an attempt, provided that what is in is still what the file says.
@@ -270,7 +261,7 @@ impl Database {
                 in_doubt: None,
                 again: false,
                 // The ledger has nothing to say before the end.
-                opening: Some(String::new()),
+                opening: Some(Opening::Within(String::new())),
             });
         };
         let done = progress.done;
@@ -355,7 +346,11 @@ impl Database {
         after: &After,
     ) -> Result<(), DatabaseError> {
         let unchanged = after.state() == DatabaseState::Unchanged;
-        let mut sql = after.opening.clone().unwrap_or_default();
+        let (before, within) = after
+            .opening
+            .as_ref()
+            .map_or(("", ""), |opening| (opening.before(), opening.within()));
+        let mut sql = within.to_owned();
         if direction == Direction::Up {
             sql += &(self.place.fail(row, &logs(name, problem)) + ";");
             if unchanged {
@@ -374,7 +369,7 @@ impl Database {
         }
         if !sql.is_empty() {
             self.connection
-                .run_own("record the failure", &format!("BEGIN; {sql} COMMIT"))?;
+                .run_own("record the failure", &format!("{before} BEGIN; {sql} COMMIT"))?;
         }
         if unchanged && after.followed && !self.connection.is_postgres() {
             self.state_connection().run_own("record the failure", &forget(false))?;
@@ -389,7 +384,7 @@ struct After {
     left: bool,
     in_doubt: Option<usize>,
     /// See [`Run::opening`].
-    opening: Option<String>,
+    opening: Option<Opening>,
     /// See [`Run::followed`].
     followed: bool,
 }

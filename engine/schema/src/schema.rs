@@ -116,7 +116,13 @@ impl Schema {
     /// somewhere already has.
     pub fn settle(&mut self) {
         self.overlay.empty = Arc::default();
-        let names: Vec<_> = self.overlay.relations.keys().cloned().collect();
+        // Most have been declared so already; touching them would copy what clones of this schema share.
+        let declared = |name: &ObjectName| {
+            let origin = self.overlay.origins.get(&self.key(name));
+            origin.is_some_and(|origin| origin.values_changed && origin.rows_changed)
+        };
+        let relations = self.overlay.relations.keys();
+        let names: Vec<_> = relations.filter(|name| !declared(name)).cloned().collect();
         for name in names {
             self.origin_mut(&name).values_changed = true;
             self.origin_mut(&name).rows_changed = true;

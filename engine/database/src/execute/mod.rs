@@ -5,7 +5,9 @@ pub(crate) mod error;
 mod groups;
 mod indexes;
 pub(crate) mod leftovers;
+pub(crate) mod opening;
 mod outside;
+mod pointing;
 pub(crate) mod run;
 pub(crate) mod session;
 

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use tollgate_sql::operation::Operation;
-use tollgate_sql::{Position, Script, Span};
+use tollgate_sql::{Position, Script};
 
 use crate::database::Database;
 use crate::error::{DatabaseError, ServerError};
 use crate::execute::groups::{Group, GroupKind, only_settings, plan};
 use crate::execute::indexes::{self, Remains};
 use crate::execute::leftovers::applied_part;
+use crate::execute::opening::Opening;
+use crate::execute::pointing::{named, token};
 use crate::execute::{ExecuteEvent, ExecuteOptions, Problem, outside, session};
 use crate::state::progress::{Direction, Progress};
 
@@ -35,9 +37,8 @@ pub(crate) struct Run<'a> {
     pub again: bool,
     /// Something of it is committed.
     pub left: bool,
-    /// What the ledger is told when the script begins, as long as that is not written. A script that one transaction
-    /// holds is begun and finished by that transaction: a crash in the middle leaves nothing, and nothing to recognise.
-    pub opening: Option<String>,
+    /// What the ledger is told when the script begins, as long as that is not written.
+    pub opening: Option<Opening>,
     /// There is a record of its progress, to be forgotten at the end.
     pub followed: bool,
     /// Statements run by this attempt.
@@ -124,13 +125,18 @@ impl<'a> Run<'a> {
         let Some(opening) = self.opening.take() else {
             return Ok(());
         };
-        // First the progress: a row without it would look like another program's.
-        self.database.keep(&Progress::start(&self.row, self.direction))?;
-        self.followed = true;
-        if opening.is_empty() {
-            return Ok(());
-        }
-        let sql = format!("BEGIN IMMEDIATE; {opening} COMMIT");
+        let sql = match opening {
+            Opening::Before(sql) => sql,
+            Opening::Within(sql) => {
+                // First the progress: a row without it would look like another program's.
+                self.database.keep(&Progress::start(&self.row, self.direction))?;
+                self.followed = true;
+                if sql.is_empty() {
+                    return Ok(());
+                }
+                format!("BEGIN IMMEDIATE; {sql} COMMIT")
+            }
+        };
         let written = self.database.connection.run_own("record that the script begins", &sql);
         if written.is_err() {
             let _ = self.database.connection.run("ROLLBACK");
@@ -213,15 +219,25 @@ impl<'a> Run<'a> {
         let last = group.statements.last().copied().unwrap_or(0);
         let limits = session::limits(self.script, first, self.options);
         let ours = group.kind == GroupKind::Ours;
-        let opening = limits + self.opening.as_deref().unwrap_or_default();
+        if !ours && matches!(self.opening, Some(Opening::Before(_))) {
+            self.open()?;
+        }
+        let (before, within) = self
+            .opening
+            .as_ref()
+            .map_or(("", ""), |opening| (opening.before(), opening.within()));
+        let within = limits + within;
         if ours {
-            let begin = format!("{}; {opening}", session::begin(self.script.dialect));
+            // One message: a round trip less for each migration.
+            let begin = format!("{before} {}; {within}", session::begin(self.script.dialect));
             self.database.connection.run_own("begin a transaction", &begin)?;
+            self.opening.take_if(|opening| matches!(opening, Opening::Before(_)));
         }
         for &index in &group.statements {
             let ends = !ours && index == last;
             if ends && group.kind == GroupKind::Own {
-                self.seal(carries, group.end())?;
+                let record = self.seal(carries, group.end());
+                self.database.connection.run_own("record the migration", &record)?;
             }
             self.statement(index).map_err(|error| {
                 if ends {
@@ -233,31 +249,26 @@ impl<'a> Run<'a> {
                     self.refused(index, error, attempt)
                 }
             })?;
-            if !ours && index == first && !opening.is_empty() {
-                self.database.connection.run_own("begin the transaction", &opening)?;
+            if !ours && index == first && !within.is_empty() {
+                self.database.connection.run_own("begin the transaction", &within)?;
             }
         }
         if ours {
-            self.seal(carries, group.end())?;
-            self.database
-                .connection
-                .run("COMMIT")
-                .map_err(|error| Problem::Commit {
-                    statements: (first, last),
-                    error,
-                })?;
+            let end = format!("{} COMMIT", self.seal(carries, group.end()));
+            self.database.connection.run(&end).map_err(|error| Problem::Commit {
+                statements: (first, last),
+                error,
+            })?;
         }
         Ok(())
     }
 
-    /// Writes the record of a transaction into it. In a transaction that the server has given up without an error, this
-    /// fails: nothing is ever recorded that is not kept.
-    fn seal(&mut self, carries: bool, end: usize) -> Result<(), DatabaseError> {
-        let record = self
-            .database
-            .record(self.direction, &self.row, carries, &self.progress(end, None));
-        let sql = self.database.as_ourselves(&record);
-        self.database.connection.run_own("record the migration", &sql)
+    /// Statements that write the record of a transaction into it. In a transaction that the server has given up without
+    /// an error, they fail: nothing is ever recorded that is not kept.
+    fn seal(&self, carries: bool, end: usize) -> String {
+        let progress = self.progress(end, None);
+        let record = self.database.record(self.direction, &self.row, carries, &progress);
+        self.database.as_ourselves(&record)
     }
 
     fn committed(&mut self, group: &Group, carries: bool) -> Result<(), Problem> {
@@ -288,8 +299,14 @@ impl<'a> Run<'a> {
     fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
         let progress = self.progress(end, None);
         let record = self.database.record(self.direction, &self.row, finished, &progress);
-        let opening = self.opening.clone().unwrap_or_default();
-        let sql = format!("BEGIN; {opening} {} COMMIT", self.database.as_ourselves(&record));
+        let (before, within) = self
+            .opening
+            .as_ref()
+            .map_or(("", ""), |opening| (opening.before(), opening.within()));
+        let sql = format!(
+            "{before} BEGIN; {within} {} COMMIT",
+            self.database.as_ourselves(&record)
+        );
         if let Err(error) = self.database.connection.run_own("record the migration", &sql) {
             let _ = self.database.connection.run("ROLLBACK");
             return Err(error);
@@ -473,35 +490,4 @@ impl<'a> Run<'a> {
             attempts,
         }
     }
-}
-
-/// `SQLite` gives no position, PostgreSQL not always. Where the message names something that the statement has exactly
-/// once, that is the place: `no such column: x`, `near "x": syntax error`, `table "x" does not exist`.
-fn named(statement: &str, message: &str) -> Option<usize> {
-    let name = match message.split_once('"') {
-        Some((_, rest)) => rest.split_once('"')?.0,
-        None => message.strip_prefix("no such ")?.split_once(": ")?.1,
-    };
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut places = statement.match_indices(name).map(|(at, _)| at).filter(|at| {
-        let before = statement[..*at].chars().next_back();
-        let after = statement[at + name.len()..].chars().next();
-        !name.is_empty() && !before.is_some_and(is_word) && !after.is_some_and(is_word)
-    });
-    places.next().filter(|_| places.next().is_none())
-}
-
-/// The word at `start`, or one character where there is none.
-fn token(text: &str, start: usize, end: usize) -> Span {
-    let start = text.floor_char_boundary(start.min(end));
-    let rest = &text[start..end];
-    let word = rest
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.' || c == '"'))
-        .unwrap_or(rest.len());
-    let length = if word > 0 {
-        word
-    } else {
-        rest.chars().next().map_or(0, char::len_utf8)
-    };
-    Span::new(start, start + length)
 }

@@ -1,6 +1,6 @@
 //! Prisma's advisory lock on a session of its own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::sql_types::{Bool, Integer};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
@@ -16,6 +16,9 @@ use crate::postgres::target::PostgresTarget;
 /// Prisma's key.
 const KEY: i32 = 72_707_369;
 
+/// After this long without an answer the session is asked, with a time limit, whether it is there.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// How long the server may take to say that it is there.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,6 +27,8 @@ pub(crate) struct AdvisoryLock {
     connection: PgConnection,
     pid: i32,
     held: bool,
+    /// When the session answered last.
+    answered: Instant,
 }
 
 #[derive(QueryableByName)]
@@ -71,6 +76,7 @@ impl AdvisoryLock {
             connection,
             pid,
             held: false,
+            answered: Instant::now(),
         })
     }
 
@@ -91,7 +97,10 @@ impl AdvisoryLock {
     /// Whether the session is there and has the lock.
     pub(crate) fn check(&mut self) -> Result<(), LockError> {
         let lost = |error: ServerError| LockError::Lost { reason: error.message };
-        self.connection.is_alive(CHECK_TIMEOUT).map_err(lost)?;
+        // A line that was silent for long may have been cut without a word, and a question on it waits for ever.
+        if self.answered.elapsed() > SILENCE {
+            self.connection.is_alive(CHECK_TIMEOUT).map_err(lost)?;
+        }
         let query = format!(
             "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 \
              AND objid = {KEY} AND objsubid = 1 AND pid = pg_catalog.pg_backend_pid() AND pid = {}) AS locked",
@@ -100,6 +109,7 @@ impl AdvisoryLock {
         let rows: Result<Vec<Answer>, _> = sql_query(query).load(&mut self.connection);
         let rows = rows.map_err(|error| lost(self.connection.explain(&error)))?;
         if rows.iter().any(|row| row.locked) {
+            self.answered = Instant::now();
             Ok(())
         } else {
             Err(LockError::Lost {

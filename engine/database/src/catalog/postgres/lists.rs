@@ -1,6 +1,6 @@
 //! Lists of names: one query each, whatever the size of the database.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::postgres::types::Type;
 use ::postgres::{Client, Error};
@@ -35,6 +35,19 @@ pub(super) fn relations(client: &mut Client, kinds: &str) -> Result<Vec<ObjectNa
     );
     let rows = ask(client, &sql, &[(&kinds, Type::TEXT_ARRAY)])?;
     sorted(rows.iter().map(|row| name(row, "schema", "name")))
+}
+
+/// Everything that shares the names of relations: tables, views, indexes, sequences, composite types, also those of
+/// extensions. What is not here need not be asked for.
+pub(super) fn classes(client: &mut Client) -> Result<HashSet<ObjectName>, Error> {
+    let sql = format!(
+        "SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_class c
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {VISIBLE_SCHEMA}"
+    );
+    ask(client, &sql, &[])?
+        .iter()
+        .map(|row| name(row, "schema", "name"))
+        .collect()
 }
 
 /// All objects of a kind; kinds that have no names of their own have none here.

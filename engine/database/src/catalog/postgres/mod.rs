@@ -17,7 +17,7 @@ mod sequences;
 mod session;
 mod types;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,6 +65,7 @@ struct Cache {
     schemas: Option<Vec<String>>,
     extensions: Option<Vec<(String, String)>>,
     relation_names: Option<Vec<ObjectName>>,
+    classes: Option<HashSet<ObjectName>>,
     names: HashMap<ObjectKind, Vec<ObjectName>>,
     index_owners: Option<HashMap<ObjectName, ObjectName>>,
     referencing: Option<HashMap<ObjectName, BTreeSet<ObjectName>>>,
@@ -113,8 +114,21 @@ impl Cache {
 }
 
 impl Inner {
+    /// Names of everything that may be a relation or a sequence.
+    fn classes(&mut self) -> Result<&HashSet<ObjectName>, BaseError> {
+        let Self { session, cache } = self;
+        filled(&mut cache.classes, || session.read(|client, _| lists::classes(client)))
+    }
+
     fn prefetch(&mut self, names: &[ObjectName]) -> Result<(), BaseError> {
-        let names = self.cache.unread(names);
+        let mut names = self.cache.unread(names);
+        if names.is_empty() {
+            return Ok(());
+        }
+        // Most names asked for are those of tables that a migration is about to make.
+        let classes = self.classes()?;
+        let absent: Vec<_> = names.extract_if(.., |name| !classes.contains(name)).collect();
+        self.cache.relations.extend(absent.into_iter().map(|name| (name, None)));
         if names.is_empty() {
             return Ok(());
         }
@@ -203,7 +217,11 @@ impl Base for PostgresCatalog {
     }
 
     fn sequence(&self, name: &ObjectName) -> Result<Option<Sequence>, BaseError> {
-        let Inner { session, cache } = &mut *self.lock();
+        let mut inner = self.lock();
+        if !inner.classes()?.contains(name) {
+            return Ok(None);
+        }
+        let Inner { session, cache } = &mut *inner;
         remembered(&mut cache.sequences, name.clone(), |name| {
             session.read(|client, _| sequences::read(client, name))
         })
