@@ -27,6 +27,14 @@ impl Context<'_> {
         }
         Ok(config)
     }
+
+    /// How to call a command for the environment that this one was called for: it must not hit another database.
+    pub fn call(&self, command: &str) -> String {
+        match &self.flags.environment {
+            Some(environment) => format!("`tollgate -e {environment} {command}`"),
+            None => format!("`tollgate {command}`"),
+        }
+    }
 }
 
 /// Runs the command that was asked for.

@@ -116,7 +116,8 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
     let ui = context.ui;
     ui.line(paint(DIM, shortened(target)));
     if !report.database_exists {
-        ui.line("the database does not exist yet; `tollgate deploy` creates it");
+        let deploy = context.call("deploy");
+        ui.line(format!("the database does not exist yet; {deploy} creates it"));
     }
     for migration in report
         .migrations
@@ -129,15 +130,16 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
             .as_ref()
             .filter(|_| migration.standing == Standing::Failed)
         {
-            ui.line(
-                logs.lines()
-                    .map(|line| format!("    {line}"))
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-            );
+            let lines = essence(logs).lines().filter(|line| !line.trim().is_empty());
+            ui.line(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
         }
     }
-    ui.line(summary(report, migrations));
+    ui.line(summary(context, report, migrations));
+}
+
+/// What the database said, without the general words that the ledger has before it for Prisma's readers.
+fn essence(logs: &str) -> &str {
+    logs.find("Database error code:").map_or(logs, |at| &logs[at..])
 }
 
 fn notable(migration: &MigrationStatus) -> bool {
@@ -160,6 +162,9 @@ fn line(migration: &MigrationStatus) -> String {
     if migration.out_of_order {
         notes.push("later ones are applied");
     }
+    if migration.standing == Standing::RolledBack && migration.finished_at.is_none() {
+        notes.push("failed when it was last tried");
+    }
     let notes = if notes.is_empty() {
         String::new()
     } else {
@@ -172,7 +177,7 @@ fn line(migration: &MigrationStatus) -> String {
 /// Tells one kind of migration from the others.
 type Pick<'a> = &'a dyn Fn(&MigrationStatus) -> bool;
 
-fn summary(report: &StatusReport, settings: &Migrations) -> String {
+fn summary(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> String {
     let number = |pick: Pick<'_>| report.migrations.iter().filter(|migration| pick(migration)).count();
     let applied = number(&|migration| migration.standing == Standing::Applied);
     let mut parts = vec![format!("{applied} applied")];
@@ -194,14 +199,15 @@ fn summary(report: &StatusReport, settings: &Migrations) -> String {
     if report.up_to_date {
         return format!("{list}; {}", paint(GOOD, "the database is up to date"));
     }
-    format!("{list}; next: {}", next(report, settings))
+    format!("{list}; next: {}", next(context, report, settings))
 }
 
 /// What to do first about what is not in order.
-fn next(report: &StatusReport, settings: &Migrations) -> String {
+fn next(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> String {
     let find = |pick: Pick<'_>| report.migrations.iter().find(|migration| pick(migration));
     if let Some(failed) = find(&|migration| migration.standing == Standing::Failed) {
-        return format!("`tollgate resolve --rolled-back {0}` or `--applied {0}`", failed.name);
+        let resolve = context.call(&format!("resolve --rolled-back {}", failed.name));
+        return format!("{resolve} or `--applied {}`", failed.name);
     }
     if let Some(edited) = find(&|migration| migration.edited && settings.edited == Some(Reaction::Error)) {
         return format!("put {} back as it was applied", edited.name);
@@ -210,11 +216,11 @@ fn next(report: &StatusReport, settings: &Migrations) -> String {
         return format!("bring the folder {} back", missing.name);
     }
     if report.needs_baseline {
-        return "the database has tables and no ledger: `tollgate resolve --applied NAME` records what is in it"
-            .to_owned();
+        let resolve = context.call("resolve --applied NAME");
+        return format!("the database has tables and no ledger: {resolve} records what is in it");
     }
     match find(&|migration| migration.standing != Standing::Applied) {
-        Some(_) => "`tollgate deploy`".to_owned(),
+        Some(_) => context.call("deploy"),
         None => "find out why folder and ledger differ".to_owned(),
     }
 }

@@ -63,11 +63,12 @@ pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigE
     layers.files(parsed, environment.as_deref())?;
     read_dotenv(&mut variables, &layers, &root)?;
     layers.slack(&variables);
-    layers.variables(&variables)?;
+    let overruled = layers.variables(&variables)?;
     for (flag, key, value) in &flags.settings {
         layers.add(Origin::Flag(flag), nest(key, value.clone()));
     }
-    let warnings = unknown_variables(&variables);
+    let mut warnings = unknown_variables(&variables);
+    warnings.extend(overruled);
     let config = layers.finish(Finished {
         variables,
         root,
@@ -315,26 +316,33 @@ impl Layers {
         }
     }
 
-    fn variables(&mut self, variables: &Variables) -> Result<(), ConfigError> {
-        self.database_url(variables);
+    /// With a warning where that leads to another database than the chosen environment has.
+    fn variables(&mut self, variables: &Variables) -> Result<Option<String>, ConfigError> {
+        let overruled = self.database_url(variables);
         for (variable, _, dict) in variables::settings(variables) {
             self.variable(variable, dict)?;
         }
-        Ok(())
+        Ok(overruled)
     }
 
     /// `DATABASE_URL` is above the files, as every variable, but every tool of a project reads it. So where a file says
     /// that the URL is in *another* variable (a direct one beside the pooled one, production's beside one's own), that
     /// is the environment's answer already and it must not be exchanged for the wrong database.
-    fn database_url(&mut self, variables: &Variables) {
-        let Some(variable) = variables.get("DATABASE_URL") else {
-            return;
-        };
-        let elsewhere = self.text("database.url").is_some_and(|url| url.starts_with("env:"));
-        if !elsewhere {
-            let value = Value::from(variable.value.as_str());
-            self.add(Origin::Variable(variable), nest("database.url", value));
+    fn database_url(&mut self, variables: &Variables) -> Option<String> {
+        let variable = variables.get("DATABASE_URL")?;
+        if self.text("database.url").is_some_and(|url| url.starts_with("env:")) {
+            return None;
         }
+        let overruled = match super::origin::find(&self.figment, &self.origins, "database.url") {
+            Origin::File { prefix, .. } if !prefix.is_empty() => Some(format!(
+                "the variable DATABASE_URL goes before the url of [{}]; there, name a variable of its own: env:NAME",
+                prefix.join(".")
+            )),
+            _ => None,
+        };
+        let value = Value::from(variable.value.as_str());
+        self.add(Origin::Variable(variable), nest("database.url", value));
+        overruled
     }
 
     fn variable(&mut self, variable: Variable, dict: Dict) -> Result<(), ConfigError> {

@@ -301,6 +301,39 @@ fn a_migration_can_be_recorded() {
 }
 
 #[test]
+fn what_to_do_next_is_for_the_same_environment() {
+    let project = project();
+    project.write(
+        "tollgate.toml",
+        "[environments.staging]\ndatabase.url = \"env:STAGING_URL\"\n",
+    );
+    project.write(".env", "STAGING_URL=file:./staging.db\n");
+    assert_snapshot!(project.run(&["-e", "staging", "status"]), @"
+    exit status 5
+    --- stdout
+    SQLite database staging.db
+    the database does not exist yet; `tollgate -e staging deploy` creates it
+    pending     1_users
+    pending     2_index
+    2 migrations: 0 applied, 2 pending; next: `tollgate -e staging deploy`
+    ");
+}
+
+#[test]
+fn a_migration_that_failed_and_left_nothing_was_not_taken_back_by_anybody() {
+    let project = project();
+    project.write("migrations/2_index/migration.sql", "CREATE INDEX i ON elsewhere (a);");
+    project.run(&["deploy"]);
+    assert_snapshot!(project.run(&["status"]), @"
+    exit status 5
+    --- stdout
+    SQLite database dev.db
+    rolled back 2_index  failed when it was last tried
+    2 migrations: 1 applied, 1 rolled back; next: `tollgate deploy`
+    ");
+}
+
+#[test]
 fn a_rule_that_does_not_exist_is_found_before_a_run_needs_it() {
     let project = project();
     project.write("tollgate.toml", "[plugins.destructive.rules]\ndrop-colum = \"off\"\n");

@@ -277,3 +277,26 @@ check.block_at = "medium"
     source = "builtin:webhook"  # from default
     "#);
 }
+
+#[test]
+fn a_variable_that_leads_away_from_the_chosen_environment_is_mentioned() {
+    let project = Project::with(&[
+        (
+            "tollgate.toml",
+            "[environments.staging]\ndatabase.url = \"file:./staging.db\"\n",
+        ),
+        ("migrations/1_a/migration.sql", "CREATE TABLE a (id int);"),
+        (".env", "DATABASE_URL=file:./dev.db\n"),
+    ]);
+    assert_snapshot!(project.run(&["-e", "staging", "status"]), @"
+    exit status 5
+    --- stdout
+    SQLite database dev.db
+    the database does not exist yet; `tollgate -e staging deploy` creates it
+    pending     1_a
+    1 migration: 0 applied, 1 pending; next: `tollgate -e staging deploy`
+    --- stderr
+    warning: the variable DATABASE_URL goes before the url of [environments.staging]; there, name a variable of its own: env:NAME
+    ");
+    assert_eq!(project.run(&["status"]).stderr, "");
+}
