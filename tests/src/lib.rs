@@ -14,8 +14,12 @@ use tempfile::TempDir;
 
 /// The folder of this repository.
 pub fn repository() -> &'static Path {
-    static ROOT: LazyLock<PathBuf> =
-        LazyLock::new(|| Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned());
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("tests/ lies in the repository")
+            .to_owned()
+    });
     &ROOT
 }
 
@@ -25,7 +29,10 @@ pub fn repository() -> &'static Path {
 /// When it has not been built.
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the system knows where this program is");
-    let folder = test.ancestors().nth(2).expect("test programs are in target/PROFILE/deps");
+    let folder = test
+        .ancestors()
+        .nth(2)
+        .expect("test programs are in target/PROFILE/deps");
     let program = folder.join("tollgate");
     assert!(program.exists(), "build it first: cargo build -p tollgate");
     program
@@ -51,7 +58,10 @@ impl Project {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(dir.path().join("home")).expect("a home folder");
-        Self { dir, environment: BTreeMap::new() }
+        Self {
+            dir,
+            environment: BTreeMap::new(),
+        }
     }
 
     /// A copy of one of the folders under `examples/`.
@@ -116,6 +126,7 @@ impl Project {
             stdout: self.normalise(&output.stdout),
             stderr: self.normalise(&output.stderr),
             raw_stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            raw_stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 
@@ -131,15 +142,23 @@ impl Project {
 
     /// Output with everything replaced that differs from run to run.
     fn normalise(&self, output: &[u8]) -> String {
-        static CHANGING: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+        static CHANGING: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
             let regex = |pattern| Regex::new(pattern).expect("the pattern is right");
             [
-                (regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC|\+00)?"), "[time]"),
+                (
+                    regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC|\+00)?"),
+                    "[time]",
+                ),
                 (regex(r"\b\d+(\.\d+)?\s?(ns|µs|ms|s)\b"), "[duration]"),
                 (regex(r#"("duration_ms": )\d+"#), "${1}0"),
-                (regex(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "[uuid]"),
+                (
+                    regex(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+                    "[uuid]",
+                ),
                 (regex(r"127\.0\.0\.1:\d+"), "127.0.0.1:[port]"),
-                (regex(r"tollgate_test_[0-9a-z_]+"), "[database]"),
+                (regex(r"tollgate_\d{7}_\d{4}"), "[database]"),
+                (regex(r"[^\s:]*/tollgate-sqlite-\w+/"), "[folder]/"),
+                (regex(r"\bprocess \d+"), "process [number]"),
             ]
         });
         let mut text = String::from_utf8_lossy(output).into_owned();
@@ -164,6 +183,20 @@ pub struct Outcome {
     pub stderr: String,
     /// Standard output as it was.
     pub raw_stdout: String,
+    /// Standard error as it was.
+    pub raw_stderr: String,
+}
+
+impl Outcome {
+    /// Standard output as a JSON document.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[track_caller]
+    #[expect(clippy::panic, reason = "a failing test should stop here")]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.raw_stdout).unwrap_or_else(|error| panic!("no JSON document: {error}\n{self}"))
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -202,16 +235,46 @@ pub struct Receiver {
     url: String,
 }
 
+/// What a receiver got.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body as it was sent.
+    pub body: String,
+}
+
+impl Request {
+    /// The body as a JSON document.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[track_caller]
+    #[expect(clippy::panic, reason = "a failing test should stop here")]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON document: {error}\n{}", self.body))
+    }
+}
+
 impl Receiver {
     /// Starts one on a free port.
     ///
     /// # Panics
     /// When it has not been built or cannot be started.
     pub fn start() -> Self {
+        Self::answering(204)
+    }
+
+    /// Starts one that gives every request this status.
+    ///
+    /// # Panics
+    /// When it has not been built or cannot be started.
+    pub fn answering(status: u16) -> Self {
         use std::io::{BufRead, BufReader};
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("received.jsonl");
         let mut child = Command::new(program().with_file_name("webhook-receiver"))
+            .args(["--headers", "--status", &status.to_string()])
             .arg(&file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -219,8 +282,15 @@ impl Receiver {
             .expect("build it first: cargo build -p tollgate-testing");
         let mut url = String::new();
         let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut url).expect("it says where it listens");
-        Self { child, file, _dir: dir, url: url.trim().to_owned() }
+        BufReader::new(stdout)
+            .read_line(&mut url)
+            .expect("it says where it listens");
+        Self {
+            child,
+            file,
+            _dir: dir,
+            url: url.trim().to_owned(),
+        }
     }
 
     /// Where it listens.
@@ -228,9 +298,24 @@ impl Receiver {
         &self.url
     }
 
-    /// Everything that was posted, a line each.
-    pub fn received(&self) -> Vec<String> {
-        fs::read_to_string(&self.file).unwrap_or_default().lines().map(str::to_owned).collect()
+    /// Everything that it got.
+    ///
+    /// # Panics
+    /// When the receiver has not written what it should.
+    pub fn received(&self) -> Vec<Request> {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let request = |line: &str| {
+            let document: serde_json::Value = serde_json::from_str(line).expect("a line is a JSON document");
+            let headers = document["headers"].as_object().expect("headers are an object");
+            let header = |(name, value): (&String, &serde_json::Value)| {
+                (name.clone(), value.as_str().unwrap_or_default().to_owned())
+            };
+            Request {
+                headers: headers.iter().map(header).collect(),
+                body: document["body"].as_str().unwrap_or_default().to_owned(),
+            }
+        };
+        text.lines().map(request).collect()
     }
 }
 

@@ -132,7 +132,9 @@ impl Error {
             | Self::Edited(_)
             | Self::Missing(_)
             | Self::OutOfOrder(_)
-            | Self::Resolve(_)
+            | Self::Resolve(
+                ResolveError::AlreadyApplied { .. } | ResolveError::NeverApplied { .. } | ResolveError::NotFailed { .. },
+            )
             | Self::NotApplied { .. }
             | Self::Irreversible { .. } => ErrorKind::Unexpected,
             _ => ErrorKind::Failed,
@@ -144,7 +146,7 @@ impl Error {
         match self {
             Self::Folder(_) => "folder",
             Self::Scripts(_) => "script",
-            Self::Database(_) => "database",
+            Self::Database(_) | Self::Resolve(ResolveError::Database(_)) => "database",
             Self::Catalog(_) => "catalog",
             Self::Lock(_) => "lock",
             Self::Plugin(_) => "plugin",

@@ -86,9 +86,7 @@ pub enum LedgerError {
 impl LedgerError {
     /// What to do.
     pub fn help(&self) -> String {
-        "compare the table with the one that Prisma Migrate or Tollgate creates, and put it right by hand; nothing has \
-         been changed"
-            .to_owned()
+        "compare the table with the one that Prisma Migrate or Tollgate creates, and put it right by hand".to_owned()
     }
 }
 

@@ -313,7 +313,7 @@ fn write_files(folder: &Path, port: u16, setup: &Setup) -> std::io::Result<()> {
     }
     std::fs::write(folder.join("settings.conf"), settings)?;
     let access = format!(
-        "{}\nhost all {PASSWORD_ROLE} 127.0.0.1/32 scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n",
+        "{}\nhost all +{PASSWORD_ROLE} 127.0.0.1/32 scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n",
         setup.access.join("\n"),
     );
     std::fs::write(folder.join("hba.conf"), access)?;

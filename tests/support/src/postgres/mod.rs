@@ -12,7 +12,8 @@ pub use database::TestDatabase;
 /// Names a running server whose user may create databases and roles.
 pub const SERVER_VARIABLE: &str = "TOLLGATE_TEST_POSTGRES";
 
-/// A role that exists on every test server; on clusters that this crate started it has to give its password (SCRAM).
+/// A role that exists on every test server; on clusters that this crate started it and its members have
+/// to give their password (SCRAM).
 pub const PASSWORD_ROLE: &str = "tollgate_password";
 
 /// Its password; odd on purpose, so that it has to be percent-encoded in a URL.

@@ -1,0 +1,126 @@
+//! What a reviewer allows in a script.
+
+use insta::assert_snapshot;
+
+use crate::session::{DROP, ROWS, blog, both, session, sqlite, tables};
+
+#[test]
+fn a_reviewer_can_allow_it() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.succeed(&["deploy"]);
+        database.run(ROWS);
+        project.migration(
+            "4_drop",
+            &DROP.replace("DROP TABLE", "-- tollgate:allow drop-table -- archived\nDROP TABLE"),
+        );
+        let seen = session(project, &["deploy"]);
+        assert_eq!(tables(database), "users");
+        seen
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 4_drop [duration]
+    1 migration checked: 1 warning, 1 allowed by comments
+    1 migration applied in [duration]
+    -- stderr
+    destructive::drop-view
+
+      ⚠ drops the view titles
+       ╭─[migrations/4_drop/migration.sql:2:1]
+     1 │ -- Nobody reads it.
+     2 │ DROP VIEW titles;
+       · ────────┬───────
+       ·         ╰── medium
+     3 │ -- tollgate:allow drop-table -- archived
+       ╰────
+      help: change it with CREATE OR REPLACE VIEW, or stop reading it first
+    ");
+}
+
+#[test]
+fn an_allowance_without_a_reason_is_a_mistake() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.migration(
+            "4_drop",
+            &DROP.replace("DROP TABLE", "  -- tollgate:allow drop-table\nDROP TABLE"),
+        );
+        let seen = session(project, &["check", "deploy"]);
+        assert_eq!(tables(database), "");
+        seen
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate check
+    status: 1
+    -- stderr
+    script::suppression
+
+      × 4_drop cannot be read
+       ╭─[migrations/4_drop/migration.sql:3:3]
+     2 │ DROP VIEW titles;
+     3 │   -- tollgate:allow drop-table
+       ·   ──────────────┬─────────────
+       ·                 ╰── a suppression needs a reason: `-- tollgate:allow RULE -- why this is meant`
+     4 │ DROP TABLE posts;
+       ╰────
+      help: write `-- tollgate:allow RULE -- reason`
+      the database now: nothing was changed
+
+
+    $ tollgate deploy
+    status: 1
+    -- stderr
+    script::suppression
+
+      × 4_drop cannot be read
+       ╭─[migrations/4_drop/migration.sql:3:3]
+     2 │ DROP VIEW titles;
+     3 │   -- tollgate:allow drop-table
+       ·   ──────────────┬─────────────
+       ·                 ╰── a suppression needs a reason: `-- tollgate:allow RULE -- why this is meant`
+     4 │ DROP TABLE posts;
+       ╰────
+      help: write `-- tollgate:allow RULE -- reason`
+      the database now: nothing was changed
+    ");
+}
+
+#[test]
+fn an_allowance_for_another_rule_or_statement_allows_nothing() {
+    let project = sqlite();
+    blog(&project);
+    project.migration(
+        "4_drop",
+        "-- tollgate:allow drop-column, drop-view -- not this one\nDROP VIEW titles;\nDROP TABLE posts;\n",
+    );
+    assert_snapshot!(session(&project, &["check 4_drop"]), @"
+    $ tollgate check 4_drop
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking, 1 allowed by comments
+    -- stderr
+    destructive::drop-table
+
+      × drops the table posts with all its rows
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── high: blocks a deploy
+       ╰────
+      help: rename the table first and drop it later, or keep a copy of its rows
+    ");
+    project.migration(
+        "4_drop",
+        "-- tollgate:allow drop-table, drop-view -- the whole file\n\nDROP VIEW titles;\nDROP TABLE posts;\n",
+    );
+    assert_snapshot!(session(&project, &["check 4_drop"]), @"
+    $ tollgate check 4_drop
+    status: 0
+    -- stdout
+    1 migration checked: 2 allowed by comments
+    ");
+}

@@ -1,0 +1,335 @@
+//! Check and deploy: what one does every day.
+
+use insta::assert_snapshot;
+
+use crate::outside::Database;
+use crate::session::{DROP, ROWS, blog, both, ledger, on, session, sqlite, tables};
+
+#[test]
+fn migrations_are_checked_planned_and_applied() {
+    let seen = both(|project, database| {
+        blog(project);
+        let planned = session(project, &["check", "deploy --dry-run"]);
+        assert_eq!(tables(database), "", "a dry run changes nothing");
+        let half = session(project, &["deploy --to 1_users", "status"]);
+        assert_eq!(tables(database), "users");
+        let whole = session(project, &["deploy", "status", "deploy", "status --all"]);
+        assert_eq!(tables(database), "posts users");
+        planned + &half + &whole + &ledger(database)
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate check
+    status: 0
+    -- stdout
+    3 migrations checked: nothing found
+
+    $ tollgate deploy --dry-run
+    status: 0
+    -- stdout
+    1. 1_users 1 statement
+       taken back: lossy: the rows written to users since
+    2. 2_posts 2 statements
+       taken back: lossy: the rows written to posts since
+    3. 3_views 1 statement
+       taken back: lossless
+    3 migrations checked: nothing found
+    3 migrations to deploy; nothing was changed
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration applied in [duration]
+
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    pending     2_posts
+    pending     3_views
+    3 migrations: 1 applied, 2 pending; next: `tollgate deploy`
+
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    2 migrations applied in [duration]
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    3 migrations: 3 applied; the database is up to date
+
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    nothing to deploy: the database is up to date
+
+    $ tollgate status --all
+    status: 0
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+
+    1_users applied 1
+    2_posts applied 1
+    3_views applied 1
+    ");
+}
+
+#[test]
+fn what_destroys_blocks_everything() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.succeed(&["deploy", "--to", "2_posts"]);
+        database.run(ROWS);
+        project.migration("4_drop", DROP);
+        let seen = session(project, &["check 4_drop", "deploy --dry-run", "deploy"]);
+        assert_eq!(tables(database), "posts users");
+        assert_eq!(
+            ledger(database),
+            "1_users applied 1\n2_posts applied 1\n",
+            "3_views is harmless, and waits too"
+        );
+        seen
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate check 4_drop
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking, 1 warning
+    -- stderr
+    destructive::drop-view
+
+      ⚠ drops the view titles
+       ╭─[migrations/4_drop/migration.sql:2:1]
+     1 │ -- Nobody reads it.
+     2 │ DROP VIEW titles;
+       · ────────┬───────
+       ·         ╰── medium
+     3 │ DROP TABLE posts;
+       ╰────
+      help: change it with CREATE OR REPLACE VIEW, or stop reading it first
+
+    destructive::drop-table
+
+      × drops the table posts with all its rows
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── high: blocks a deploy
+       ╰────
+      help: rename the table first and drop it later, or keep a copy of its rows
+
+
+    $ tollgate deploy --dry-run
+    status: 3
+    -- stdout
+    1. 3_views 1 statement
+       taken back: lossless
+    2. 4_drop 2 statements
+       taken back: lossy: the rows of posts
+    2 migrations checked: 1 blocking, 1 warning
+    a deploy would be blocked; nothing was changed
+    -- stderr
+    destructive::drop-view
+
+      ⚠ drops the view titles
+       ╭─[migrations/4_drop/migration.sql:2:1]
+     1 │ -- Nobody reads it.
+     2 │ DROP VIEW titles;
+       · ────────┬───────
+       ·         ╰── medium
+     3 │ DROP TABLE posts;
+       ╰────
+      help: change it with CREATE OR REPLACE VIEW, or stop reading it first
+
+    destructive::drop-table
+
+      × drops the table posts with its 1 row
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── high: blocks a deploy
+       ╰────
+      help: rename the table first and drop it later, or keep a copy of its rows
+
+
+    $ tollgate deploy
+    status: 3
+    -- stdout
+    2 migrations checked: 1 blocking, 1 warning
+    blocked; nothing was applied
+    -- stderr
+    destructive::drop-view
+
+      ⚠ drops the view titles
+       ╭─[migrations/4_drop/migration.sql:2:1]
+     1 │ -- Nobody reads it.
+     2 │ DROP VIEW titles;
+       · ────────┬───────
+       ·         ╰── medium
+     3 │ DROP TABLE posts;
+       ╰────
+      help: change it with CREATE OR REPLACE VIEW, or stop reading it first
+
+    destructive::drop-table
+
+      × drops the table posts with its 1 row
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── high: blocks a deploy
+       ╰────
+      help: rename the table first and drop it later, or keep a copy of its rows
+    ");
+}
+
+#[test]
+fn to_names_a_migration() {
+    let seen = both(|project, _| {
+        blog(project);
+        let wrong = session(project, &["deploy --to 2_post", "deploy --to nonsense"]);
+        project.succeed(&["deploy"]);
+        wrong + &session(project, &["deploy --to 1_users"])
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate deploy --to 2_post
+    status: 2
+    -- stderr
+    not-found
+
+      × there is no migration 2_post in the folder
+      help: did you mean 2_posts? Give the whole folder name
+      the database now: nothing was changed
+
+
+    $ tollgate deploy --to nonsense
+    status: 2
+    -- stderr
+    not-found
+
+      × there is no migration nonsense in the folder
+      help: `tollgate status` lists the names; give the whole folder name
+      the database now: nothing was changed
+
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    nothing to deploy: the database is up to date
+    ");
+}
+
+#[test]
+fn statements_outside_a_transaction_are_pointed_out() {
+    let database = Database::postgres();
+    let project = on(&database);
+    blog(&project);
+    project.succeed(&["deploy"]);
+    project.migration(
+        "4_index",
+        "CREATE INDEX CONCURRENTLY posts_title ON posts (title);\nANALYZE posts;\n",
+    );
+    assert_snapshot!(session(&project, &["deploy --dry-run", "deploy"]), @"
+    $ tollgate deploy --dry-run
+    status: 0
+    -- stdout
+    1. 4_index 2 statements
+       line 1 outside a transaction: CREATE INDEX CONCURRENTLY posts_title ON posts (title)
+       taken back: lossless
+    1 migration checked: nothing found
+    1 migration to deploy; nothing was changed
+
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 4_index [duration]
+    1 migration applied in [duration]
+    ");
+}
+
+#[test]
+fn new_migrations_get_names_and_the_rest_is_listed() {
+    let project = sqlite();
+    blog(&project);
+    project.file("migrations/migration_lock.toml", "provider = \"sqlite\"\n");
+    project.file(
+        "tollgate.toml",
+        "[environments.production.check]\nblock_at = \"medium\"\n",
+    );
+    let seen = session(
+        &project,
+        &["new Add_Tags", "plugin list", "config show -e production --origin"],
+    );
+    let name = regex::Regex::new(r"\d{14}_").unwrap();
+    assert_snapshot!(name.replace_all(&seen, "[timestamp]_"), @r#"
+    $ tollgate new Add_Tags
+    status: 0
+    -- stdout
+    made migrations/[timestamp]_add_tags/migration.sql
+
+    $ tollgate plugin list
+    status: 0
+    -- stdout
+    destructive 0.1.0 on builtin:destructive
+      policy: Reports what loses data or objects
+      may use catalog.probe
+      27 of 27 rules on (--rules lists them)
+    rollback 0.1.0 on builtin:rollback
+      rollback: Writes the inverse of every statement, from the catalog as it was before
+    slack 0.1.0 off builtin:slack
+      notifier: Tells a Slack channel how a run ended
+      may use http:webhook
+    webhook 0.1.0 off builtin:webhook
+      notifier: Posts every event as JSON, signed with HMAC-SHA256
+      may use http:webhook
+
+    $ tollgate config show -e production --origin
+    status: 0
+    -- stdout
+    [database]
+    url = "file:./app.db"  # from DATABASE_URL
+
+    [migrations]
+    edited = "error"  # from default
+    missing = "warn"  # from default
+    out_of_order = "warn"  # from default
+
+    [check]
+    block_at = "medium"  # from tollgate.toml:2
+
+    [deploy]
+    lock_timeout_ms = 30000  # from default
+    retries = 5  # from default
+    statement_lock_timeout_ms = 5000  # from default
+    statement_timeout_ms = 0  # from default
+
+    [lock]
+    force_release = false  # from default
+
+    [plugins.destructive]
+    grant = ["catalog.probe"]  # from default
+    source = "builtin:destructive"  # from default
+
+    [plugins.rollback]
+    grant = []  # from default
+    source = "builtin:rollback"  # from default
+
+    [plugins.slack]
+    grant = ["http:webhook"]  # from default
+    source = "builtin:slack"  # from default
+
+    [plugins.webhook]
+    grant = ["http:webhook"]  # from default
+    source = "builtin:webhook"  # from default
+    "#);
+}

@@ -1,0 +1,283 @@
+//! Plugins that misbehave, and one that somebody else wrote.
+
+use insta::assert_snapshot;
+use tollgate_tests::{Project, repository};
+
+use crate::outside::Database;
+use crate::session::{blog, on, session, sqlite, tables};
+
+/// A project that asks a policy which does what it must not.
+fn asking(mode: &str, on_failure: &str) -> Project {
+    let project = sqlite();
+    blog(&project);
+    let component = repository().join("tests/guests/bundle/misbehave.wasm");
+    std::fs::copy(component, project.path().join("misbehave.wasm")).unwrap();
+    project.file(
+        "tollgate.toml",
+        &format!(
+            "[plugins.team]\nsource = \"misbehave.wasm\"\non_failure = \"{on_failure}\"\nsettings.mode = \"{mode}\"\n\n\
+             [plugins.team.limits]\nfuel = 50_000_000\nmemory_mib = 16\n"
+        ),
+    );
+    project
+}
+
+/// A deploy that the policy's failure blocks, and that it does not block where the configuration says so.
+fn failing(mode: &str) -> String {
+    let project = asking(mode, "block");
+    let blocked = session(&project, &["deploy --to 1_users"]);
+    assert!(
+        project.run(&["status"]).stdout.contains(" 0 applied"),
+        "the policy fails closed"
+    );
+    project.file(
+        "tollgate.toml",
+        &std::fs::read_to_string(project.path().join("tollgate.toml"))
+            .unwrap()
+            .replace("\"block\"", "\"warn\""),
+    );
+    blocked + &session(&project, &["deploy --to 1_users"])
+}
+
+#[test]
+fn an_endless_loop() {
+    assert_snapshot!(failing("loop"), @r#"
+    $ tollgate deploy --to 1_users
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking
+    blocked; nothing was applied
+    -- stderr
+    plugin::out-of-fuel
+
+      × team could not judge 1_users: used up its 50000000 units of fuel
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration checked: 1 warning
+    1 migration applied in [duration]
+    -- stderr
+    plugin::out-of-fuel
+
+      ⚠ team could not judge 1_users: used up its 50000000 units of fuel
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+    "#);
+}
+
+#[test]
+fn a_trap() {
+    assert_snapshot!(failing("trap"), @r#"
+    $ tollgate deploy --to 1_users
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking
+    blocked; nothing was applied
+    -- stderr
+    plugin::trapped
+
+      × team could not judge 1_users: it panicked or aborted in <guest_misbehave::Guest as
+      │ guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by
+      │ tollgate:plugin/policy@0.1.0#check
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration checked: 1 warning
+    1 migration applied in [duration]
+    -- stderr
+    plugin::trapped
+
+      ⚠ team could not judge 1_users: it panicked or aborted in <guest_misbehave::Guest as
+      │ guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by
+      │ tollgate:plugin/policy@0.1.0#check
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+    "#);
+}
+
+#[test]
+fn too_much_memory() {
+    assert_snapshot!(failing("memory-bomb"), @r#"
+    $ tollgate deploy --to 1_users
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking
+    blocked; nothing was applied
+    -- stderr
+    plugin::out-of-memory
+
+      × team could not judge 1_users: wanted more than 16 MiB of memory
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration checked: 1 warning
+    1 migration applied in [duration]
+    -- stderr
+    plugin::out-of-memory
+
+      ⚠ team could not judge 1_users: wanted more than 16 MiB of memory
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+    "#);
+}
+
+#[test]
+fn a_finding_beyond_the_text() {
+    assert_snapshot!(failing("beyond-the-text"), @r#"
+    $ tollgate deploy --to 1_users
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking
+    blocked; nothing was applied
+    -- stderr
+    plugin::invalid-output
+
+      × team could not judge 1_users: returned a finding (number 1) that points at bytes 0 to 67 of a
+      │ script that has 66
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration checked: 1 warning
+    1 migration applied in [duration]
+    -- stderr
+    plugin::invalid-output
+
+      ⚠ team could not judge 1_users: returned a finding (number 1) that points at bytes 0 to 67 of a
+      │ script that has 66
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+    "#);
+}
+
+#[test]
+fn a_capability_that_was_not_granted() {
+    assert_snapshot!(failing("probe"), @r#"
+    $ tollgate deploy --to 1_users
+    status: 3
+    -- stdout
+    1 migration checked: 1 blocking
+    blocked; nothing was applied
+    -- stderr
+    plugin::refused-capability
+
+      × team could not judge 1_users: used the capability `catalog.probe`, which it was not given:
+      │ cannot count rows
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+
+
+    $ tollgate deploy --to 1_users
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration checked: 1 warning
+    1 migration applied in [duration]
+    -- stderr
+    plugin::refused-capability
+
+      ⚠ team could not judge 1_users: used the capability `catalog.probe`, which it was not given:
+      │ cannot count rows
+      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
+    "#);
+}
+
+#[test]
+fn a_failing_policy_in_a_document() {
+    let project = asking("trap", "block");
+    let checked = project.run(&["check", "--format", "json", "1_users"]);
+    assert_eq!(checked.status, Some(3));
+    assert_snapshot!(serde_json::to_string_pretty(&checked.json()).unwrap(), @r#"
+    {
+      "version": 1,
+      "command": "check",
+      "warnings": [],
+      "blocked": true,
+      "counts": {
+        "migrations": 1,
+        "blocking": 1,
+        "warnings": 0,
+        "notes": 0,
+        "allowed": 0
+      },
+      "migrations": [
+        {
+          "name": "1_users",
+          "findings": [],
+          "failures": [
+            {
+              "plugin": "team",
+              "kind": "trapped",
+              "message": "it panicked or aborted in <guest_misbehave::Guest as guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by tollgate:plugin/policy@0.1.0#check",
+              "blocking": true
+            }
+          ]
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn a_custom_policy_blocks_for_its_teams_reason() {
+    let component = repository().join("target/guests/components/custom-policy.wasm");
+    if !component.exists() {
+        println!(
+            "skipped: `cargo run -p tollgate-build -- custom-policy` makes {}",
+            component.display()
+        );
+        return;
+    }
+    let database = Database::postgres();
+    let project = on(&database);
+    std::fs::copy(component, project.path().join("policy.wasm")).unwrap();
+    project.file(
+        "tollgate.toml",
+        "[plugins.tenant-isolation]\nsource = \"policy.wasm\"\nsettings.shared_tables = [\"tenants\"]\n",
+    );
+    project.migration("1_tenants", "CREATE TABLE tenants (id integer PRIMARY KEY);\n");
+    project.migration(
+        "2_invoices",
+        "CREATE TABLE invoices (id integer PRIMARY KEY, tenant_id integer NOT NULL REFERENCES tenants (id));\n",
+    );
+    assert_snapshot!(session(&project, &["deploy"]), @r#"
+    $ tollgate deploy
+    status: 3
+    -- stdout
+    2 migrations checked: 1 blocking
+    blocked; nothing was applied
+    -- stderr
+    tenant-isolation::tenant-index
+
+      × no index of invoices starts with tenant_id
+       ╭─[migrations/2_invoices/migration.sql:1:1]
+     1 │ CREATE TABLE invoices (id integer PRIMARY KEY, tenant_id integer NOT NULL REFERENCES tenants (id));
+       · ─────────────────────────────────────────────────┬────────────────────────────────────────────────
+       ·                                                  ╰── high: blocks a deploy
+       ╰────
+      help: create one in this migration: CREATE INDEX ON "invoices" ("tenant_id")
+    "#);
+    assert_eq!(tables(&database), "");
+    let document = project.run(&["deploy", "--format", "json"]).json();
+    assert_eq!(document["outcome"], "blocked");
+    let finding = &document["plan"][1]["judged"]["findings"][0];
+    assert_eq!(finding["plugin"], "tenant-isolation");
+    assert_eq!(finding["blocking"], true);
+    project.migration(
+        "2_invoices",
+        "CREATE TABLE invoices (id integer PRIMARY KEY, tenant_id integer NOT NULL REFERENCES tenants (id));\n\
+         CREATE INDEX invoices_tenant ON invoices (tenant_id, id);\n",
+    );
+    project.succeed(&["deploy"]);
+    assert_eq!(tables(&database), "invoices tenants");
+}
