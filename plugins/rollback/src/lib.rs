@@ -3,8 +3,8 @@
 //! What was dropped is made again from the catalog as it was before. What cannot come back (rows, values, a position in
 //! a sequence) is said, never hidden: an outcome is lossless only where schema and data return to what they were.
 
+mod lives;
 mod names;
-mod origin;
 mod undo;
 
 use tollgate_plugin::{
@@ -12,7 +12,7 @@ use tollgate_plugin::{
     SettingsIssue,
 };
 
-use origin::Origins;
+use lives::Lives;
 use undo::Context;
 
 /// The generator.
@@ -40,8 +40,8 @@ impl Rollback for Inverse {
         before: &dyn Catalog,
         after: &dyn Catalog,
     ) -> Result<Vec<RollbackStep>, Failure> {
-        let origins = Origins::trace(migration.statements(), before);
-        let context = Context::new(request, migration, before, after, &origins);
+        let lives = Lives::trace(migration.statements(), before, request.server.dialect);
+        let context = Context::new(request, migration, before, after, &lives);
         Ok(migration
             .statements()
             .iter()

@@ -163,7 +163,7 @@ fn postgres_comes_back() {
         ),
         (
             "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE users DROP COLUMN a; ALTER TABLE users ADD COLUMN b text;",
-            "irreversible",
+            "lossy",
         ),
         (
             "BEGIN; SET LOCAL lock_timeout = '1s'; CREATE INDEX i ON users (org_id); COMMIT;",

@@ -3,19 +3,19 @@
 use std::rc::Rc;
 
 use tollgate_plugin::{
-    AddedColumn, Column, ColumnName, ColumnRename, ColumnTypeChange, ConstraintKind, Dialect, DroppedColumn, Identity,
-    IdentityChange, ObjectKind, ObjectName, Relation,
+    AddedColumn, Column, ColumnName, ColumnRename, ColumnTypeChange, ConstraintKind, DroppedColumn, Identity,
+    IdentityChange, ObjectKind, ObjectName, Operation, Relation,
 };
 
 use super::Context;
 use crate::Undo;
+use crate::lives::{At, Life};
 
 impl Context<'_> {
     /// The column as it was before the migration, with its table.
-    fn column_before(&self, at: u32, column: &ColumnName) -> Option<(Rc<Relation>, Column)> {
-        let original = self.original(at, &column.table)?;
-        let relation = self.before.relation(&original)?;
-        let column = relation.column(&column.column)?.clone();
+    fn column_before(&self, at: At) -> Option<(Rc<Relation>, Column)> {
+        let relation = self.before.relation(&self.original(at)?)?;
+        let column = relation.column(self.original_member(at)?)?.clone();
         Some((relation, column))
     }
 
@@ -28,74 +28,66 @@ impl Context<'_> {
         )
     }
 
-    pub(super) fn undo_add_column(&self, at: u32, added: &AddedColumn) -> Undo {
-        let Some(original) = self.original(at, &added.table) else {
-            return Undo::nothing();
-        };
-        let before = self.before.relation(&original);
-        let existed = before.is_some_and(|relation| relation.column(&added.column.name).is_some());
-        if added.if_not_exists && existed {
+    pub(super) fn undo_add_column(&self, at: At, added: &AddedColumn) -> Undo {
+        if self.original(at).is_none() && !self.uses_new_type(&added.column.data_type) {
             return Undo::nothing();
         }
         let table = self.table(&added.table);
-        let what = format!("what was written to {}.{} since", table.short(), added.column.name);
-        let in_foreign_key = added
-            .constraints
-            .iter()
-            .any(|constraint| constraint.kind == ConstraintKind::ForeignKey);
-        let undo = if self.dialect() == Dialect::Sqlite && in_foreign_key {
-            // SQLite refuses to drop a column with a foreign key: the table has to be built anew.
-            match self.before.restore_table(&original, self.after) {
-                Some(sql) => Undo::sql(sql),
-                None => return Undo::irreversible(format!("{} cannot be rebuilt without the column", table.short())),
-            }
-        } else {
-            Undo::one(format!(
-                "{}DROP COLUMN {}",
-                self.alter(&added.table),
-                self.names.one(&added.column.name)
-            ))
-        };
-        if added.column.generated.is_some() {
+        let undo = Undo::one(format!(
+            "{}DROP COLUMN {}",
+            self.alter(&added.table),
+            self.names.one(&added.column.name)
+        ));
+        if added.column.generated.is_some() || self.original(at).is_none() {
             undo
         } else {
-            undo.losing(what)
+            undo.losing(format!(
+                "what was written to {}.{} since",
+                table.short(),
+                added.column.name
+            ))
         }
     }
 
-    pub(super) fn undo_drop_column(&self, at: u32, dropped: &DroppedColumn) -> Undo {
+    /// `SQLite` adds no column whose default has to be computed.
+    pub(super) fn needs_rebuild_on_sqlite(&self, at: At) -> bool {
+        self.column_before(at).is_some_and(|(_, column)| {
+            let computed =
+                |default: &str| default.contains('(') || default.to_ascii_uppercase().starts_with("CURRENT_");
+            column.generated.is_some() || column.default.as_deref().is_some_and(computed)
+        })
+    }
+
+    pub(super) fn undo_drop_column(&self, at: At, dropped: &DroppedColumn) -> Undo {
         let column = &dropped.column;
-        let Some(original) = self.original(at, &column.table) else {
+        let Some(original) = self.original(at) else {
             return Undo::nothing();
         };
-        if self
-            .origins
-            .column_added(at, &self.table(&column.table), &column.column)
-            && self.column_before(at, column).is_none()
-        {
-            return Undo::irreversible(format!("{column} was added and dropped in one migration"));
-        }
-        let Some((relation, old)) = self.column_before(at, column) else {
+        let Some((relation, old)) = self.column_before(at) else {
             return match self.before.relation(&original) {
                 Some(_) => Undo::nothing(),
                 None => Undo::irreversible(format!("what {column} looked like is not known")),
             };
         };
-        if relation.primary_key().contains(&column.column) && !self.before.known_empty(&original) {
+        if relation.primary_key().contains(&old.name) && !self.before.known_empty(&original) {
             return Undo::irreversible(format!(
                 "the values of {column} are gone, and the primary key needs them"
             ));
         }
-        let sql = if self.dialect() == Dialect::Sqlite {
-            self.readd_on_sqlite(&original, &old)
-        } else {
-            self.before.member_ddl(ObjectKind::Column, &original, &column.column)
-        };
-        let Some(mut sql) = sql else {
+        let Some(mut sql) = self.before.member_ddl(ObjectKind::Column, &original, &old.name) else {
             return Undo::irreversible(format!("{column} cannot be added again"));
         };
+        // What stands on several dropped columns comes back with the one that is added last.
+        let added_later = self.lives.dropped_columns(at).filter(|(other, _)| *other < at);
+        for (_, other) in added_later {
+            let with_it = self
+                .before
+                .member_ddl(ObjectKind::Column, &original, other)
+                .unwrap_or_default();
+            sql.retain(|statement| !with_it.contains(statement));
+        }
         if dropped.cascade {
-            sql.extend(self.needing_column(&original, &column.column));
+            sql.extend(self.needing_column(&original, &old.name));
         }
         if old.generated.is_some() || self.before.known_empty(&original) {
             return Undo::sql(sql);
@@ -149,22 +141,7 @@ impl Context<'_> {
         foreign_keys.chain(views).flatten().collect()
     }
 
-    /// ADD COLUMN where `SQLite` can, a rebuild of the table where it cannot.
-    fn readd_on_sqlite(&self, table: &ObjectName, column: &Column) -> Option<Vec<String>> {
-        let constant = column
-            .default
-            .as_deref()
-            .is_none_or(|default| !default.contains('(') && !default.to_ascii_uppercase().starts_with("CURRENT_"));
-        if constant && column.generated.is_none() {
-            return self.before.member_ddl(ObjectKind::Column, table, &column.name);
-        }
-        self.before.restore_table(table, self.after)
-    }
-
-    pub(super) fn undo_rename_column(&self, at: u32, renamed: &ColumnRename) -> Undo {
-        if self.original(at, &renamed.from.table).is_none() {
-            return Undo::nothing();
-        }
+    pub(super) fn undo_rename_column(&self, renamed: &ColumnRename) -> Undo {
         Undo::one(format!(
             "{}RENAME COLUMN {} TO {}",
             self.alter(&renamed.from.table),
@@ -173,11 +150,8 @@ impl Context<'_> {
         ))
     }
 
-    pub(super) fn undo_alter_type(&self, at: u32, change: &ColumnTypeChange) -> Undo {
-        if self.original(at, &change.column.table).is_none() {
-            return Undo::nothing();
-        }
-        let Some((_, old)) = self.column_before(at, &change.column) else {
+    pub(super) fn undo_alter_type(&self, at: At, change: &ColumnTypeChange) -> Undo {
+        let Some((_, old)) = self.column_before(at) else {
             return self.unknown_column(at, &change.column);
         };
         let name = self.names.one(&change.column.column);
@@ -191,39 +165,48 @@ impl Context<'_> {
         if default.is_some() {
             sql.push(format!("{alter}DROP DEFAULT"));
         }
-        sql.push(format!(
-            "{alter}SET DATA TYPE {0} USING {name}::{1}",
-            old.data_type,
-            cast(&change.to, &old.data_type)
-        ));
+        let widened = change.using.is_none() && widens(&old.data_type, &change.to);
+        // A cast would cut what has become too long since; without one the server refuses to.
+        let using = if widened && is_text(&old.data_type) {
+            String::new()
+        } else {
+            format!(" USING {name}::{}", cast(&change.to, &old.data_type))
+        };
+        sql.push(format!("{alter}SET DATA TYPE {}{using}", old.data_type));
         if let Some(default) = default {
             sql.push(format!("{alter}SET DEFAULT {default}"));
         }
         let undo = Undo::sql(sql);
-        if change.using.is_none() && widens(&old.data_type, &change.to) {
+        if widened && (is_text(&old.data_type) || is_integer(&change.to)) {
             return undo;
+        }
+        if widened {
+            return undo.losing(format!(
+                "of what was written to {} since, whatever {} cannot hold",
+                change.column, old.data_type
+            ));
         }
         undo.losing(format!("what {} lost when it became {}", change.column, change.to))
     }
 
-    pub(super) fn undo_set_not_null(&self, at: u32, column: &ColumnName) -> Undo {
-        match self.column_before(at, column) {
+    pub(super) fn undo_set_not_null(&self, at: At, column: &ColumnName) -> Undo {
+        match self.column_before(at) {
             Some((_, old)) if old.not_null => Undo::nothing(),
             Some(_) => Undo::one(format!("{}DROP NOT NULL", self.alter_column(column))),
             None => self.unknown_column(at, column),
         }
     }
 
-    pub(super) fn undo_drop_not_null(&self, at: u32, column: &ColumnName) -> Undo {
-        match self.column_before(at, column) {
+    pub(super) fn undo_drop_not_null(&self, at: At, column: &ColumnName) -> Undo {
+        match self.column_before(at) {
             Some((_, old)) if !old.not_null => Undo::nothing(),
             Some(_) => Undo::one(format!("{}SET NOT NULL", self.alter_column(column))),
             None => self.unknown_column(at, column),
         }
     }
 
-    pub(super) fn restore_default(&self, at: u32, column: &ColumnName) -> Undo {
-        match self.column_before(at, column) {
+    pub(super) fn restore_default(&self, at: At, column: &ColumnName) -> Undo {
+        match self.column_before(at) {
             Some((
                 _,
                 Column {
@@ -235,8 +218,8 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn undo_identity(&self, at: u32, change: &IdentityChange) -> Undo {
-        let Some((_, old)) = self.column_before(at, &change.column) else {
+    pub(super) fn undo_identity(&self, at: At, change: &IdentityChange) -> Undo {
+        let Some((_, old)) = self.column_before(at) else {
             return self.unknown_column(at, &change.column);
         };
         let alter = self.alter_column(&change.column);
@@ -251,21 +234,58 @@ impl Context<'_> {
             (None, None) => Undo::nothing(),
             (None, Some(_)) => Undo::one(format!("{alter}DROP IDENTITY")),
             (Some(old), Some(_)) => Undo::one(format!("{alter}SET GENERATED {}", word(old))),
-            (Some(old), None) => Undo::one(format!("{alter}ADD GENERATED {} AS IDENTITY", word(old)))
+            (Some(old), None) => Undo::one(format!("{alter}ADD {}", self.identity_before(at, word(old))))
                 .losing(format!("the position of the sequence of {}", change.column)),
         }
     }
 
+    /// `GENERATED … AS IDENTITY (…)` as the column had it.
+    fn identity_before(&self, at: At, word: &str) -> String {
+        let statements = self
+            .column_before(at)
+            .and_then(|(relation, column)| self.before.member_ddl(ObjectKind::Column, &relation.name, &column.name));
+        let clause = statements.and_then(|statements| {
+            let add = statements.first()?;
+            let clause = &add[add.find(" GENERATED ")? + 1..];
+            let options = clause.find("AS IDENTITY (")?;
+            let end = options + clause[options..].find(')')? + 1;
+            Some(clause[..end].to_owned())
+        });
+        clause.unwrap_or_else(|| format!("GENERATED {word} AS IDENTITY"))
+    }
+
+    /// The migration makes a type that the type of a column is made from.
+    fn uses_new_type(&self, data_type: &str) -> bool {
+        let statements = self.migration.statements().iter();
+        let mut made = statements
+            .flat_map(|statement| &statement.effects)
+            .filter_map(|effect| match &effect.operation {
+                Operation::CreateEnum(created) => Some(&created.name),
+                Operation::Create(created) if matches!(created.kind, ObjectKind::Type | ObjectKind::Domain) => {
+                    Some(&created.name)
+                }
+                _ => None,
+            });
+        made.any(|name| data_type.contains(name.name.as_str()))
+    }
+
     /// A column that was not there before goes again with its own ADD COLUMN or CREATE TABLE.
-    fn unknown_column(&self, at: u32, column: &ColumnName) -> Undo {
-        let table = self.table(&column.table);
-        let goes = self.original(at, &column.table).is_none() || self.origins.column_added(at, &table, &column.column);
-        if goes {
+    fn unknown_column(&self, at: At, column: &ColumnName) -> Undo {
+        let is_new = |life: Option<&Life>| life.is_some_and(Life::is_new);
+        if is_new(self.lives.object(at)) || is_new(self.lives.member(at)) {
             Undo::nothing()
         } else {
             Undo::irreversible(format!("what {column} was before is not known"))
         }
     }
+}
+
+/// `SQLite` refuses to drop a column with a foreign key: the table has to be built anew.
+pub(super) fn stays_on_sqlite(added: &AddedColumn) -> bool {
+    added
+        .constraints
+        .iter()
+        .any(|constraint| constraint.kind == ConstraintKind::ForeignKey)
 }
 
 /// An ADD COLUMN without its NOT NULL.
@@ -285,6 +305,16 @@ fn cast(from: &str, to: &str) -> String {
     } else {
         format!("text::{to}")
     }
+}
+
+/// A type of text whose limit the server enforces when values are assigned to it.
+fn is_text(name: &str) -> bool {
+    name == "text" || name.starts_with("character varying")
+}
+
+/// A type from which a cast to a smaller one fails rather than rounds.
+fn is_integer(name: &str) -> bool {
+    matches!(name, "smallint" | "integer" | "bigint")
 }
 
 /// Every value of `from` is one of `to`, and comes back the same.

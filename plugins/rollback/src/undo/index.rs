@@ -4,17 +4,17 @@ use tollgate_plugin::{CreatedIndex, Dropped, Index, ObjectKind, ObjectName};
 
 use super::Context;
 use crate::Undo;
+use crate::lives::At;
 
 impl Context<'_> {
-    pub(super) fn undo_create_index(&self, at: u32, created: &CreatedIndex) -> Undo {
+    pub(super) fn undo_create_index(&self, at: At, created: &CreatedIndex) -> Undo {
         let table = self.table(&created.table);
-        let Some(original) = self.original(at, &created.table) else {
+        let Some(original) = self.original(at) else {
             return Undo::nothing();
         };
         let before = self.before.relation(&original);
         let existed = |name: &str| before.as_ref().is_some_and(|relation| relation.index(name).is_some());
         let name = match &created.name {
-            Some(name) if created.if_not_exists && existed(name) => return Undo::nothing(),
             Some(name) => Some(name.clone()),
             None => self.after.relation(&table).and_then(|relation| {
                 let same = |index: &&Index| index.keys == created.keys && !existed(&index.name);
@@ -37,17 +37,25 @@ impl Context<'_> {
         Undo::one(format!("DROP INDEX {name}"))
     }
 
-    pub(super) fn undo_drop_index(&self, dropped: &Dropped) -> Undo {
-        let Some(owner) = self.before.index_owner(&dropped.name) else {
-            let known = self.before.exists(ObjectKind::Index, &dropped.name);
+    pub(super) fn undo_drop_index(&self, at: At, dropped: &Dropped) -> Undo {
+        let index = self
+            .lives
+            .member(at)
+            .and_then(|life| life.before.clone())
+            .unwrap_or_else(|| dropped.name.clone());
+        let Some(owner) = self.before.index_owner(&index) else {
+            let known = self.before.exists(ObjectKind::Index, &index);
             return match known {
                 Some(false) => Undo::nothing(),
-                _ => Undo::irreversible(format!("what the index {} covered is not known", dropped.name.short())),
+                _ => Undo::irreversible(format!("what the index {} covered is not known", index.short())),
             };
         };
-        let Some(sql) = self.before.member_ddl(ObjectKind::Index, &owner, &dropped.name.name) else {
-            return Undo::irreversible(format!("what the index {} covered is not known", dropped.name.short()));
+        let Some(sql) = self.before.member_ddl(ObjectKind::Index, &owner, &index.name) else {
+            return Undo::irreversible(format!("what the index {} covered is not known", index.short()));
         };
+        if self.comes_back_with_column(at, &owner, &sql) {
+            return Undo::nothing();
+        }
         if !dropped.concurrently {
             return Undo::sql(sql);
         }

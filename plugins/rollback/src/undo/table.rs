@@ -1,16 +1,14 @@
 //! Tables as a whole, partitions, row-level security.
 
-use tollgate_plugin::{CreatedTable, Dialect, ObjectKind, ObjectName, Partition, TableRebuild, Toggle};
+use tollgate_plugin::{CreatedTable, Dialect, ObjectKind, ObjectName, Partition, Toggle};
 
 use super::Context;
 use crate::Undo;
+use crate::lives::At;
 
 impl Context<'_> {
     pub(super) fn undo_create_table(&self, created: &CreatedTable) -> Undo {
         let name = self.table(&created.name);
-        if created.if_not_exists && self.before.relation(&name).is_some() {
-            return Undo::nothing();
-        }
         let undo = Undo::one(format!("DROP TABLE {}", self.names.object(&name)));
         if created.temporary {
             return Undo::nothing();
@@ -18,8 +16,8 @@ impl Context<'_> {
         undo.losing(format!("the rows written to {} since", name.short()))
     }
 
-    pub(super) fn undo_drop_table(&self, at: u32, name: &ObjectName, cascade: bool) -> Undo {
-        let Some(original) = self.original(at, name) else {
+    pub(super) fn undo_drop_table(&self, at: At, cascade: bool) -> Undo {
+        let Some(original) = self.original(at) else {
             return Undo::nothing();
         };
         let Some(mut sql) = self.before.ddl(ObjectKind::Table, &original) else {
@@ -53,8 +51,9 @@ impl Context<'_> {
         Undo::sql(sql).losing(format!("the rows of {}", original.short()))
     }
 
-    pub(super) fn undo_rebuild(&self, rebuild: &TableRebuild) -> Undo {
-        let name = self.table(&rebuild.table);
+    /// Turns a table that is there before and after back as a whole.
+    pub(super) fn undo_rebuild(&self, table: &ObjectName) -> Undo {
+        let name = self.table(table);
         let (Some(old), Some(new)) = (self.before.relation(&name), self.after.relation(&name)) else {
             return Undo::irreversible(format!("what {} looked like is not known", name.short()));
         };
@@ -85,33 +84,56 @@ impl Context<'_> {
         undo.then(Undo::nothing().losing(format!("what was written to {} since", added.join(", "))))
     }
 
-    pub(super) fn undo_attach(&self, partition: &Partition) -> Undo {
-        let child = self.names.object(&self.table(&partition.partition));
-        Undo::one(format!("{}DETACH PARTITION {child}", self.alter(&partition.table)))
+    /// The indexes and constraints that attaching made are the partition's own afterwards, and go.
+    pub(super) fn undo_attach(&self, at: At, partition: &Partition) -> Undo {
+        let child = self.table(&partition.partition);
+        let quoted = self.names.object(&child);
+        let mut sql = vec![format!("{}DETACH PARTITION {quoted}", self.alter(&partition.table))];
+        let before = self.original(at).and_then(|original| self.before.relation(&original));
+        if let (Some(before), Some(after)) = (before, self.after.relation(&child)) {
+            for index in after.indexes.iter().filter(|index| before.index(&index.name).is_none()) {
+                sql.push(match &index.constraint {
+                    Some(constraint) => format!("ALTER TABLE {quoted} DROP CONSTRAINT {}", self.names.one(constraint)),
+                    None => format!(
+                        "DROP INDEX {}",
+                        self.names.object(&ObjectName {
+                            name: index.name.clone(),
+                            ..child.clone()
+                        })
+                    ),
+                });
+            }
+        }
+        Undo::sql(sql)
     }
 
     /// The bound comes from the statement that would make the partition anew.
-    pub(super) fn undo_detach(&self, partition: &Partition) -> Undo {
-        let name = self.before.resolve(ObjectKind::Table, &partition.partition);
+    pub(super) fn undo_detach(&self, at: At, partition: &Partition) -> Undo {
+        let Some(name) = self.original(at) else {
+            return Undo::nothing();
+        };
         let bound = self.before.ddl(ObjectKind::Table, &name).and_then(|ddl| {
-            let create = ddl.iter().find(|statement| statement.contains("PARTITION OF"))?;
-            let rest = &create[create.find("PARTITION OF")?..];
-            let start = rest.find("FOR VALUES").or_else(|| rest.find("DEFAULT"))?;
-            let end = rest.find(" PARTITION BY ").unwrap_or(rest.len());
-            Some(rest[start..end].trim_end_matches(';').trim_end().to_owned())
+            let attach = ddl
+                .into_iter()
+                .find(|statement| statement.contains(" ATTACH PARTITION "))?;
+            let attach = attach.trim_end_matches(';');
+            let start = attach
+                .rfind(" FOR VALUES ")
+                .or_else(|| attach.strip_suffix(" DEFAULT").map(str::len))?;
+            Some(attach[start + 1..].to_owned())
         });
         match bound {
             Some(bound) => Undo::one(format!(
                 "{}ATTACH PARTITION {} {bound}",
                 self.alter(&partition.table),
-                self.names.object(&name)
+                self.names.object(&self.table(&partition.partition))
             )),
             None => Undo::irreversible(format!("the bound of {} is not known", name.short())),
         }
     }
 
-    pub(super) fn undo_row_security(&self, at: u32, toggle: &Toggle) -> Undo {
-        let Some(original) = self.original(at, &toggle.table) else {
+    pub(super) fn undo_row_security(&self, at: At, toggle: &Toggle) -> Undo {
+        let Some(original) = self.original(at) else {
             return Undo::nothing();
         };
         match self.before.relation(&original).map(|relation| relation.row_security) {
@@ -123,16 +145,16 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn undo_force_row_security(&self, at: u32, toggle: &Toggle) -> Undo {
-        if self.original(at, &toggle.table).is_none() {
+    pub(super) fn undo_force_row_security(&self, at: At, toggle: &Toggle) -> Undo {
+        if self.original(at).is_none() {
             return Undo::nothing();
         }
         let word = if toggle.enable { "NO FORCE" } else { "FORCE" };
         Undo::one(format!("{}{word} ROW LEVEL SECURITY", self.alter(&toggle.table)))
     }
 
-    pub(super) fn undo_enable_trigger(&self, at: u32, toggle: &Toggle) -> Undo {
-        if self.original(at, &toggle.table).is_none() || self.dialect() != Dialect::Postgres {
+    pub(super) fn undo_enable_trigger(&self, at: At, toggle: &Toggle) -> Undo {
+        if self.original(at).is_none() || self.dialect() != Dialect::Postgres {
             return Undo::nothing();
         }
         let word = if toggle.enable { "DISABLE" } else { "ENABLE" };
