@@ -261,3 +261,11 @@ ALTER TABLE ops ADD UNIQUE (f, c) INCLUDE (n);
 CREATE TRIGGER ops_x BEFORE INSERT ON ops FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger(x, 'pg_catalog.english', t);
 -- step: not valid means nothing in a new table
 CREATE TABLE nothing_to_check (a int CONSTRAINT positive CHECK (a > 0), CONSTRAINT late CHECK (a < 9) NOT VALID);
+-- step: comments of what LIKE copies
+CREATE TABLE commented (id integer PRIMARY KEY, n integer CONSTRAINT commented_n_check CHECK (n > 0));
+CREATE INDEX commented_n_idx ON commented (n);
+COMMENT ON INDEX commented_n_idx IS 'by n';
+COMMENT ON INDEX commented_pkey IS 'the key''s index';
+COMMENT ON CONSTRAINT commented_n_check ON commented IS 'positive';
+CREATE TABLE commented_all (LIKE commented INCLUDING ALL);
+CREATE TABLE commented_some (LIKE commented INCLUDING INDEXES INCLUDING CONSTRAINTS);

@@ -111,7 +111,7 @@ impl Schema {
         let mut copied = Index {
             name: String::new(),
             constraint: None,
-            comment: None,
+            comment: index.comment.clone().filter(|_| !attach),
             bytes: None,
             definition: None,
             ..index.clone()
@@ -197,7 +197,11 @@ impl Schema {
                     .constraints
                     .iter()
                     .find(|constraint| index.constraint.as_ref() == Some(&constraint.name));
-                self.copy_index(table, index, constraint, false)?;
+                let copied = Index {
+                    comment: index.comment.clone().filter(|_| on("comments")),
+                    ..index.clone()
+                };
+                self.copy_index(table, &copied, constraint, false)?;
             }
         }
         Ok(())
