@@ -133,7 +133,9 @@ impl Error {
             | Self::Missing(_)
             | Self::OutOfOrder(_)
             | Self::Resolve(
-                ResolveError::AlreadyApplied { .. } | ResolveError::NeverApplied { .. } | ResolveError::NotFailed { .. },
+                ResolveError::AlreadyApplied { .. }
+                | ResolveError::NeverApplied { .. }
+                | ResolveError::NotFailed { .. },
             )
             | Self::NotApplied { .. }
             | Self::Irreversible { .. } => ErrorKind::Unexpected,
@@ -168,9 +170,23 @@ impl Error {
     /// What state the database is in now.
     pub fn state(&self) -> String {
         match self {
-            Self::Execution { source, finished, .. } if finished.is_empty() => left(&source.state),
-            Self::Execution { source, finished, .. } => {
-                format!("{} in and recorded; {}", count_are(finished.len()), left(&source.state))
+            Self::Execution {
+                migration,
+                source,
+                finished,
+                taking_back,
+                ..
+            } => {
+                let left = if *taking_back {
+                    left_of_rollback(migration, &source.state)
+                } else {
+                    left(&source.state)
+                };
+                match (finished.len(), taking_back) {
+                    (0, _) => left,
+                    (done, true) => format!("{} taken back before; {left}", were(done)),
+                    (done, false) => format!("{} in and recorded; {left}", count_are(done)),
+                }
             }
             Self::NotNotified(_) => "everything else was done and recorded".to_owned(),
             _ => "nothing was changed".to_owned(),
@@ -250,6 +266,19 @@ fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
              `tollgate resolve --applied {name}` or `--rolled-back {name}`"
         ),
         _ => failed.help(),
+    }
+}
+
+/// The same of a rollback that failed.
+fn left_of_rollback(name: &str, state: &DatabaseState) -> String {
+    match state {
+        DatabaseState::Unchanged => format!("{name} is applied as it was; nothing of its rollback was kept"),
+        DatabaseState::Partly { done, .. } => format!(
+            "{name} is recorded as applied; the first {} of its rollback {} in",
+            count(*done, "statement"),
+            if *done == 1 { "is" } else { "are" }
+        ),
+        DatabaseState::Unknown => format!("the connection was lost, so it is not known whether {name} is out"),
     }
 }
 

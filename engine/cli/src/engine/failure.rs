@@ -16,6 +16,12 @@ impl From<Error> for Failure {
         }
         // The source names the migration, too.
         let message = match &error {
+            Error::Execution {
+                migration,
+                source,
+                taking_back: true,
+                ..
+            } => format!("taking {migration} back failed: {}", source.problem),
             Error::Execution { source, .. } => source.to_string(),
             other => other.to_string(),
         };

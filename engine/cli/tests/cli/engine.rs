@@ -334,6 +334,29 @@ fn a_migration_that_failed_and_left_nothing_was_not_taken_back_by_anybody() {
 }
 
 #[test]
+fn a_rollback_that_fails_says_that_the_migration_is_still_applied() {
+    let project = project();
+    project.write("migrations/1_users/down.sql", "DROP TABLE elsewhere;");
+    project.run(&["deploy"]);
+    assert_snapshot!(timeless(&project.run(&["rollback", "--force", "--steps", "2"])), @"
+    exit status 1
+    --- stdout
+    taken back 2_index [n] ms
+    --- stderr
+    migration-failed
+
+      × taking 1_users back failed: no such table: elsewhere
+       ╭─[rollback of 1_users:1:12]
+     1 │ DROP TABLE elsewhere;
+       ·            ────┬────
+       ·                ╰── no such table: elsewhere
+       ╰────
+      help: mend the cause and run the command again
+      the database now: 1 migration was taken back before; 1_users is applied as it was; nothing of its rollback was kept
+    ");
+}
+
+#[test]
 fn a_rule_that_does_not_exist_is_found_before_a_run_needs_it() {
     let project = project();
     project.write("tollgate.toml", "[plugins.destructive.rules]\ndrop-colum = \"off\"\n");
