@@ -166,6 +166,42 @@ fn postgres_comes_back() {
             "lossy",
         ),
         (
+            "CREATE TABLE t (id integer); ALTER TABLE t RENAME TO u; CREATE INDEX i ON u (id); DROP TABLE u;",
+            "lossless",
+        ),
+        (
+            "CREATE INDEX IF NOT EXISTS i ON users (org_id); CREATE INDEX IF NOT EXISTS i ON users (age);",
+            "lossless",
+        ),
+        (
+            "CREATE UNIQUE INDEX orgs_name ON orgs (name); ALTER TABLE orgs ADD CONSTRAINT orgs_name UNIQUE USING INDEX orgs_name;",
+            "lossless",
+        ),
+        (
+            "ALTER TABLE users RENAME COLUMN age TO years; ALTER TABLE users RENAME TO people; DROP INDEX users_age_idx; \
+             ALTER TABLE people DROP COLUMN bio;",
+            "lossy",
+        ),
+        (
+            "DROP INDEX posts_title_idx; ALTER TABLE posts ALTER COLUMN title TYPE varchar(9); ALTER TABLE posts DROP COLUMN title;",
+            "lossy",
+        ),
+        (
+            "CREATE TABLE a (id integer PRIMARY KEY, b integer); CREATE TABLE b (id integer PRIMARY KEY); \
+             ALTER TABLE a ADD CONSTRAINT a_b FOREIGN KEY (b) REFERENCES b (id);",
+            "lossy",
+        ),
+        (
+            "CREATE TABLE orgs_new (id bigint PRIMARY KEY); ALTER TABLE orgs RENAME TO orgs_old; \
+             ALTER TABLE orgs_new RENAME TO orgs; DROP TABLE orgs_old;",
+            "lossy",
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; \
+             CREATE OR REPLACE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 2';",
+            "lossless",
+        ),
+        (
             "BEGIN; SET LOCAL lock_timeout = '1s'; CREATE INDEX i ON users (org_id); COMMIT;",
             "lossless",
         ),
@@ -200,6 +236,11 @@ fn sqlite_comes_back() {
         (
             "DROP VIEW adults; CREATE VIEW elders AS SELECT id FROM users;",
             "lossless",
+        ),
+        (
+            "ALTER TABLE users ADD COLUMN nick TEXT; ALTER TABLE users ADD COLUMN post INTEGER REFERENCES posts (id); \
+             CREATE INDEX users_post_idx ON users (post);",
+            "lossy",
         ),
         ("DROP TABLE posts;", "lossy"),
         (
