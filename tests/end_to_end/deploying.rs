@@ -280,16 +280,16 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     $ tollgate plugin list
     status: 0
     -- stdout
-    destructive 0.1.0 on builtin:destructive
+    destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
       27 of 27 rules on (--rules lists them)
-    rollback 0.1.0 on builtin:rollback
+    rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
-    slack 0.1.0 off builtin:slack
+    slack 0.1.0 (builtin:slack): off, SLACK_WEBHOOK_URL is not set
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
-    webhook 0.1.0 off builtin:webhook
+    webhook 0.1.0 (builtin:webhook): off, it has no endpoint
       notifier: Posts every event as JSON, signed with HMAC-SHA256
       may use http:webhook
 

@@ -47,7 +47,7 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
-    rolled back 4_unique
+    rolled back 4_unique  failed when it was last tried
     pending     5_later
     5 migrations: 3 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
 
@@ -134,7 +134,7 @@ fn the_same_on_sqlite() {
     status: 5
     -- stdout
     SQLite database [folder]/test.db
-    rolled back 4_unique
+    rolled back 4_unique  failed when it was last tried
     4 migrations: 3 applied, 1 rolled back; next: `tollgate deploy`
     "#);
     assert_eq!(tables(&database), "posts users");
@@ -223,7 +223,7 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
     status: 1
     -- stderr
     warning: 1 migration is pending although later ones are applied: 1_unique
-    1_unique: dropped the invalid index public.users_email that an earlier attempt left
+    1_unique: dropped the invalid index public.users_email that a failed attempt left
     migration-failed
 
       × migration "1_unique" failed: could not create unique index "users_email"
@@ -238,7 +238,7 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
             detail: Key (email)=(a@example.com) is duplicated.
             mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and
             record that with `tollgate resolve --applied 1_unique` or `--rolled-back 1_unique`
-      the database now: its first 1 statement is in
+      the database now: its first statement is in
 
 
     $ tollgate status
@@ -246,16 +246,10 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
     failed      1_unique
-        A migration failed to apply. New migrations cannot be applied before the error is recovered from. Read more about how to resolve migration issues in a production database: https://pris.ly/d/migrate-resolve
-        
-        Migration name: 1_unique
-        
         Database error code: 23505
-        
         Database error:
         ERROR: could not create unique index "users_email"
         DETAIL: Key (email)=(a@example.com) is duplicated.
-        
         Statement 2 at line 2, column 34
     pending     2_posts
     pending     3_views
@@ -268,7 +262,8 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
 
       × 1 migration failed earlier and must be resolved first: 1_unique
       help: look at what is in the database, then `tollgate resolve --applied 1_unique` when all of it
-            is, or `tollgate resolve --rolled-back 1_unique` when none of it is
+            is, or `tollgate resolve --rolled-back 1_unique` when none of it is; where a deploy
+            stopped in the middle of it, `tollgate deploy --resume` goes on
       the database now: nothing was changed
 
 
@@ -276,7 +271,7 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
     status: 1
     -- stderr
     1_unique: goes on after 1 statement of an earlier attempt
-    1_unique: dropped the invalid index public.users_email that an earlier attempt left
+    1_unique: dropped the invalid index public.users_email that a failed attempt left
     migration-failed
 
       × migration "1_unique" failed: could not create unique index "users_email"
@@ -291,7 +286,7 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
             detail: Key (email)=(a@example.com) is duplicated.
             mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and
             record that with `tollgate resolve --applied 1_unique` or `--rolled-back 1_unique`
-      the database now: its first 1 statement is in
+      the database now: its first statement is in
     "#);
     assert_eq!(tables(&database), "tags users");
     database.run("DELETE FROM users WHERE id = 2;");
@@ -337,11 +332,11 @@ fn what_ran_outside_a_transaction_can_be_undone_by_hand() {
     -- stderr
     migration-failed
 
-      × migration "1_index" failed: its first 1 statements are in the database and have been changed
-      │ in the file since
-      help: mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and
-            record that with `tollgate resolve --applied 1_index` or `--rolled-back 1_index`
-      the database now: its first 1 statement is in
+      × migration "1_index" failed: its first statement is in the database and changed in the file
+      │ since
+      help: put the first statement of the file back as it was and resume, or bring the database to
+            the state you want by hand and use resolve
+      the database now: its first statement is in
 
 
     $ tollgate resolve --rolled-back 1_index
