@@ -117,6 +117,7 @@ ALTER TABLE users ADD CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENC
 CREATE TABLE teams (id integer NOT NULL, slug text NOT NULL, CONSTRAINT teams_pkey PRIMARY KEY (id));
 CREATE TABLE members (team integer NOT NULL REFERENCES teams, person bigint NOT NULL REFERENCES users, PRIMARY KEY (team, person));
 INSERT INTO teams VALUES (1, 'one');
+INSERT INTO members VALUES (1, 1);
 
 -- step: another primary key
 ALTER TABLE members DROP CONSTRAINT members_pkey, ADD COLUMN id serial, ADD CONSTRAINT members_pkey PRIMARY KEY (id);
@@ -330,10 +331,11 @@ DROP TABLE parts CASCADE;
 DROP TABLE derived, base, pieces;
 
 -- step: a column that a view needs
-CREATE VIEW mails AS SELECT email FROM users;
+ALTER TABLE users ADD COLUMN phone text;
+CREATE VIEW phones AS SELECT phone FROM users;
 
 -- step: dropped with its view
-ALTER TABLE users DROP COLUMN email CASCADE;
+ALTER TABLE users DROP COLUMN phone CASCADE;
 
 -- step: made and gone in one file
 CREATE TABLE scratch (id integer PRIMARY KEY, n integer);
