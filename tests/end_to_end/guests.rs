@@ -36,7 +36,13 @@ fn failing(mode: &str) -> String {
             .unwrap()
             .replace("\"block\"", "\"warn\""),
     );
-    blocked + &session(&project, &["deploy --to 1_users"])
+    without_functions(&(blocked + &session(&project, &["deploy --to 1_users"])))
+}
+
+/// Which functions were called is the guest's compiler's choice.
+fn without_functions(text: &str) -> String {
+    let functions = regex::Regex::new("(?s)aborted in .*?(\n  help|\")").unwrap();
+    functions.replace_all(text, "aborted in […]$1").into_owned()
 }
 
 #[test]
@@ -79,9 +85,7 @@ fn a_trap() {
     -- stderr
     plugin::trapped
 
-      × team could not judge 1_users: it panicked or aborted in <guest_misbehave::Guest as
-      │ guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by
-      │ tollgate:plugin/policy@0.1.0#check
+      × team could not judge 1_users: it panicked or aborted in […]
       help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
 
 
@@ -94,9 +98,7 @@ fn a_trap() {
     -- stderr
     plugin::trapped
 
-      ⚠ team could not judge 1_users: it panicked or aborted in <guest_misbehave::Guest as
-      │ guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by
-      │ tollgate:plugin/policy@0.1.0#check
+      ⚠ team could not judge 1_users: it panicked or aborted in […]
       help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
     "#);
 }
@@ -197,7 +199,7 @@ fn a_failing_policy_in_a_document() {
     let project = asking("trap", "block");
     let checked = project.run(&["check", "--format", "json", "1_users"]);
     assert_eq!(checked.status, Some(3));
-    assert_snapshot!(serde_json::to_string_pretty(&checked.json()).unwrap(), @r#"
+    assert_snapshot!(without_functions(&serde_json::to_string_pretty(&checked.json()).unwrap()), @r#"
     {
       "version": 1,
       "command": "check",
@@ -218,7 +220,7 @@ fn a_failing_policy_in_a_document() {
             {
               "plugin": "team",
               "kind": "trapped",
-              "message": "it panicked or aborted in <guest_misbehave::Guest as guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by tollgate:plugin/policy@0.1.0#check",
+              "message": "it panicked or aborted in […]",
               "blocking": true
             }
           ]
