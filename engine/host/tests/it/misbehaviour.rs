@@ -20,6 +20,15 @@ fn outcome(mode: &str) -> String {
     }
 }
 
+/// Which of the guest's own functions are on the stack is its compiler's choice; which export was called is not.
+fn without_inner_functions(text: &str) -> String {
+    let line = |line: &str| match (line.find("aborted in "), line.find(", called by tollgate:plugin")) {
+        (Some(from), Some(to)) => format!("{}aborted in […]{}\n", &line[..from], &line[to..]),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
 #[test]
 fn crashes_and_excesses_have_names() {
     let modes = [
@@ -31,7 +40,7 @@ fn crashes_and_excesses_have_names() {
         "panic",
         "bad-settings",
     ];
-    insta::assert_snapshot!(modes.map(outcome).concat(), @r#"
+    insta::assert_snapshot!(without_inner_functions(&modes.map(outcome).concat()), @"
     loop: plugin `misbehave` failed (out-of-fuel): used up its 500000000 units of fuel
         help: If the plugin is sound, give it a higher `fuel` under `limits` in its configuration.
     loop-in-configure, when loaded: plugin `misbehave` failed (out-of-fuel): used up its 500000000 units of fuel
@@ -39,10 +48,10 @@ fn crashes_and_excesses_have_names() {
     memory-bomb: plugin `misbehave` failed (out-of-memory): wanted more than 128 MiB of memory
         help: If the plugin is sound, give it a higher `memory_mib` under `limits` in its configuration.
     stack-overflow: plugin `misbehave` failed (trapped): call stack exhausted in guest_misbehave::harm::recurse
-    trap: plugin `misbehave` failed (trapped): it panicked or aborted in <guest_misbehave::Guest as guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by tollgate:plugin/policy@0.1.0#check
-    panic: plugin `misbehave` failed (trapped): it panicked or aborted in guest_misbehave::harm::say_and_panic, called by <guest_misbehave::Guest as guest_misbehave::exports::tollgate::plugin::policy::Guest>::check, called by tollgate:plugin/policy@0.1.0#check; it said: panicked at misbehave/src/harm.rs:52:5: the sky is falling
+    trap: plugin `misbehave` failed (trapped): it panicked or aborted in […], called by tollgate:plugin/policy@0.1.0#check
+    panic: plugin `misbehave` failed (trapped): it panicked or aborted in […], called by tollgate:plugin/policy@0.1.0#check; it said: panicked at misbehave/src/harm.rs:52:5: the sky is falling
     bad-settings, when loaded: plugin `misbehave` failed (bad-settings): /mode: must not be [31mbad[0m; /tables/2: no such table
-    "#);
+    ");
 }
 
 #[test]
