@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tollgate_database::{ExecuteOptions, LockOptions, ServerInfo, Target};
+use tollgate_database::state::NewRun;
+use tollgate_database::{DatabaseError, ExecuteOptions, LockOptions, ServerInfo, State, Target};
 use tollgate_host::Plugin;
 use tollgate_host::types::{Run, Server, Severity};
 use tollgate_schema::Context;
@@ -142,10 +143,20 @@ impl Project {
         }
     }
 
-    /// A new run, as notifiers see it. The state tables give it its identifier.
-    pub(crate) fn run(&self, command: &str) -> Run {
+    /// Records that a run begins. The state tables give it its identifier.
+    pub(crate) fn begin(&self, command: &str, state: &mut State<'_>) -> Result<Run, DatabaseError> {
+        let id = state.begin_run(&NewRun {
+            command,
+            actor: self.settings.actor.as_deref(),
+            environment: self.settings.environment.as_deref(),
+        })?;
+        Ok(self.run(command, id))
+    }
+
+    /// A run, as notifiers see it.
+    fn run(&self, command: &str, id: String) -> Run {
         Run {
-            id: String::new(),
+            id,
             environment: self.settings.environment.clone(),
             target: self.target.describe(),
             actor: self.settings.actor.clone(),

@@ -20,7 +20,7 @@ use crate::rollback::RollbackPlan;
 use planning::{plan_for, plan_on, read_history};
 use running::{Deploy, verdict};
 
-pub(crate) use running::{end_run, take_lock};
+pub(crate) use running::{end_run, ending, take_lock};
 
 /// What to deploy, and whether to do it.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tollgate_database::state::{FindingRecord, NewRun};
+use tollgate_database::state::FindingRecord;
 use tollgate_database::{Database, DatabaseError, ExecuteError, LockError, Migration, RunLock};
 use tollgate_host::types as wire;
 
@@ -23,13 +23,16 @@ pub(crate) fn take_lock(project: &Project, database: &mut Database, observe: Obs
 pub(crate) fn end_run(
     database: &mut Database,
     run: &str,
-    succeeded: bool,
+    outcome: &str,
     notifications: Notifications<'_>,
 ) -> Result<Vec<Delivery>, DatabaseError> {
-    database
-        .state()?
-        .finish_run(run, if succeeded { "succeeded" } else { "failed" })?;
+    database.state()?.finish_run(run, outcome)?;
     notifications.finish(database)
+}
+
+/// How a run that was not blocked ended, in the state tables' word.
+pub(crate) fn ending(succeeded: bool) -> &'static str {
+    if succeeded { "succeeded" } else { "failed" }
 }
 
 /// A deploy that has the lock and a plan.
@@ -62,9 +65,8 @@ impl Deploy<'_> {
             observe,
         );
         if verdict == wire::Verdict::Blocked {
-            self.database.state()?.finish_run(&run.id, "blocked")?;
             let mut report = report(DeployOutcome::Blocked, plan, self.started);
-            report.deliveries = notifications.finish(&mut self.database)?;
+            report.deliveries = end_run(&mut self.database, &run.id, "blocked", notifications)?;
             return Ok(report);
         }
         let mut applied = Vec::new();
@@ -81,7 +83,7 @@ impl Deploy<'_> {
             duration_ms: milliseconds(self.started.elapsed()),
         };
         notifications.send(&finished, observe);
-        let deliveries = end_run(&mut self.database, &run.id, succeeded, notifications);
+        let deliveries = end_run(&mut self.database, &run.id, ending(succeeded), notifications);
         drop(self.lock);
         // Why the run failed matters more than that its end could not be recorded, which a lost connection explains.
         result?;
@@ -105,18 +107,14 @@ impl Deploy<'_> {
     /// Puts the run, the findings and the ways back into the state tables before anything is applied: a rollback must
     /// find its plan even when this process dies in the middle.
     fn begin(&mut self, plan: &[PlannedMigration]) -> Result<wire::Run, Error> {
-        let mut run = self.project.run("deploy");
-        self.database.state()?.together(|state| {
-            run.id = state.begin_run(&NewRun {
-                command: &run.command,
-                actor: run.actor.as_deref(),
-                environment: run.environment.as_deref(),
-            })?;
+        let project = self.project;
+        let run = self.database.state()?.together(|state| {
+            let run = project.begin("deploy", state)?;
             state.add_findings(&run.id, &records(plan))?;
             for plan in plan.iter().filter_map(|migration| migration.rollback.as_ref()) {
                 state.keep_plan(&plan.migration, &plan.checksum, &plan.document())?;
             }
-            Ok(())
+            Ok(run)
         })?;
         Ok(run)
     }

@@ -3,13 +3,12 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tollgate_database::state::NewRun;
 use tollgate_database::{ConnectOptions, Database, RollbackRequest, RunLock};
 use tollgate_host::types::{self as wire, Outcome};
 use tollgate_schema::Schema;
 use tollgate_sql::Script;
 
-use crate::deploy::{end_run, take_lock};
+use crate::deploy::{end_run, ending, take_lock};
 use crate::error::{Error, milliseconds};
 use crate::event::{Event, Observer};
 use crate::folder::MigrationFile;
@@ -227,12 +226,7 @@ fn run(
     observe: Observer<'_>,
 ) -> Result<(), Error> {
     let started = Instant::now();
-    let mut run = project.run("rollback");
-    run.id = database.state()?.begin_run(&NewRun {
-        command: &run.command,
-        actor: run.actor.as_deref(),
-        environment: run.environment.as_deref(),
-    })?;
+    let run = project.begin("rollback", &mut database.state()?)?;
     notify::send_again(&project.notifiers, database, observe)?;
     let mut notifications = Notifications::new(&project.notifiers, run.clone());
     let mut result = Ok(());
@@ -278,7 +272,7 @@ fn run(
         duration_ms: milliseconds(started.elapsed()),
     };
     notifications.send(&finished, observe);
-    let deliveries = end_run(database, &run.id, result.is_ok(), notifications);
+    let deliveries = end_run(database, &run.id, ending(result.is_ok()), notifications);
     result?;
     report.deliveries = deliveries?;
     Ok(())

@@ -24,10 +24,10 @@ pub struct State<'a> {
 
 impl State<'_> {
     /// Does several things as one: all of them are kept, or none, and the disk is waited for once.
-    pub fn together(
+    pub fn together<T>(
         &mut self,
-        work: impl FnOnce(&mut State<'_>) -> Result<(), DatabaseError>,
-    ) -> Result<(), DatabaseError> {
+        work: impl FnOnce(&mut State<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         self.connection.run_own("begin to write the state", "BEGIN")?;
         let mut inner = State {
             connection: &mut *self.connection,
@@ -36,7 +36,7 @@ impl State<'_> {
         let done = work(&mut inner);
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.connection.run_own("write the state", end);
-        done.and(ended)
+        done.and_then(|value| ended.map(|()| value))
     }
 }
 
