@@ -34,7 +34,7 @@ pub use resolve::{Resolution, resolve};
 pub use rollback::{RollbackPlan, RollbackReport, Selection, rollback};
 pub use status::{MigrationStatus, StatusReport, status};
 
-pub use tollgate_database::{ConnectOptions, ExecuteEvent, ExecuteOptions, LockEvent, LockOptions, Target};
+pub use tollgate_database::{ConnectOptions, ExecuteEvent, ExecuteOptions, Interrupt, LockEvent, LockOptions, Target};
 pub use tollgate_host as host;
 pub use tollgate_schema::Context;
 pub use tollgate_sql as sql;

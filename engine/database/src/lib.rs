@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod error;
 pub mod execute;
+mod interrupt;
 pub mod ledger;
 pub mod lock;
 pub mod state;
@@ -26,6 +27,7 @@ pub use execute::{
     Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder, Migration, Problem,
     RollbackRequest, RolledBack,
 };
+pub use interrupt::Interrupt;
 pub use ledger::{LedgerError, LedgerRow};
 pub use lock::{LockError, LockEvent, LockOptions, RunLock};
 pub use postgres::cancel::Canceller;

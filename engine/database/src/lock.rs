@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::execute::LockHolder;
+use crate::interrupt::Interrupt;
 use crate::postgres::lock::AdvisoryLock;
 use crate::sqlite::lock::FileLock;
 use crate::target::TargetKind;
@@ -15,12 +16,15 @@ use crate::target::TargetKind;
 pub struct LockOptions {
     /// Give up after this long.
     pub timeout: Duration,
+    /// Ends the waiting.
+    pub interrupt: Interrupt,
 }
 
 impl Default for LockOptions {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
+            interrupt: Interrupt::default(),
         }
     }
 }
@@ -50,6 +54,9 @@ pub enum LockError {
         /// How long was waited.
         waited: Duration,
     },
+    /// The run was asked to stop while it waited.
+    #[error("interrupted while waiting for the migration lock")]
+    Interrupted,
     /// Session locks mean nothing behind a transaction pooler.
     #[error("the connection goes through a transaction pooler, where a lock protects nothing")]
     Pooler,
@@ -69,6 +76,7 @@ impl LockError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Held { .. } => Some("wait until it is done; if it hangs, end that session".to_owned()),
+            Self::Interrupted => None,
             Self::Pooler => Some("give a direct URL of the server for the lock: lock.url".to_owned()),
             Self::Lost { .. } => Some("another run may have begun; check the status before going on".to_owned()),
             Self::Database(error) => error.help(),
@@ -172,7 +180,12 @@ fn poll(
             });
             reported = Some((holder, Instant::now()));
         }
-        std::thread::sleep(pause.min(options.timeout.saturating_sub(waited)));
+        if options
+            .interrupt
+            .sleep(pause.min(options.timeout.saturating_sub(waited)))
+        {
+            return Err(LockError::Interrupted);
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -91,6 +91,7 @@ fn settings(config: &Config) -> Settings {
         edited: migrations.edited.map_or(defaults.edited, tolerance),
         lock: LockOptions {
             timeout: Duration::from_millis(deploy.lock_timeout_ms.unwrap_or_default()),
+            ..LockOptions::default()
         },
         execute: ExecuteOptions {
             lock_timeout: limit(deploy.statement_lock_timeout_ms),

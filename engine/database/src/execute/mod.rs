@@ -19,6 +19,7 @@ pub use error::{DatabaseState, ExecuteError, Problem};
 pub use leftovers::Leftovers;
 pub(crate) use session::advisory_holder;
 
+use crate::interrupt::Interrupt;
 use crate::postgres::connection::Notice;
 
 /// A migration to apply.
@@ -56,6 +57,8 @@ pub struct ExecuteOptions {
     pub retries: u32,
     /// Go on where an attempt that failed half-way stopped.
     pub resume: bool,
+    /// Ends the run early.
+    pub interrupt: Interrupt,
 }
 
 impl Default for ExecuteOptions {
@@ -65,6 +68,7 @@ impl Default for ExecuteOptions {
             statement_timeout: None,
             retries: 3,
             resume: false,
+            interrupt: Interrupt::default(),
         }
     }
 }

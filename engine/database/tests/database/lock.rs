@@ -9,6 +9,7 @@ use crate::support::{both, connect, postgres, sqlite};
 fn short() -> LockOptions {
     LockOptions {
         timeout: Duration::from_millis(300),
+        ..LockOptions::default()
     }
 }
 
