@@ -200,8 +200,8 @@ impl Database {
     }
 
     /// Something that another thread can use to cancel the statement that runs. `None` on `SQLite`.
-    pub fn canceller(&self) -> Option<Canceller> {
-        match (&self.connection, &self.target.kind) {
+    pub fn canceller(&mut self) -> Option<Canceller> {
+        match (&mut self.connection, &self.target.kind) {
             (Connection::Postgres(connection), TargetKind::Postgres(target)) => {
                 Some(Canceller::new(connection.cancel_token(), PostgresTarget::clone(target)))
             }

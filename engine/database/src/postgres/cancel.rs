@@ -8,23 +8,34 @@ use crate::postgres::tls;
 /// Asks the server to cancel what runs on one connection. It is the server that decides whether it still can.
 #[derive(Clone)]
 pub struct Canceller {
-    token: postgres::CancelToken,
+    token: tokio_postgres::CancelToken,
     target: PostgresTarget,
 }
 
 impl Canceller {
-    pub(crate) fn new(token: postgres::CancelToken, target: PostgresTarget) -> Self {
+    pub(crate) fn new(token: tokio_postgres::CancelToken, target: PostgresTarget) -> Self {
         Self { token, target }
     }
 
     /// Sends the request.
     pub fn cancel(&self) -> Result<(), DatabaseError> {
         let connector = tls::connector(&self.target)?;
-        self.token
-            .cancel_query(connector)
-            .map_err(|error| DatabaseError::Unreachable {
-                target: self.target.describe(),
-                reason: redact(&chain(&error), &self.target.secrets()),
-            })
+        let unreachable = |reason: String| DatabaseError::Unreachable {
+            target: self.target.describe(),
+            reason: redact(&reason, &self.target.secrets()),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| unreachable(error.to_string()))?;
+        let token = self.token.clone();
+        // A runtime cannot be started on a thread that runs one: a run cancels its own statement from within its own.
+        std::thread::scope(|scope| {
+            let request = scope.spawn(|| runtime.block_on(token.cancel_query(connector)));
+            match request.join() {
+                Ok(answer) => answer.map_err(|error| unreachable(chain(&error))),
+                Err(_) => Err(unreachable("the request broke off".to_owned())),
+            }
+        })
     }
 }

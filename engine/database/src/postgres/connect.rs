@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use postgres::config::{ChannelBinding, SslMode};
+use tokio_postgres::config::{ChannelBinding, SslMode};
 
 use crate::error::{DatabaseError, redact};
+use crate::postgres::client::{Client, OpenError};
 use crate::postgres::connection::{Notice, Notices, PgConnection};
 use crate::postgres::errors::chain;
 use crate::postgres::target::{Binding, Encryption, PostgresTarget};
@@ -32,7 +33,10 @@ pub(crate) fn open_client(
     target: &PostgresTarget,
     options: &SessionOptions,
 ) -> Result<postgres::Client, DatabaseError> {
-    client(target, options, &Notices::default())
+    let config = postgres::Config::from(configuration(target, options));
+    config
+        .connect(tls::connector(target)?)
+        .map_err(|error| refusal(target, &error))
 }
 
 /// Creates the database when it is missing, as Prisma does, then opens it and creates the schema.
@@ -114,20 +118,20 @@ fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
     sql
 }
 
-fn client(
-    target: &PostgresTarget,
-    options: &SessionOptions,
-    notices: &Notices,
-) -> Result<postgres::Client, DatabaseError> {
-    let mut config = configuration(target, options);
+fn client(target: &PostgresTarget, options: &SessionOptions, notices: &Notices) -> Result<Client, DatabaseError> {
     let sink = Arc::clone(notices);
-    config.notice_callback(move |notice| hear(&sink, &notice));
-    let connector = tls::connector(target)?;
-    config.connect(connector).map_err(|error| refusal(target, &error))
+    let hear = move |notice| hear(&sink, &notice);
+    Client::open(&configuration(target, options), tls::connector(target)?, hear).map_err(|error| match error {
+        OpenError::Refused(error) => refusal(target, &error),
+        OpenError::Runtime(error) => DatabaseError::Unreachable {
+            target: target.describe(),
+            reason: error.to_string(),
+        },
+    })
 }
 
-fn configuration(target: &PostgresTarget, options: &SessionOptions) -> postgres::Config {
-    let mut config = postgres::Config::new();
+fn configuration(target: &PostgresTarget, options: &SessionOptions) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
     config
         .host(&target.host)
         .port(target.port)

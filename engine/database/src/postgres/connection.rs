@@ -16,9 +16,10 @@ use diesel::pg::{GetPgMetadataCache, Pg, PgMetadataCache, PgQueryBuilder, PgType
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
 use diesel::query_builder::{Query, QueryBuilder, QueryFragment, QueryId};
 use diesel::result::{ConnectionError, ConnectionResult, Error as DieselError, QueryResult};
-use postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
 
 use crate::error::ServerError;
+use crate::postgres::client::Client;
 use crate::postgres::errors::{diesel_error, server_error};
 use crate::postgres::row::PgRow;
 
@@ -42,7 +43,7 @@ pub(crate) type Notices = Arc<Mutex<Vec<Notice>>>;
 
 /// An open connection.
 pub(crate) struct PgConnection {
-    client: postgres::Client,
+    client: Client,
     notices: Notices,
     /// Run after every RESET ALL: what makes the session ours.
     preamble: String,
@@ -55,7 +56,7 @@ pub(crate) struct PgConnection {
 
 impl PgConnection {
     /// Takes over an open connection and makes its session ours.
-    pub(crate) fn new(client: postgres::Client, notices: Notices, preamble: String) -> Result<Self, ServerError> {
+    pub(crate) fn new(client: Client, notices: Notices, preamble: String) -> Result<Self, ServerError> {
         let mut connection = Self {
             client,
             notices,
@@ -102,13 +103,19 @@ impl PgConnection {
     }
 
     /// Cancels what runs on this connection, from another thread.
-    pub(crate) fn cancel_token(&self) -> postgres::CancelToken {
+    pub(crate) fn cancel_token(&mut self) -> tokio_postgres::CancelToken {
         self.client.cancel_token()
     }
 
     /// Asks the server whether it is there.
     pub(crate) fn is_alive(&mut self, timeout: std::time::Duration) -> Result<(), ServerError> {
-        self.client.is_valid(timeout).map_err(|error| server_error(&error, ""))
+        match self.client.is_valid(timeout) {
+            Some(answer) => answer.map_err(|error| server_error(&error, "")),
+            None => Err(ServerError {
+                connection_lost: true,
+                ..ServerError::text(format!("no answer within {} s", timeout.as_secs()))
+            }),
+        }
     }
 
     fn fail(&mut self, error: &postgres::Error, sent: &str) -> DieselError {

@@ -2,6 +2,7 @@
 //! the server says (SQLSTATE, position, notices) is lost.
 
 pub(crate) mod cancel;
+pub(crate) mod client;
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod errors;

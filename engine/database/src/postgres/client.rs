@@ -1,0 +1,206 @@
+//! The driver's asynchronous client, driven from synchronous code.
+//!
+//! The driver has a synchronous client too; this one can do what that cannot: run many statements as one message and
+//! learn of each when it is done, with what the server said while it ran.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::Stream;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::DbError;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, CancelToken, Config, Error, Row, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Reads what the server sends; the second half of the driver's client.
+type Poller = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> + Send>;
+
+/// An open connection.
+pub(crate) struct Client {
+    /// Taken only when the connection is dropped.
+    client: Option<tokio_postgres::Client>,
+    wire: Wire,
+}
+
+/// What is below the client.
+struct Wire {
+    runtime: Runtime,
+    poller: Poller,
+    /// Nothing more will come.
+    ended: bool,
+    /// Hears notices.
+    hear: Box<dyn FnMut(DbError) + Send>,
+}
+
+/// How long saying goodbye to the server may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why no connection came about.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// This machine has no room for it.
+    #[error("cannot start the driver: {0}")]
+    Runtime(#[from] std::io::Error),
+    /// The server, the network, or the driver.
+    #[error(transparent)]
+    Refused(#[from] Error),
+}
+
+impl Client {
+    /// Connects. `hear` gets what the server says without refusing anything.
+    pub(crate) fn open(
+        config: &Config,
+        tls: MakeRustlsConnect,
+        hear: impl FnMut(DbError) + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (client, mut connection) = runtime.block_on(config.connect(tls))?;
+        Ok(Self {
+            client: Some(client),
+            wire: Wire {
+                runtime,
+                poller: Box::new(move |context| connection.poll_message(context)),
+                ended: false,
+                hear: Box::new(hear),
+            },
+        })
+    }
+
+    fn halves(&mut self) -> (&tokio_postgres::Client, &mut Wire) {
+        let client = self.client.as_ref().expect("it is taken only by drop");
+        (client, &mut self.wire)
+    }
+
+    /// Runs statements by the simple protocol. Results are thrown away.
+    pub(crate) fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
+        let (client, wire) = self.halves();
+        wire.drive(client.batch_execute(sql))
+    }
+
+    /// Runs statements by the simple protocol, as one message, and says at the end of each so. Notices are heard in
+    /// order: those of a statement before its end.
+    pub(crate) fn run_each(&mut self, sql: &str, done: &mut dyn FnMut()) -> Result<(), Error> {
+        let (client, wire) = self.halves();
+        let answers = wire.drive(client.simple_query_raw(sql))?;
+        let mut answers = pin!(answers);
+        wire.wait(&mut |context| {
+            loop {
+                match answers.as_mut().poll_next(context) {
+                    Poll::Ready(Some(Ok(SimpleQueryMessage::CommandComplete(_)))) => done(),
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                    Poll::Ready(None) => return Poll::Ready(Ok(())),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+    }
+
+    /// Runs a query with parameters and counts the rows that it touched.
+    pub(crate) fn execute_typed(
+        &mut self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<u64, Error> {
+        let (client, wire) = self.halves();
+        wire.drive(client.execute_typed(sql, parameters))
+    }
+
+    /// Runs a query with parameters.
+    pub(crate) fn query_typed(
+        &mut self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Error> {
+        let (client, wire) = self.halves();
+        wire.drive(client.query_typed(sql, parameters))
+    }
+
+    /// Asks the server whether it is there. `None`: it did not answer in time.
+    pub(crate) fn is_valid(&mut self, timeout: Duration) -> Option<Result<(), Error>> {
+        let (client, wire) = self.halves();
+        let answer = async { Ok(tokio::time::timeout(timeout, client.batch_execute("")).await.ok()) };
+        wire.drive(answer).unwrap_or_else(|error| Some(Err(error)))
+    }
+
+    /// What cancels the statement that runs.
+    pub(crate) fn cancel_token(&mut self) -> CancelToken {
+        self.halves().0.cancel_token()
+    }
+}
+
+impl Wire {
+    /// Waits for an answer.
+    fn drive<T>(&mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut answer = pin!(answer);
+        self.wait(&mut |context| answer.as_mut().poll(context))
+    }
+
+    fn wait<T>(&mut self, answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>) -> Result<T, Error> {
+        let Self {
+            runtime,
+            poller,
+            ended,
+            hear,
+        } = self;
+        runtime.block_on(poll_fn(|context| read(context, poller, ended, hear, answer)))
+    }
+}
+
+/// Reads all that has arrived. Before each notice the answer gets the chance to take its part: so the two keep the order
+/// in which the server sent them.
+fn read<T>(
+    context: &mut Context<'_>,
+    poller: &mut Poller,
+    ended: &mut bool,
+    hear: &mut dyn FnMut(DbError),
+    answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>,
+) -> Poll<Result<T, Error>> {
+    while !*ended {
+        match poller(context) {
+            Poll::Pending => break,
+            Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
+                let ready = answer(context);
+                hear(notice);
+                if ready.is_ready() {
+                    return ready;
+                }
+            }
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(None) => *ended = true,
+            Poll::Ready(Some(Err(error))) => {
+                *ended = true;
+                // What ended the connection says more than that it is closed, which is what the answer would be now.
+                return match answer(context) {
+                    Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
+                    _ => Poll::Ready(Err(error)),
+                };
+            }
+        }
+    }
+    answer(context)
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Without its client the connection says goodbye, so that the server need not find out by itself.
+        drop(self.client.take());
+        let Wire {
+            runtime, poller, ended, ..
+        } = &mut self.wire;
+        let farewell = poll_fn(|context| {
+            while !*ended {
+                match poller(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(None | Some(Err(_))) => *ended = true,
+                }
+            }
+            Poll::Ready(())
+        });
+        let _ = runtime.block_on(async { tokio::time::timeout(FAREWELL, farewell).await });
+    }
+}
