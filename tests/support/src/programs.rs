@@ -62,7 +62,7 @@ pub(crate) fn server_user() -> Result<Option<OtherUser>, SupportError> {
     ))
 }
 
-fn id(arguments: &[&str]) -> Option<u32> {
+pub(crate) fn id(arguments: &[&str]) -> Option<u32> {
     let output = Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }

@@ -275,7 +275,7 @@ impl Drop for Own {
 }
 
 /// A folder with a short path (a Unix socket's may have 107 bytes) whose parents every user can pass.
-fn temporary_folder() -> Result<PathBuf, SupportError> {
+pub(crate) fn temporary_folder() -> Result<PathBuf, SupportError> {
     let passable = |folder: &Path| {
         folder
             .ancestors()
@@ -294,7 +294,7 @@ fn temporary_folder() -> Result<PathBuf, SupportError> {
         .map_err(|error| SupportError::io("cannot make a temporary folder", &error))
 }
 
-fn free_port() -> Result<u16, SupportError> {
+pub(crate) fn free_port() -> Result<u16, SupportError> {
     std::net::TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
@@ -325,7 +325,7 @@ fn write_files(folder: &Path, port: u16, setup: &Setup) -> std::io::Result<()> {
 }
 
 /// Gives the folder and all in it to the user who runs the server and has to remove it.
-fn hand_over(path: &Path, user: &programs::OtherUser) -> std::io::Result<()> {
+pub(crate) fn hand_over(path: &Path, user: &programs::OtherUser) -> std::io::Result<()> {
     if path.is_dir() {
         for entry in std::fs::read_dir(path)? {
             hand_over(&entry?.path(), user)?;

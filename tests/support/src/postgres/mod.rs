@@ -7,6 +7,7 @@ mod cluster;
 mod database;
 
 pub use cluster::{Cluster, Setup, cluster, try_cluster};
+pub(crate) use cluster::{free_port, hand_over, temporary_folder};
 pub use database::TestDatabase;
 
 /// Names a running server whose user may create databases and roles.
