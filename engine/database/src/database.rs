@@ -1,5 +1,6 @@
 //! One connected database: what it is, its ledger, and the connections that the rest works on.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::catalog::postgres::{CatalogOptions, PostgresCatalog};
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::connection::{Connection, OpenOptions, on_backend};
 use crate::error::DatabaseError;
+use crate::guard::{self, Hold, Session};
 use crate::ledger::store::Place;
 use crate::ledger::{LedgerRow, TABLE, store};
 use crate::postgres::cancel::Canceller;
@@ -72,6 +74,12 @@ pub struct Database {
     /// Role at the start of the session, when it is not the session's user.
     role: Option<String>,
     catalogs: Vec<Weak<PostgresCatalog>>,
+    /// Who holds the lock for it.
+    pub(crate) hold: Option<Hold>,
+    /// Names that the ledger has rows of, as read under the lock: nobody adds any while it is held.
+    names: Option<BTreeSet<String>>,
+    /// The main connection at the server.
+    session: Option<Session>,
 }
 
 #[derive(QueryableByName)]
@@ -99,6 +107,7 @@ impl Database {
         options.create_missing = false;
         let server = server_info(&mut connection, target)?;
         let role = initial_role(&mut connection)?;
+        let session = guard::session(&mut connection);
         Ok(Self {
             target: target.clone(),
             options,
@@ -112,6 +121,9 @@ impl Database {
             state_ready: false,
             role,
             catalogs: Vec::new(),
+            hold: None,
+            names: None,
+            session,
         })
     }
 
@@ -136,7 +148,30 @@ impl Database {
 
     /// All rows of the ledger, oldest first. `None`: there is no ledger.
     pub fn ledger(&mut self) -> Result<Option<Vec<LedgerRow>>, DatabaseError> {
-        store::read(&mut self.connection, &self.place)
+        let rows = store::read(&mut self.connection, &self.place)?;
+        let under_lock = self.hold.as_ref().is_some_and(Hold::is_active);
+        self.names = rows
+            .as_ref()
+            .filter(|_| under_lock)
+            .map(|rows| rows.iter().map(|row| row.migration_name.clone()).collect());
+        Ok(rows)
+    }
+
+    /// Notes who holds the lock now. What was read before it was taken counts no more.
+    pub(crate) fn hold_by(&mut self, hold: Option<Hold>) {
+        self.hold = hold;
+        self.names = None;
+    }
+
+    /// The ledger's rows of one migration that is about to be applied.
+    pub(crate) fn rows_before(&mut self, name: &str) -> Result<Vec<LedgerRow>, DatabaseError> {
+        let under_lock = self.hold.as_ref().is_some_and(Hold::is_active);
+        if let Some(names) = self.names.as_mut().filter(|_| under_lock)
+            && names.insert(name.to_owned())
+        {
+            return Ok(Vec::new());
+        }
+        store::read_of(&mut self.connection, &self.place, name)
     }
 
     /// Makes the ledger unless it is there.
@@ -146,6 +181,11 @@ impl Database {
             self.ledger_ready = true;
         }
         Ok(())
+    }
+
+    /// The ledger is no longer there.
+    pub(crate) fn forget_ledger(&mut self) {
+        self.ledger_ready = false;
     }
 
     /// Whether there are tables beside the ledger: a database that was not made by migrations alone. On PostgreSQL only
@@ -273,8 +313,12 @@ impl Database {
         Ok(())
     }
 
-    fn ledger_name(&self) -> String {
+    pub(crate) fn ledger_name(&self) -> String {
         self.place.schema.clone().unwrap_or_else(|| "main".to_owned())
+    }
+
+    pub(crate) fn has_sidecar(&self) -> bool {
+        self.sidecar.is_some()
     }
 
     pub(crate) fn state_connection(&mut self) -> &mut Connection {
@@ -350,7 +394,7 @@ impl Database {
                 .map_err(|error| DatabaseError::server("put the session back", error));
         }
         // A new connection is the one thing that surely forgets every PRAGMA, attached file and temporary table.
-        if disturbed { self.reconnect() } else { Ok(()) }
+        if disturbed { self.reconnect().map(drop) } else { Ok(()) }
     }
 
     /// `SQLite`: how long a statement waits for another process. PostgreSQL gets its limit with each transaction.
@@ -365,10 +409,22 @@ impl Database {
         )
     }
 
-    /// Opens the main connection again.
-    pub(crate) fn reconnect(&mut self) -> Result<(), DatabaseError> {
+    /// Opens the main connection again. Says whether it is certain that nothing of the old one can still come through.
+    pub(crate) fn reconnect(&mut self) -> Result<bool, DatabaseError> {
         self.connection = Connection::open(&self.target, &self.options)?;
-        Ok(())
+        let session = guard::session(&mut self.connection);
+        match std::mem::replace(&mut self.session, session) {
+            Some(lost) => self.end_lost_session(&lost),
+            None => Ok(!self.connection.is_postgres()),
+        }
+    }
+
+    /// What puts the session back, as a part of a message.
+    pub(crate) fn restoring(&self) -> String {
+        match &self.connection {
+            Connection::Postgres(connection) => connection.restoring(),
+            Connection::Sqlite(_) => String::new(),
+        }
     }
 }
 

@@ -48,6 +48,14 @@ impl ServerError {
     pub fn is(&self, code: &str) -> bool {
         self.sqlstate.as_deref() == Some(code)
     }
+
+    /// What to do about errors that mean the same wherever they come up.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.sqlstate.as_deref() {
+            Some(code) => advice_by_code(code),
+            None => advice_of_sqlite(&self.message),
+        }
+    }
 }
 
 /// Why a database operation failed. Nothing here holds a password, however it is printed.
@@ -64,14 +72,28 @@ pub enum DatabaseError {
         target: String,
         /// The operating system's or driver's words.
         reason: String,
+        /// What to do.
+        help: String,
     },
-    /// The server refused user or password.
+    /// The server does not let this user in: user, password, or where and how it connects.
     #[error("{target} refused the login: {reason}")]
     LoginRefused {
         /// Where, without credentials.
         target: String,
         /// The server's words.
         reason: String,
+        /// What to do.
+        help: String,
+    },
+    /// The server answers and takes no connection now: it is starting, recovering, or has no room.
+    #[error("{target} accepts no connection: {reason}")]
+    Unavailable {
+        /// Where, without credentials.
+        target: String,
+        /// The server's words.
+        reason: String,
+        /// What to do.
+        help: String,
     },
     /// An `SQLite` file could not be opened or made.
     #[error("cannot open {target}: {reason}")]
@@ -157,20 +179,49 @@ impl DatabaseError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Url(error) => error.help(),
-            Self::Unreachable { .. } => Some("check that the server runs and that host and port are right".to_owned()),
-            Self::LoginRefused { .. } => Some(
-                "check user and password in the URL; characters such as @ : / ? # % have to be percent-encoded there"
-                    .to_owned(),
-            ),
+            Self::Unreachable { help, .. } | Self::LoginRefused { help, .. } | Self::Unavailable { help, .. } => {
+                Some(help.clone())
+            }
             Self::Missing { .. } => Some("deploy creates it, or create it yourself".to_owned()),
             Self::NotCreated { .. } => Some("create it yourself, or use a role that may".to_owned()),
             Self::Tls { help, .. } | Self::State { help, .. } => help.clone(),
             Self::NotOpened { reason, .. } => Some(not_opened(reason).to_owned()),
-            Self::Server { error, .. } => error.more.hint.clone().or_else(|| refused(error)),
+            Self::Server { error, .. } => error.advice().map(str::to_owned).or_else(|| error.more.hint.clone()),
             Self::Ledger(error) => Some(error.help()),
             Self::Unsupported { .. } => None,
         }
     }
+}
+
+fn advice_by_code(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "42501" => "give that right to the role in the URL, or use a role that has it",
+        "25006" => {
+            "this server or session only reads: give the URL of the primary server, or look at \
+             default_transaction_read_only of the role and the database"
+        }
+        "53100" => "make room on the server's disk, or on that of the tablespace, and run the command again",
+        "53200" => "the server has no memory left: run the command again when it has, or look at its settings",
+        "53300" => crate::postgres::refusal::crowded(),
+        "57P01" | "57P02" | "57P03" => "run the command again when the server accepts connections",
+        _ => return None,
+    })
+}
+
+/// `SQLite` has codes, too, but diesel passes on only its words, which are the same everywhere.
+fn advice_of_sqlite(message: &str) -> Option<&'static str> {
+    Some(match message {
+        "database is locked" => "another program is writing to the database: run the command again when that is done",
+        "database or disk is full" => "make room on the disk of the database, and run the command again",
+        "attempt to write a readonly database" => {
+            "this user may not write the database file: give it that right, or run the command as another user"
+        }
+        "unable to open database file" => {
+            "SQLite keeps a journal beside the database while it writes: this user has to be allowed to write to the folder"
+        }
+        "disk I/O error" => "the disk of the database failed, or is full: look at it, and run the command again",
+        _ => return None,
+    })
 }
 
 fn not_opened(reason: &str) -> &'static str {
@@ -181,15 +232,6 @@ fn not_opened(reason: &str) -> &'static str {
     } else {
         "check the path in the URL, and that this user may read and write the file and its folder"
     }
-}
-
-/// What to do about errors that mean the same wherever they come up.
-fn refused(error: &ServerError) -> Option<String> {
-    if error.is("42501") {
-        return Some("give that right to the role in the URL, or use a role that has it".to_owned());
-    }
-    let locked = error.sqlstate.is_none() && error.message == "database is locked";
-    locked.then(|| "another program is writing to the database: run the command again when that is done".to_owned())
 }
 
 /// Replaces every secret in `text` by `***`: a server or library that repeats what it was sent must not spill it.

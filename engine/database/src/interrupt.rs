@@ -7,8 +7,9 @@ use crate::postgres::cancel::Canceller;
 
 /// A wish that a run ends early. Clones are the same wish.
 ///
-/// Asked once, a run ends after the statement that it is at. Asked again, it also has the server cancel that statement.
-/// Either way what is true is recorded and the lock is let go of.
+/// Asked once, a run ends after the statement that it is at. Asked again, it also has the server cancel that statement;
+/// `SQLite` statements cannot be cancelled, there it changes nothing. Either way what is true is recorded and the lock is
+/// let go of.
 #[derive(Clone, Default)]
 pub struct Interrupt {
     shared: Arc<Shared>,
@@ -23,12 +24,33 @@ struct Shared {
 #[derive(Default)]
 struct State {
     times: u32,
+    /// Pieces of work that have begun and not ended.
+    works: u32,
     /// What runs at present, where it can be cancelled.
     running: Option<Canceller>,
 }
 
+/// What a run is at: what asking it to stop will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing that a record would be missing of, should the process end now.
+    Nothing,
+    /// Something that has to be recorded, and that cannot be cancelled.
+    Work,
+    /// A statement that the server can cancel.
+    Statement,
+}
+
+/// Something has begun of which there is to be a record. Ends when dropped.
+pub struct AtWork {
+    interrupt: Interrupt,
+}
+
 impl Interrupt {
     /// Asks the run to stop. Says how often it has been asked now.
+    ///
+    /// From the second time on a statement that runs is cancelled; the request goes out on a connection of its own, and
+    /// this returns when it is sent or has failed.
     pub fn ask(&self) -> u32 {
         let mut state = self.state();
         state.times = state.times.saturating_add(1);
@@ -47,6 +69,25 @@ impl Interrupt {
     /// How often the run has been asked to stop.
     pub fn asked(&self) -> u32 {
         self.state().times
+    }
+
+    /// What the run is at.
+    pub fn doing(&self) -> Doing {
+        let state = self.state();
+        match (&state.running, state.works) {
+            (Some(_), _) => Doing::Statement,
+            (None, 0) => Doing::Nothing,
+            (None, _) => Doing::Work,
+        }
+    }
+
+    /// Says that something begins of which there is to be a record.
+    #[must_use = "it ends when this is dropped"]
+    pub fn work(&self) -> AtWork {
+        self.state().works += 1;
+        AtWork {
+            interrupt: self.clone(),
+        }
     }
 
     /// Waits, but not any longer once the run has been asked to stop. Says whether it has.
@@ -74,6 +115,13 @@ impl Interrupt {
     }
 }
 
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let mut state = self.interrupt.state();
+        state.works = state.works.saturating_sub(1);
+    }
+}
+
 impl std::fmt::Debug for Interrupt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Interrupt").field("asked", &self.asked()).finish()
@@ -88,3 +136,32 @@ impl PartialEq for Interrupt {
 }
 
 impl Eq for Interrupt {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_ends_when_the_run_is_asked_to_stop() {
+        let interrupt = Interrupt::default();
+        assert!(!interrupt.sleep(Duration::from_millis(1)));
+        let asker = interrupt.clone();
+        let asked = std::thread::spawn(move || asker.ask());
+        assert!(interrupt.sleep(Duration::MAX), "or this never ends");
+        assert_eq!(asked.join().ok(), Some(1));
+        assert!(interrupt.sleep(Duration::MAX), "asked once is asked for good");
+        assert_eq!((interrupt.ask(), interrupt.asked()), (2, 2));
+    }
+
+    #[test]
+    fn work_is_over_when_the_last_of_it_is() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.doing(), Doing::Nothing);
+        let run = interrupt.work();
+        let migration = interrupt.clone().work();
+        drop(migration);
+        assert_eq!(interrupt.doing(), Doing::Work);
+        drop(run);
+        assert_eq!(interrupt.doing(), Doing::Nothing);
+    }
+}

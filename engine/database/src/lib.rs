@@ -15,25 +15,33 @@ pub mod url;
 
 mod connection;
 mod database;
+mod guard;
+mod hold;
+mod lost;
 mod postgres;
 mod recovery;
+mod reset;
 mod resolve;
+mod sessions;
 mod sql_text;
 mod sqlite;
 
 pub use database::{ConnectOptions, Database, ServerInfo};
 pub use error::{DatabaseError, ServerDetails, ServerError};
+pub use execute::seed::Seed;
 pub use execute::{
-    Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder, Migration, Problem,
-    RollbackRequest, RolledBack,
+    Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder, Migration, Obstacle,
+    Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
 };
-pub use interrupt::Interrupt;
+pub use hold::{Held, Lockable, connect_postgres, connect_sqlite, hold};
+pub use interrupt::{AtWork, Doing, Interrupt};
 pub use ledger::{LedgerError, LedgerRow};
-pub use lock::{LockError, LockEvent, LockOptions, RunLock};
+pub use lock::{LockError, LockEvent, LockOptions, LockPass, Released, RunLock};
 pub use postgres::cancel::Canceller;
-pub use postgres::connection::Notice;
+pub use postgres::connection::{Notice, PgConnection};
+pub use reset::AlsoEmptied;
 pub use resolve::ResolveError;
-pub use state::State;
 pub use state::progress::{Direction, Progress};
+pub use state::{Lease, LockToken, NewLease, State};
 pub use target::Target;
 pub use url::UrlError;

@@ -1,23 +1,44 @@
 //! The lock that keeps two runs apart. PostgreSQL: Prisma's own advisory lock, so that the two exclude each other too.
 //! `SQLite`: a lock file beside the database, which the operating system lets go of when the process ends, however it ends.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::connection::Connection;
 use crate::database::Database;
-use crate::error::DatabaseError;
-use crate::execute::LockHolder;
+use crate::guard::Hold;
 use crate::interrupt::Interrupt;
-use crate::postgres::lock::AdvisoryLock;
-use crate::sqlite::lock::FileLock;
-use crate::target::TargetKind;
+use crate::postgres::lock::{AdvisoryLock, BorrowedLock};
+use crate::sessions::LockHolder;
+use crate::sqlite::lock::{BorrowedFile, FileLock};
+use crate::state::{Lease, LockToken};
+use crate::target::{Target, TargetKind};
 
-/// How long to wait.
+mod error;
+mod pass;
+pub(crate) mod release;
+
+pub use error::{LockError, LockEvent};
+pub use pass::LockPass;
+pub use release::Released;
+
+/// How to get the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockOptions {
-    /// Give up after this long.
+    /// Give up after waiting this long.
     pub timeout: Duration,
     /// Ends the waiting.
     pub interrupt: Interrupt,
+    /// Where the lock's session is opened: another way to the same database, for when its own address is a transaction
+    /// pooler's.
+    pub direct: Option<Target>,
+    /// Proves that a lease is one's own.
+    pub token: Option<LockToken>,
+    /// Another process's lock, to go on under it.
+    pub pass: Option<LockPass>,
+    /// Take the lock away from whoever has it, leases included.
+    pub force_release: bool,
 }
 
 impl Default for LockOptions {
@@ -25,90 +46,33 @@ impl Default for LockOptions {
         Self {
             timeout: Duration::from_secs(30),
             interrupt: Interrupt::default(),
+            direct: None,
+            token: None,
+            pass: None,
+            force_release: false,
         }
     }
-}
-
-/// What happens while waiting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LockEvent {
-    /// Somebody else has it. Comes when the waiting begins, when the holder changes, and every few seconds.
-    Waiting {
-        /// Who, when that can be seen.
-        holder: Option<LockHolder>,
-        /// How long already.
-        waited: Duration,
-    },
-}
-
-/// Why there is no lock.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LockError {
-    /// Somebody else kept it all the time.
-    #[error("another run holds the migration lock{}", describe(holder.as_ref()))]
-    Held {
-        /// Who, when that can be seen.
-        holder: Option<LockHolder>,
-        /// How long was waited.
-        waited: Duration,
-    },
-    /// The run was asked to stop while it waited.
-    #[error("interrupted while waiting for the migration lock")]
-    Interrupted,
-    /// Session locks mean nothing behind a transaction pooler.
-    #[error("the connection goes through a transaction pooler, where a lock protects nothing")]
-    Pooler,
-    /// The session that held the lock is gone.
-    #[error("the migration lock was lost: {reason}")]
-    Lost {
-        /// Why.
-        reason: String,
-    },
-    /// The lock's connection or file failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
-
-impl LockError {
-    /// What to do.
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Held { .. } => Some("wait until it is done; if it hangs, end that session".to_owned()),
-            Self::Interrupted => None,
-            Self::Pooler => Some("give a direct URL of the server for the lock: lock.url".to_owned()),
-            Self::Lost { .. } => Some("another run may have begun; check the status before going on".to_owned()),
-            Self::Database(error) => error.help(),
-        }
-    }
-}
-
-fn describe(holder: Option<&LockHolder>) -> String {
-    let Some(holder) = holder else {
-        return String::new();
-    };
-    let mut text = format!(": process {}", holder.pid);
-    if let Some(user) = &holder.user {
-        text.extend([", user ", user]);
-    }
-    if let Some(application) = &holder.application {
-        text.extend([", ", application]);
-    }
-    if let Some(since) = holder.since {
-        text.extend([", since ", &format!("{since:.0}")]);
-    }
-    text
 }
 
 /// The lock. Let go of when dropped.
 pub struct RunLock {
     kind: Kind,
+    /// Tells the database that took it when it is let go of.
+    held: Arc<AtomicBool>,
 }
 
-enum Kind {
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        self.held.store(false, Ordering::Release);
+    }
+}
+
+pub(crate) enum Kind {
     Advisory(Box<AdvisoryLock>),
     File(FileLock),
+    /// Another process holds it.
+    Borrowed(Box<BorrowedLock>, LockPass),
+    BorrowedFile(BorrowedFile, LockPass),
 }
 
 impl RunLock {
@@ -117,6 +81,17 @@ impl RunLock {
         match &mut self.kind {
             Kind::Advisory(lock) => lock.check(),
             Kind::File(lock) => lock.check(),
+            Kind::Borrowed(lock, _) => lock.check(),
+            Kind::BorrowedFile(lock, _) => lock.check(),
+        }
+    }
+
+    /// The server process of the session that holds it. `None` on `SQLite`.
+    pub fn session(&self) -> Option<i32> {
+        match &self.kind {
+            Kind::Advisory(lock) => Some(lock.pid()),
+            Kind::Borrowed(lock, _) => Some(lock.pid()),
+            Kind::File(_) | Kind::BorrowedFile(..) => None,
         }
     }
 }
@@ -128,22 +103,85 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 impl Database {
-    /// Takes the lock, waiting for whoever has it.
+    /// Takes the lock, waiting for whoever has it. Somebody else's lease is respected: nobody waits for its end.
     pub fn lock(&mut self, options: &LockOptions, events: &mut dyn FnMut(LockEvent)) -> Result<RunLock, LockError> {
-        let kind = match &self.target.kind {
+        let borrowed = match &options.pass {
+            Some(pass) => self.borrow_lock(pass)?,
+            None => None,
+        };
+        let kind = if let Some(kind) = borrowed {
+            let pid = options.pass.as_ref().map_or(0, |pass| pass.pid);
+            events(LockEvent::Shared { pid });
+            kind
+        } else {
+            if options.force_release {
+                self.release_locks(options.token.as_ref(), events)?;
+            }
+            self.take_lock(options, events)?
+        };
+        let lock = RunLock {
+            kind,
+            held: Arc::new(AtomicBool::new(true)),
+        };
+        let ledger = self.ledger_name();
+        // Only now: before it had the lock, somebody could have taken a lease after it looked.
+        let lease = self.leases()?.into_iter().find(|lease| lease.ledger == ledger);
+        respect(lease, options.token.as_ref(), events)?;
+        self.hold_by(lock.session().map(|pid| Hold {
+            pid,
+            held: Arc::clone(&lock.held),
+        }));
+        Ok(lock)
+    }
+
+    fn take_lock(&mut self, options: &LockOptions, events: &mut dyn FnMut(LockEvent)) -> Result<Kind, LockError> {
+        let elsewhere = |lock: &Target| LockError::Elsewhere {
+            lock: lock.describe(),
+            database: self.target.describe(),
+        };
+        match &self.target.kind {
             TargetKind::Postgres(target) => {
+                let target = match options.direct.as_ref().map(|direct| (direct, &direct.kind)) {
+                    Some((_, TargetKind::Postgres(direct))) => direct,
+                    Some((direct, TargetKind::Sqlite(_))) => return Err(elsewhere(direct)),
+                    None => target,
+                };
                 let mut lock = AdvisoryLock::open(target, &self.options.application_name, &mut self.connection)?;
                 poll(options, events, || lock.attempt())?;
-                Kind::Advisory(Box::new(lock))
+                if let (Some(direct), Connection::Postgres(main)) = (&options.direct, &mut self.connection)
+                    && !lock.is_seen_by(main)?
+                {
+                    return Err(elsewhere(direct));
+                }
+                lock.share()?;
+                Ok(Kind::Advisory(Box::new(lock)))
             }
             TargetKind::Sqlite(target) => {
+                if let Some(direct) = options.direct.as_ref().filter(|direct| direct.kind != self.target.kind) {
+                    return Err(elsewhere(direct));
+                }
                 let mut lock = FileLock::new(target.lock_path(), &self.options.application_name);
                 poll(options, events, || lock.attempt())?;
-                Kind::File(lock)
+                Ok(Kind::File(lock))
             }
-        };
-        Ok(RunLock { kind })
+        }
     }
+}
+
+/// Refuses when somebody else's lease runs.
+pub(crate) fn respect(
+    lease: Option<Lease>,
+    token: Option<&LockToken>,
+    events: &mut dyn FnMut(LockEvent),
+) -> Result<(), LockError> {
+    match lease {
+        Some(lease) if !lease.is_valid() => events(LockEvent::LeaseExpired(Box::new(lease))),
+        Some(lease) if !token.is_some_and(|token| lease.is_of(token)) => {
+            return Err(LockError::Leased(Box::new(lease)));
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// How one attempt went.
@@ -154,31 +192,36 @@ pub(crate) enum Attempt {
     Held(Option<LockHolder>),
 }
 
-fn poll(
+/// Tries again and again until it is taken or the time is over. A blocking wait would be a transaction that CREATE INDEX
+/// CONCURRENTLY waits for.
+pub(crate) fn poll(
     options: &LockOptions,
     events: &mut dyn FnMut(LockEvent),
     mut attempt: impl FnMut() -> Result<Attempt, LockError>,
 ) -> Result<(), LockError> {
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
-    let mut reported: Option<(Option<LockHolder>, Instant)> = None;
+    let mut reported: Option<(Option<i32>, Instant)> = None;
     loop {
         let Attempt::Held(holder) = attempt()? else {
             return Ok(());
         };
         let waited = start.elapsed();
         if waited >= options.timeout {
+            let holder = holder.map(Box::new);
             return Err(LockError::Held { holder, waited });
         }
+        let who = holder.as_ref().map(|holder| holder.pid);
         let due = reported
             .as_ref()
-            .is_none_or(|(last, when)| *last != holder || when.elapsed() >= REPORT_EVERY);
+            .is_none_or(|(last, when)| *last != who || when.elapsed() >= REPORT_EVERY);
         if due {
             events(LockEvent::Waiting {
-                holder: holder.clone(),
+                holder,
                 waited,
+                timeout: options.timeout,
             });
-            reported = Some((holder, Instant::now()));
+            reported = Some((who, Instant::now()));
         }
         if options
             .interrupt

@@ -5,14 +5,18 @@ use std::time::Instant;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::execute::leftovers::applied_part;
+use crate::execute::notices::Log;
 use crate::execute::opening::Opening;
 use crate::execute::run::Run;
 use crate::execute::{
     Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, Migration, Problem, RollbackRequest,
     RolledBack, error::logs, session,
 };
+use crate::interrupt::Interrupt;
 use crate::ledger::{LedgerRow, store};
+use crate::lost::Fate;
 use crate::state::progress::{self, Direction, Progress};
+use crate::target::TargetKind;
 
 /// Where to begin.
 struct Start {
@@ -45,10 +49,18 @@ impl Database {
         events: &mut dyn FnMut(ExecuteEvent),
     ) -> Result<Applied, ExecuteError> {
         let began = Instant::now();
+        let options = &migration.pragmas.over(options);
+        let mut log = Log::new(migration.script);
+        let mut events = |event: ExecuteEvent| {
+            log.hear(&event);
+            events(event);
+        };
         let unchanged = |problem: Problem| ExecuteError::new(migration.name, problem, DatabaseState::Unchanged);
         self.create_ledger().map_err(|error| unchanged(error.into()))?;
         self.prepare_state().map_err(|error| unchanged(error.into()))?;
-        let start = self.start(migration, options)?;
+        let start = self
+            .start(migration, options)
+            .map_err(|error| error.of(migration.script))?;
         events(ExecuteEvent::Started {
             statements: migration.script.statements.len(),
             already_done: start.done,
@@ -60,15 +72,16 @@ impl Database {
             Direction::Up,
             start.row.clone(),
             options,
-            events,
+            &mut events,
         );
+        run.pragmas = migration.pragmas;
         run.done = start.done;
         run.in_doubt = start.in_doubt;
         run.again = start.again;
         run.left = start.done > 0;
         run.followed = start.opening.is_none();
         run.opening = start.opening;
-        let result = run.all();
+        let result = run.all().map_err(|problem| problem.after(&options.interrupt));
         let applied = Applied {
             row: start.row,
             statements: run.ran,
@@ -82,6 +95,9 @@ impl Database {
             in_doubt: run.in_doubt,
             opening: run.opening.take(),
             followed: run.followed,
+            restored: run.restored,
+            interrupt: options.interrupt.clone(),
+            notices: log.text(),
         };
         self.conclude(
             migration.name,
@@ -106,6 +122,7 @@ impl Database {
         events: &mut dyn FnMut(ExecuteEvent),
     ) -> Result<RolledBack, ExecuteError> {
         let began = Instant::now();
+        let options = &request.pragmas.over(options);
         let start = self.start_back(request, options).map_err(|problem| match problem {
             Problem::Unfinished {
                 leftovers: Leftovers::Partly { done, in_doubt },
@@ -114,7 +131,8 @@ impl Database {
                 ExecuteError::new(request.name, problem, DatabaseState::Partly { done, in_doubt: None })
             }
             problem => ExecuteError::new(request.name, problem, DatabaseState::Unchanged),
-        })?;
+        });
+        let start = start.map_err(|error| error.of(request.script))?;
         events(ExecuteEvent::Started {
             statements: request.script.statements.len(),
             already_done: start.done,
@@ -128,13 +146,14 @@ impl Database {
             options,
             events,
         );
+        run.pragmas = request.pragmas;
         run.done = start.done;
         run.in_doubt = start.in_doubt;
         run.again = start.again;
         run.left = start.done > 0;
         run.followed = start.opening.is_none();
         run.opening = start.opening;
-        let result = run.all();
+        let result = run.all().map_err(|problem| problem.after(&options.interrupt));
         let (statements, atomic) = (run.ran, run.atomic && start.done == 0);
         let after = After {
             done: run.done,
@@ -142,6 +161,9 @@ impl Database {
             in_doubt: run.in_doubt,
             opening: run.opening.take(),
             followed: run.followed,
+            restored: run.restored,
+            interrupt: options.interrupt.clone(),
+            notices: None,
         };
         self.conclude(
             request.name,
@@ -163,7 +185,7 @@ impl Database {
     fn start(&mut self, migration: &Migration<'_>, options: &ExecuteOptions) -> Result<Start, ExecuteError> {
         let fail = |problem: Problem, state| ExecuteError::new(migration.name, problem, state);
         let database = |error: DatabaseError| fail(error.into(), DatabaseState::Unchanged);
-        let rows = store::read_of(&mut self.connection, &self.place, migration.name).map_err(database)?;
+        let rows = self.rows_before(migration.name).map_err(database)?;
         let again = rows.iter().any(|row| !row.is_applied());
         let mut void = Vec::new();
         for row in rows.into_iter().filter(LedgerRow::is_failed) {
@@ -297,44 +319,65 @@ impl Database {
     ) -> Result<(), ExecuteError> {
         let Err(problem) = result else {
             // It is applied and recorded; a session that cannot be put back shows when it is used next.
-            if self.restore_session(session::disturbs(script)).is_err() {
+            let restored = after.restored || self.restore_session(session::disturbs(script)).is_ok();
+            if self.may_be_cancelled(&after.interrupt) || !restored {
                 let _ = self.reconnect();
             }
+            self.keep_notices(row, after);
             return Ok(());
         };
-        let lost = problem.server().is_some_and(|error| error.connection_lost);
-        let ready = if lost {
-            self.reconnect()
+        let fail = |problem, state| Err(ExecuteError::new(name, problem, state).of(script));
+        let mut state = after.state();
+        if problem.is_lost() {
+            match self.after_loss(name, direction, row, &after.interrupt) {
+                Fate::Done => {
+                    self.keep_notices(row, after);
+                    return Ok(());
+                }
+                // The row stays as a crash would leave it: the next attempt goes on from there.
+                Fate::Left(known @ DatabaseState::Partly { in_doubt: None, .. }) => return fail(problem, known),
+                Fate::Left(known) => state = known,
+                Fate::Unknown => return fail(problem, DatabaseState::Unknown),
+            }
         } else {
-            self.restore_session(true).or_else(|_| self.reconnect())
-        };
-        let state = after.state();
-        if ready.is_err() {
-            return Err(ExecuteError::new(name, problem, DatabaseState::Unknown));
-        }
-        if lost && self.came_through(name, direction, row) {
-            return Ok(());
+            let restored = if self.may_be_cancelled(&after.interrupt) {
+                self.reconnect()
+            } else {
+                let restored = self.restore_session(true).map(|()| true);
+                restored.or_else(|_| self.reconnect())
+            };
+            if !restored.unwrap_or(false) {
+                return fail(problem, DatabaseState::Unknown);
+            }
         }
         // When this cannot be written, the row stays as a crash would leave it, and the next run finds out.
-        let recorded = self.record_failure(name, direction, row, &problem, after);
-        let state = if recorded.is_err() && lost {
-            DatabaseState::Unknown
-        } else {
-            state
-        };
-        Err(ExecuteError::new(name, problem, state))
+        let recorded = self.record_failure(name, direction, row, &problem, &state, after);
+        if recorded.is_err() && problem.is_lost() {
+            state = DatabaseState::Unknown;
+        }
+        fail(problem, state)
     }
 
-    /// The connection was lost: whether the last commit had got through all the same.
-    fn came_through(&mut self, name: &str, direction: Direction, row: &str) -> bool {
-        let rows = store::read_of(&mut self.connection, &self.place, name).unwrap_or_default();
-        rows.iter().any(|found| {
-            found.id == row
-                && match direction {
-                    Direction::Up => found.is_applied(),
-                    Direction::Down => found.rolled_back_at.is_some(),
-                }
-        })
+    /// Keeps what the server said while the migration was applied. It is in already: a crash before this is on the disk
+    /// loses nothing but words.
+    fn keep_notices(&mut self, row: &str, after: &After) {
+        if let Some(notices) = &after.notices {
+            let note = self.place.note(row, notices);
+            let sql = if self.connection.is_postgres() {
+                format!("BEGIN; SET LOCAL synchronous_commit = off; {note}; COMMIT")
+            } else {
+                note
+            };
+            if self.connection.run(&sql).is_err() {
+                let _ = self.connection.run("ROLLBACK");
+            }
+        }
+    }
+
+    /// Whether a request to cancel a statement may still be on its way, and would hit what comes after it on the same
+    /// connection. Behind a pooler a new connection may well be the same session.
+    pub(crate) fn may_be_cancelled(&self, interrupt: &Interrupt) -> bool {
+        interrupt.asked() > 0 && matches!(&self.target.kind, TargetKind::Postgres(target) if !target.pooler)
     }
 
     fn record_failure(
@@ -343,16 +386,20 @@ impl Database {
         direction: Direction,
         row: &str,
         problem: &Problem,
+        state: &DatabaseState,
         after: &After,
     ) -> Result<(), DatabaseError> {
-        let unchanged = after.state() == DatabaseState::Unchanged;
+        let unchanged = *state == DatabaseState::Unchanged;
         let (before, within) = after
             .opening
             .as_ref()
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
         let mut sql = within.to_owned();
-        if direction == Direction::Up {
-            sql += &(self.place.fail(row, &logs(name, problem)) + ";");
+        // Where an interrupted migration stands is on record already, and logs would say that it failed.
+        let interrupted = matches!(problem, Problem::Interrupted { .. });
+        let stands = interrupted && matches!(state, DatabaseState::Partly { in_doubt: None, .. });
+        if direction == Direction::Up && !stands {
+            sql += &(self.place.fail(row, &logs(name, problem, after.notices.as_deref())) + ";");
             if unchanged {
                 sql += &(self.place.roll_back(row) + ";");
             }
@@ -387,6 +434,12 @@ struct After {
     opening: Option<Opening>,
     /// See [`Run::followed`].
     followed: bool,
+    /// See [`Run::restored`].
+    restored: bool,
+    /// Ends waiting.
+    interrupt: Interrupt,
+    /// What the server said.
+    notices: Option<String>,
 }
 
 impl After {

@@ -61,48 +61,60 @@ impl ResolveError {
 }
 
 impl Database {
-    /// Records a migration as applied without running it. Makes the ledger when there is none.
-    pub fn mark_applied(&mut self, name: &str, checksum: &str) -> Result<(), ResolveError> {
+    /// Records migrations, each a name and a checksum, as applied without running them: all or none. Makes the ledger
+    /// when there is none.
+    pub fn mark_applied(&mut self, migrations: &[(&str, &str)]) -> Result<(), ResolveError> {
         self.create_ledger()?;
-        let rows = store::read_of(&mut self.connection, &self.place, name)?;
-        if rows.iter().any(LedgerRow::is_applied) {
-            return Err(ResolveError::AlreadyApplied {
-                migration: name.to_owned(),
-            });
+        let mut sql = String::new();
+        for (name, checksum) in migrations {
+            let rows = store::read_of(&mut self.connection, &self.place, name)?;
+            if rows.iter().any(LedgerRow::is_applied) {
+                return Err(ResolveError::AlreadyApplied {
+                    migration: (*name).to_owned(),
+                });
+            }
+            sql += &(self.place.baseline(checksum, name) + "; ");
         }
-        let sql = self.place.baseline(checksum, name);
-        Ok(self.write("record the migration as applied", &sql)?)
+        Ok(self.write("record the migrations as applied", &sql)?)
     }
 
-    /// Gives up the unfinished attempts of a migration. Doing it again is fine.
-    pub fn mark_rolled_back(&mut self, name: &str) -> Result<(), ResolveError> {
+    /// Gives up the unfinished attempts of migrations: of all or of none. Doing it again is fine.
+    pub fn mark_rolled_back(&mut self, names: &[&str]) -> Result<(), ResolveError> {
         let all = self.ledger()?.unwrap_or_default();
-        let of_this: Vec<_> = all.iter().filter(|row| row.migration_name == name).collect();
-        if of_this.is_empty() {
-            let similar = all
-                .iter()
-                .map(|row| &row.migration_name)
-                .find(|known| known.contains(name))
-                .cloned();
-            return Err(ResolveError::NeverApplied {
-                migration: name.to_owned(),
-                similar,
-            });
+        let mut sql = String::new();
+        for name in names {
+            may_be_given_up(&all, name)?;
+            sql += &(self.place.give_up(name) + "; ");
         }
-        if of_this.iter().all(|row| row.finished_at.is_some()) {
-            return Err(ResolveError::NotFailed {
-                migration: name.to_owned(),
-            });
-        }
-        let sql = self.place.give_up(name);
-        Ok(self.write("record the migration as rolled back", &sql)?)
+        Ok(self.write("record the migrations as rolled back", &sql)?)
     }
 
     fn write(&mut self, doing: &str, sql: &str) -> Result<(), DatabaseError> {
-        let result = self.connection.run_own(doing, &format!("BEGIN; {sql}; COMMIT"));
+        let result = self.connection.run_own(doing, &format!("BEGIN; {sql} COMMIT"));
         if result.is_err() {
             let _ = self.connection.run("ROLLBACK");
         }
         result
     }
+}
+
+fn may_be_given_up(all: &[LedgerRow], name: &str) -> Result<(), ResolveError> {
+    let of_this: Vec<_> = all.iter().filter(|row| row.migration_name == name).collect();
+    if of_this.is_empty() {
+        let similar = all
+            .iter()
+            .map(|row| &row.migration_name)
+            .find(|known| known.contains(name))
+            .cloned();
+        return Err(ResolveError::NeverApplied {
+            migration: name.to_owned(),
+            similar,
+        });
+    }
+    if of_this.iter().all(|row| row.finished_at.is_some()) {
+        return Err(ResolveError::NotFailed {
+            migration: name.to_owned(),
+        });
+    }
+    Ok(())
 }

@@ -1,8 +1,10 @@
 //! Why a migration could not be applied or taken back, and what the database is like now.
 
-use tollgate_sql::{Position, Span};
+use tollgate_sql::{Position, Script, Span};
 
 use crate::error::{DatabaseError, ServerError};
+use crate::interrupt::Interrupt;
+use crate::sessions::LockHolder;
 
 /// A migration could not be applied or taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +16,8 @@ pub struct ExecuteError {
     pub problem: Box<Problem>,
     /// What the database is like now.
     pub state: DatabaseState,
+    /// The line on which each statement of its file begins. Empty: the file was not looked at.
+    pub lines: Vec<usize>,
 }
 
 /// What went wrong.
@@ -21,7 +25,7 @@ pub struct ExecuteError {
 #[non_exhaustive]
 pub enum Problem {
     /// The server refused a statement of the file.
-    #[error("{error}")]
+    #[error("{}{error}", lost(error))]
     Statement {
         /// Which, from zero.
         index: usize,
@@ -33,9 +37,11 @@ pub enum Problem {
         error: ServerError,
         /// Attempts that were made.
         attempts: u32,
+        /// Who stood in the way of the last attempt, as far as that could be seen.
+        blockers: Vec<LockHolder>,
     },
     /// The server refused to commit: a deferred constraint, usually.
-    #[error("the transaction could not be committed: {error}")]
+    #[error("{}the transaction could not be committed: {error}", lost(error))]
     Commit {
         /// The statements of the transaction, from zero: first and last.
         statements: (usize, usize),
@@ -54,9 +60,18 @@ pub enum Problem {
         /// How many.
         statements: usize,
     },
+    /// The lock was gone before it could begin.
+    #[error("the migration lock was lost")]
+    LockLost,
     /// It is not applied, so it cannot be taken back.
     #[error("it is not applied")]
     NotApplied,
+    /// The run was asked to stop.
+    #[error("interrupted{}", cancelled_statement(*cancelled))]
+    Interrupted {
+        /// The statement that was cancelled for it, from zero.
+        cancelled: Option<usize>,
+    },
     /// Something other than a statement of the file.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -88,7 +103,35 @@ impl Problem {
             _ => None,
         }
     }
+
+    /// The connection was lost: the server has not said what became of the statement.
+    pub fn is_lost(&self) -> bool {
+        self.server().is_some_and(|error| error.connection_lost)
+    }
+
+    /// Who stood in the way of the last attempt.
+    pub fn blockers(&self) -> &[LockHolder] {
+        match self {
+            Self::Statement { blockers, .. } => blockers,
+            _ => &[],
+        }
+    }
+
+    /// The same, once a run was asked to stop: a statement that the server cancelled has not failed then.
+    pub(crate) fn after(self, interrupt: &Interrupt) -> Self {
+        let cancelled = self.server().is_some_and(|error| error.is(CANCELLED));
+        match self {
+            Self::Statement { index, .. } if cancelled && interrupt.asked() > 0 => {
+                Self::Interrupted { cancelled: Some(index) }
+            }
+            _ if cancelled && interrupt.asked() > 0 => Self::Interrupted { cancelled: None },
+            other => other,
+        }
+    }
 }
+
+/// `query_canceled`: by a request, or by a time limit.
+const CANCELLED: &str = "57014";
 
 impl ExecuteError {
     pub(crate) fn new(migration: &str, problem: impl Into<Problem>, state: DatabaseState) -> Self {
@@ -96,7 +139,22 @@ impl ExecuteError {
             migration: migration.to_owned(),
             problem: Box::new(problem.into()),
             state,
+            lines: Vec::new(),
         }
+    }
+
+    /// The same with the lines of its file.
+    #[must_use]
+    pub(crate) fn of(mut self, script: &Script) -> Self {
+        let mut lines = Vec::with_capacity(script.statements.len());
+        let (mut line, mut at) = (1, 0);
+        for statement in &script.statements {
+            line += script.text[at..statement.span.start].matches('\n').count();
+            at = statement.span.start;
+            lines.push(line);
+        }
+        self.lines = lines;
+        self
     }
 
     /// What the server said, when it was the server.
@@ -151,12 +209,22 @@ impl ExecuteError {
         match &self.state {
             DatabaseState::Unchanged => match &*self.problem {
                 Problem::NotApplied => "the database is as it was before".to_owned(),
+                Problem::Interrupted { .. } => {
+                    "nothing of it is in the database: run the command again, it starts from the beginning".to_owned()
+                }
                 Problem::Unfinished { .. } => {
                     "look at what the database holds of it, then use resolve --applied or resolve --rolled-back"
                         .to_owned()
                 }
                 _ => "nothing of it is in the database: mend the cause and run the command again".to_owned(),
             },
+            DatabaseState::Partly { done, in_doubt: None } if matches!(&*self.problem, Problem::Interrupted { .. }) => {
+                format!(
+                    "{} of its statements {} in the database: run the command again, it goes on from there",
+                    done,
+                    if *done == 1 { "is" } else { "are" }
+                )
+            }
             DatabaseState::Partly { done, in_doubt } => {
                 let doubt = in_doubt.map_or_else(String::new, |index| {
                     format!(
@@ -177,6 +245,19 @@ impl ExecuteError {
     }
 }
 
+fn cancelled_statement(index: Option<usize>) -> String {
+    index.map_or_else(String::new, |index| format!(": statement {} was cancelled", index + 1))
+}
+
+/// Says of a lost connection that it is one: the words of drivers do not always.
+fn lost(error: &ServerError) -> &'static str {
+    if error.connection_lost {
+        "the connection was lost: "
+    } else {
+        ""
+    }
+}
+
 fn first(statements: usize) -> String {
     if statements == 1 {
         "its first statement is".to_owned()
@@ -186,7 +267,12 @@ fn first(statements: usize) -> String {
 }
 
 /// The text for the ledger's `logs`, as Prisma words it.
-pub(crate) fn logs(migration: &str, problem: &Problem) -> String {
+pub(crate) fn logs(migration: &str, problem: &Problem, notices: Option<&str>) -> String {
+    if matches!(problem, Problem::Interrupted { .. }) {
+        return format!(
+            "The migration was interrupted before it was complete.\n\nMigration name: {migration}\n\n{problem}\n"
+        );
+    }
     let (error, place) = match problem {
         Problem::Statement {
             index, position, error, ..
@@ -221,6 +307,9 @@ pub(crate) fn logs(migration: &str, problem: &Problem) -> String {
     }
     if !place.is_empty() {
         text.extend(["\n", &place, "\n"]);
+    }
+    if let Some(notices) = notices {
+        text.extend(["\n", notices]);
     }
     text
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
 use tollgate_sql::{Dialect, Script, Statement};
 
+use crate::execute::Transactions;
+
 /// How a group runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GroupKind {
@@ -58,8 +60,13 @@ const OUTSIDE_ONLY: [&str; 8] = [
 ];
 
 /// Splits a script. `alone` are statements that the server was found to refuse inside a transaction.
-pub(crate) fn plan(script: &Script, alone: &BTreeSet<usize>) -> Vec<Group> {
-    if script.dialect == Dialect::Sqlite
+///
+/// Where each statement is to be committed by itself, it still has a transaction that holds the record of it, but for
+/// those that may commit in their middle.
+pub(crate) fn plan(script: &Script, alone: &BTreeSet<usize>, transactions: Option<Transactions>) -> Vec<Group> {
+    let each = transactions == Some(Transactions::EachStatement);
+    if !each
+        && script.dialect == Dialect::Sqlite
         && let Some(groups) = around_foreign_keys(script)
     {
         return groups;
@@ -86,9 +93,13 @@ pub(crate) fn plan(script: &Script, alone: &BTreeSet<usize>) -> Vec<Group> {
             own = Some(Group::new(GroupKind::Own, index));
         } else if is_session_setting(script.dialect, statement) {
             groups.push(Group::new(GroupKind::Session, index));
-        } else if !statement.transactional || alone.contains(&index) || control(statement).is_some_and(is_stray) {
+        } else if !statement.transactional
+            || alone.contains(&index)
+            || control(statement).is_some_and(is_stray)
+            || each && may_commit(script, statement)
+        {
             groups.push(Group::new(GroupKind::Alone, index));
-        } else if let Some(last) = groups.last_mut().filter(|group| group.kind == GroupKind::Ours) {
+        } else if let Some(last) = groups.last_mut().filter(|group| !each && group.kind == GroupKind::Ours) {
             last.statements.push(index);
         } else {
             groups.push(Group::new(GroupKind::Ours, index));
@@ -100,6 +111,48 @@ pub(crate) fn plan(script: &Script, alone: &BTreeSet<usize>) -> Vec<Group> {
         ..group
     }));
     groups
+}
+
+/// A procedure or a DO block: what it does may include COMMIT, which needs that no transaction is around it.
+fn may_commit(script: &Script, statement: &Statement) -> bool {
+    let text = statement.span.of(&script.text);
+    let word = text
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    script.dialect == Dialect::Postgres && (word.eq_ignore_ascii_case("CALL") || word.eq_ignore_ascii_case("DO"))
+}
+
+/// What keeps a script from being one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The statement, from zero.
+    pub statement: usize,
+    /// What is about it, as the end of a sentence that speaks of the transaction.
+    pub why: &'static str,
+}
+
+/// The first thing that keeps a script from being one transaction; `None` when it can be one.
+pub fn obstacle(script: &Script) -> Option<Obstacle> {
+    let groups = plan(script, &BTreeSet::new(), Some(Transactions::Whole));
+    let mut committing = 0;
+    for group in groups.iter().filter(|group| group.kind != GroupKind::Session) {
+        let found = |statement, why| Some(Obstacle { statement, why });
+        let first = group.statements.first().copied().unwrap_or(0);
+        committing += 1;
+        let chain = |index: &&usize| matches!(ends_transaction(script, &script.statements[**index]), Some(End::Chain));
+        match group.kind {
+            GroupKind::Alone => return found(first, "this statement cannot run inside one"),
+            _ if committing > 1 => return found(first, "this statement begins another one"),
+            GroupKind::OwnDiscarded => return found(group.end() - 1, "this statement throws it away"),
+            _ => {
+                if let Some(index) = group.statements.iter().find(chain) {
+                    return found(*index, "this statement ends it in the middle");
+                }
+            }
+        }
+    }
+    None
 }
 
 enum End {
@@ -236,8 +289,12 @@ mod tests {
 
     /// The groups of a script: kind and statements.
     fn groups(dialect: Dialect, sql: &str, alone: &[usize]) -> String {
+        shown(dialect, sql, alone, None)
+    }
+
+    fn shown(dialect: Dialect, sql: &str, alone: &[usize], transactions: Option<Transactions>) -> String {
         let script = tollgate_sql::parse(dialect, sql).unwrap();
-        let groups = plan(&script, &alone.iter().copied().collect());
+        let groups = plan(&script, &alone.iter().copied().collect(), transactions);
         let shown = groups.iter().map(|group| {
             let chain = if group.commits_inside { "+" } else { "" };
             format!("{:?}{chain}{:?}", group.kind, group.statements)
@@ -278,6 +335,31 @@ mod tests {
             groups(Dialect::Postgres, "SELECT 1; SELECT 2; SELECT 3;", &[1]),
             "Ours[0] Alone[1] Ours[2]"
         );
+    }
+
+    #[test]
+    fn each_statement_by_itself_where_the_file_says_so() {
+        for (dialect, sql, expected) in [
+            (
+                Dialect::Postgres,
+                "SET x.y = 1; SELECT 1; CREATE INDEX CONCURRENTLY i ON a (b); do $$ BEGIN COMMIT; END $$; CALL p(); SELECT 2;",
+                "Ours[0] Ours[1] Alone[2] Alone[3] Alone[4] Ours[5]",
+            ),
+            // What the file keeps together itself stays together.
+            (
+                Dialect::Postgres,
+                "SELECT 0; BEGIN; SELECT 1; CALL p(); COMMIT; SELECT 2;",
+                "Ours[0] Own[1, 2, 3, 4] Ours[5]",
+            ),
+            (
+                Dialect::Sqlite,
+                "PRAGMA foreign_keys=OFF; DROP TABLE a; CREATE TABLE b (c); PRAGMA foreign_keys=ON;",
+                "Session[0] Ours[1] Ours[2] Session[3]",
+            ),
+        ] {
+            let each = Some(Transactions::EachStatement);
+            assert_eq!(shown(dialect, sql, &[], each), expected, "{sql}");
+        }
     }
 
     #[test]

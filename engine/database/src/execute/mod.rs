@@ -1,23 +1,31 @@
 //! Applying one migration and taking one back: as one transaction with its ledger row where the server allows it, and
 //! with its progress on record where it does not.
 
+mod blockers;
 pub(crate) mod error;
 mod groups;
 mod indexes;
 pub(crate) mod leftovers;
+pub(crate) mod notices;
 pub(crate) mod opening;
 mod outside;
+mod pipeline;
 mod pointing;
+mod pragmas;
+mod rebuilds;
 pub(crate) mod run;
+pub(crate) mod seed;
 pub(crate) mod session;
 
 use std::time::Duration;
 
 use tollgate_sql::Script;
 
+pub use crate::sessions::LockHolder;
 pub use error::{DatabaseState, ExecuteError, Problem};
+pub use groups::{Obstacle, obstacle};
 pub use leftovers::Leftovers;
-pub(crate) use session::advisory_holder;
+pub use pragmas::{Pragmas, Transactions};
 
 use crate::interrupt::Interrupt;
 use crate::postgres::connection::Notice;
@@ -33,6 +41,8 @@ pub struct Migration<'a> {
     pub script: &'a Script,
     /// The text that the script was parsed from.
     pub text: &'a str,
+    /// How it wants to be run.
+    pub pragmas: Pragmas,
 }
 
 /// A migration to take back.
@@ -42,6 +52,8 @@ pub struct RollbackRequest<'a> {
     pub name: &'a str,
     /// The SQL that takes it back, parsed: from `down.sql`, or generated and joined.
     pub script: &'a Script,
+    /// How it wants to be run.
+    pub pragmas: Pragmas,
 }
 
 /// How to apply.
@@ -53,6 +65,10 @@ pub struct ExecuteOptions {
     pub lock_timeout: Option<Duration>,
     /// How long a statement inside a transaction may take. `None`: as the server is configured. `SQLite` has no such limit.
     pub statement_timeout: Option<Duration>,
+    /// How long the server waits in the middle of a transaction for the next statement, before it takes the transaction
+    /// back and lets go of its locks: a suspended process must not keep applications waiting. `None`: as the server is
+    /// configured. `SQLite` has no such limit.
+    pub idle_timeout: Option<Duration>,
     /// How often an attempt that a lock timeout, deadlock or serialization failure ended is made again.
     pub retries: u32,
     /// Go on where an attempt that failed half-way stopped.
@@ -66,6 +82,7 @@ impl Default for ExecuteOptions {
         Self {
             lock_timeout: None,
             statement_timeout: None,
+            idle_timeout: None,
             retries: 3,
             resume: false,
             interrupt: Interrupt::default(),
@@ -111,27 +128,14 @@ pub enum ExecuteEvent {
         delay: Duration,
         /// Why: the server's words.
         reason: String,
-        /// Who holds a lock on what the statement touches.
-        holders: Vec<LockHolder>,
+        /// Who stands in the way, as far as that can be seen.
+        blockers: Vec<LockHolder>,
     },
     /// An index that a failed CREATE INDEX CONCURRENTLY had left behind was dropped.
     InvalidIndexDropped {
         /// Its name with schema.
         index: String,
     },
-}
-
-/// A session that holds a lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LockHolder {
-    /// Server process, or process of this machine for `SQLite`.
-    pub pid: i32,
-    /// Role.
-    pub user: Option<String>,
-    /// `application_name`.
-    pub application: Option<String>,
-    /// Since when its transaction, or else its session, is there.
-    pub since: Option<jiff::Timestamp>,
 }
 
 /// A migration is applied and recorded.

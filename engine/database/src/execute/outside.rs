@@ -6,7 +6,8 @@ use tollgate_sql::operation::{ObjectKind, Operation};
 use crate::error::ServerError;
 use crate::execute::indexes::built_concurrently;
 
-/// All or nothing, though they run outside a transaction block; and nothing is lost by running them twice.
+/// All or nothing, though they run outside a transaction block; and nothing is lost by running them twice. (What a
+/// concurrent REINDEX leaves is dropped first.)
 const HARMLESS: [&str; 6] = ["vacuum", "analyze", "reindex", "cluster", "alter-system", "checkpoint"];
 
 /// All or nothing, though they run outside a transaction block.
@@ -18,7 +19,9 @@ pub(crate) fn is_repeatable(statement: &Statement) -> bool {
     !statement.effects.is_empty()
         && statement.effects.iter().all(|effect| match &effect.operation {
             Operation::Other(other) => has_tag(&other.tag, &HARMLESS) || has_tag(&other.tag, &ALL_OR_NOTHING),
-            Operation::CreateIndex(_) | Operation::AddEnumValue { .. } => true,
+            // Without a name there is nothing to look for: it would be built once more.
+            Operation::CreateIndex(index) => index.name.is_some(),
+            Operation::AddEnumValue { .. } => true,
             Operation::Drop(drop) => matches!(drop.kind, ObjectKind::Index | ObjectKind::Database),
             _ => false,
         })

@@ -1,7 +1,7 @@
 //! The one way in which scripts are run: groups of statements, each committed together with the record of it.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tollgate_sql::operation::Operation;
 use tollgate_sql::{Position, Script};
@@ -13,7 +13,8 @@ use crate::execute::indexes::{self, Remains};
 use crate::execute::leftovers::applied_part;
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
-use crate::execute::{ExecuteEvent, ExecuteOptions, Problem, outside, session};
+use crate::execute::rebuilds::{self, Remnant};
+use crate::execute::{ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session};
 use crate::state::progress::{Direction, Progress};
 
 /// A script on its way into the database.
@@ -28,6 +29,8 @@ pub(crate) struct Run<'a> {
     /// The ledger row it is recorded in.
     pub row: String,
     pub options: &'a ExecuteOptions,
+    /// What the file says itself; its limits are in the options already.
+    pub pragmas: Pragmas,
     pub events: &'a mut dyn FnMut(ExecuteEvent),
     /// Statements that are in.
     pub done: usize,
@@ -47,6 +50,8 @@ pub(crate) struct Run<'a> {
     pub outside: Vec<usize>,
     /// The record was committed together with every statement.
     pub atomic: bool,
+    /// The session is as it was before.
+    pub restored: bool,
     finished: bool,
 }
 
@@ -72,6 +77,7 @@ impl<'a> Run<'a> {
             direction,
             row,
             options,
+            pragmas: Pragmas::default(),
             events,
             done: 0,
             in_doubt: None,
@@ -82,17 +88,23 @@ impl<'a> Run<'a> {
             ran: 0,
             outside: Vec::new(),
             atomic: true,
+            restored: false,
             finished: false,
         }
     }
 
     /// Runs everything that is not in yet, and records it as finished.
     pub(crate) fn all(&mut self) -> Result<(), Problem> {
-        let mut alone = BTreeSet::new();
+        // What an earlier attempt found out about its statement in doubt holds for this one, too.
+        let mut alone: BTreeSet<usize> = self.in_doubt.into_iter().collect();
         self.database.wait_for_locks(self.options.lock_timeout)?;
         self.repeat_settings()?;
         'planned: loop {
-            let groups = plan(self.script, &alone);
+            let mut groups = plan(self.script, &alone, self.pragmas.transactions);
+            // An earlier attempt may have found statements that have to run alone: what stood before them is in.
+            for group in groups.iter_mut().filter(|group| group.kind == GroupKind::Ours) {
+                group.statements.retain(|index| *index >= self.done);
+            }
             let carrier = self.carrier(&groups);
             let committing = groups.iter().filter(|group| group.kind != GroupKind::Session).count();
             self.atomic = committing <= 1 && carrier.is_some();
@@ -103,6 +115,9 @@ impl<'a> Run<'a> {
             for (number, group) in groups.iter().enumerate() {
                 if group.kind != GroupKind::Session && group.end() <= self.done {
                     continue;
+                }
+                if !self.finished {
+                    self.go_on()?;
                 }
                 match self.group(group, carrier == Some(number))? {
                     Step::Done => {}
@@ -118,6 +133,14 @@ impl<'a> Run<'a> {
             self.record_apart(true, self.script.statements.len())?;
         }
         Ok(())
+    }
+
+    /// Stops here when the run was asked to. What is open is rolled back then.
+    fn go_on(&self) -> Result<(), Problem> {
+        match self.options.interrupt.asked() {
+            0 => Ok(()),
+            _ => Err(Problem::Interrupted { cancelled: None }),
+        }
     }
 
     /// Writes that the script has begun, when it may be half done at some moment: so that a crash shows.
@@ -189,7 +212,12 @@ impl<'a> Run<'a> {
         }
         let mut attempt = 1;
         loop {
-            let problem = match self.try_transaction(group, carries, attempt) {
+            let tried = if self.can_be_sent_together(group) {
+                self.try_together(group, carries, attempt)
+            } else {
+                self.try_transaction(group, carries, attempt)
+            };
+            let problem = match tried {
                 Ok(()) => break,
                 Err(problem) => problem,
             };
@@ -198,11 +226,12 @@ impl<'a> Run<'a> {
             if let Some(statements) = self.must_run_alone(group, &problem) {
                 return Ok(Step::Alone(statements));
             }
+            let problem = self.name_blockers(problem);
             let again = !group.commits_inside && attempt <= self.options.retries;
             match problem.server() {
                 Some(error) if again && session::worth_retrying(error) => {
                     attempt += 1;
-                    self.wait(attempt, &problem);
+                    self.wait(attempt, &problem)?;
                 }
                 _ => {
                     self.left |= group.commits_inside;
@@ -226,14 +255,16 @@ impl<'a> Run<'a> {
             .opening
             .as_ref()
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
-        let within = limits + within;
+        let within = self.database.guard() + &limits + within;
         if ours {
             // One message: a round trip less for each migration.
             let begin = format!("{before} {}; {within}", session::begin(self.script.dialect));
-            self.database.connection.run_own("begin a transaction", &begin)?;
+            let begun = self.database.connection.run(&begin);
+            begun.map_err(|error| self.database.unguarded(error))?;
             self.opening.take_if(|opening| matches!(opening, Opening::Before(_)));
         }
         for &index in &group.statements {
+            self.go_on()?;
             let ends = !ours && index == last;
             if ends && group.kind == GroupKind::Own {
                 let record = self.seal(carries, group.end());
@@ -250,7 +281,8 @@ impl<'a> Run<'a> {
                 }
             })?;
             if !ours && index == first && !within.is_empty() {
-                self.database.connection.run_own("begin the transaction", &within)?;
+                let begun = self.database.connection.run(&within);
+                begun.map_err(|error| self.database.unguarded(error))?;
             }
         }
         if ours {
@@ -265,7 +297,7 @@ impl<'a> Run<'a> {
 
     /// Statements that write the record of a transaction into it. In a transaction that the server has given up without
     /// an error, they fail: nothing is ever recorded that is not kept.
-    fn seal(&self, carries: bool, end: usize) -> String {
+    pub(super) fn seal(&self, carries: bool, end: usize) -> String {
         let progress = self.progress(end, None);
         let record = self.database.record(self.direction, &self.row, carries, &progress);
         self.database.as_ourselves(&record)
@@ -338,34 +370,67 @@ impl<'a> Run<'a> {
 
     /// A statement that the server runs only outside a transaction.
     fn alone(&mut self, index: usize) -> Result<(), Problem> {
+        // A catalog's snapshot is an older transaction: CREATE INDEX CONCURRENTLY would wait for ourselves for ever.
+        self.database.end_catalogs();
         if self.is_there_already(index)? {
             return Ok(self.record_apart(false, index + 1)?);
         }
-        // A catalog's snapshot is an older transaction: CREATE INDEX CONCURRENTLY would wait for ourselves for ever.
-        self.database.end_catalogs();
+        self.database.check_guard()?;
         self.mark_in_flight(index, true)?;
         let mut attempt = 1;
-        while let Err(error) = self.statement(index) {
+        while let Err(error) = self.statement_apart(index) {
             if self.in_doubt == Some(index) && outside::was_done(&self.script.statements[index], &error) {
                 break;
             }
             let clean = !error.connection_lost && self.clean_up(index);
             let again = clean && attempt <= self.options.retries && session::worth_retrying(&error);
             let problem = self.refused(index, error, attempt);
-            if !again {
-                if clean {
-                    self.mark_none_in_flight()?;
-                } else {
-                    self.left = true;
-                    self.in_doubt = Some(index);
-                }
-                return Err(problem);
-            }
+            let mut problem = self.name_blockers(problem).after(&self.options.interrupt);
             attempt += 1;
-            self.wait(attempt, &problem);
+            if again {
+                match self.wait(attempt, &problem) {
+                    Ok(()) => continue,
+                    Err(interrupted) => problem = interrupted,
+                }
+            }
+            if clean {
+                self.mark_none_in_flight()?;
+            } else {
+                self.left = true;
+                self.in_doubt = self.doubt(index, &problem);
+            }
+            return Err(problem);
         }
         self.left = true;
         Ok(self.record_apart(false, index + 1)?)
+    }
+
+    /// A statement that did not come to its end, and not because the next run repeats it by itself.
+    fn doubt(&self, index: usize, problem: &Problem) -> Option<usize> {
+        let interrupted = matches!(problem, Problem::Interrupted { .. });
+        let goes_on = interrupted && outside::is_repeatable(&self.script.statements[index]);
+        (!goes_on).then_some(index)
+    }
+
+    /// The statement, and after it a session that what is recorded is safe in.
+    fn statement_apart(&mut self, index: usize) -> Result<(), ServerError> {
+        let result = self.statement_outside(index);
+        if self.database.may_be_cancelled(&self.options.interrupt) {
+            let _ = self.database.reconnect();
+        }
+        result
+    }
+
+    /// The statement under the limits that the file sets for it, which hold here, too.
+    fn statement_outside(&mut self, index: usize) -> Result<(), ServerError> {
+        let Some((set, reset)) = session::limits_outside(self.script, index, self.pragmas) else {
+            return self.statement(index);
+        };
+        self.database.connection.run(&set)?;
+        let result = self.statement(index);
+        // Where that fails, the session is lost, or put back at the end.
+        let _ = self.database.connection.run(&reset);
+        result
     }
 
     fn mark_none_in_flight(&mut self) -> Result<(), DatabaseError> {
@@ -376,6 +441,9 @@ impl<'a> Run<'a> {
     /// Before an index is built again: what an earlier attempt built is dropped when it is invalid, and kept when the
     /// attempt had come to its end without being able to say so.
     fn is_there_already(&mut self, index: usize) -> Result<bool, DatabaseError> {
+        if self.in_doubt == Some(index) {
+            self.drop_remnants(index, None)?;
+        }
         let Some(create) = indexes::built_concurrently(&self.script.statements[index]) else {
             return Ok(false);
         };
@@ -385,7 +453,7 @@ impl<'a> Run<'a> {
         match indexes::remains_after_builds(&mut self.database.connection, create)? {
             Remains::Valid => Ok(self.in_doubt == Some(index)),
             Remains::Invalid { sql, name } => {
-                indexes::drop_invalid(&mut self.database.connection, &sql)?;
+                indexes::drop_invalid(&mut self.database.connection, &sql, None)?;
                 (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
                 Ok(false)
             }
@@ -393,13 +461,31 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Drops what a concurrent REINDEX that did not come to its end has left. Says whether the statement is one.
+    fn drop_remnants(&mut self, index: usize, limit: Option<Duration>) -> Result<bool, DatabaseError> {
+        let Some(rebuild) = rebuilds::rebuilt_concurrently(&self.script.statements[index]) else {
+            return Ok(false);
+        };
+        for Remnant { sql, name } in rebuilds::remnants(&mut self.database.connection, rebuild)? {
+            indexes::drop_invalid(&mut self.database.connection, &sql, limit)?;
+            (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
+        }
+        Ok(true)
+    }
+
     /// After a statement failed outside a transaction: whether nothing of it is left now.
     fn clean_up(&mut self, index: usize) -> bool {
+        let limit = (self.options.interrupt.asked() > 0).then_some(indexes::PATIENCE);
+        match self.drop_remnants(index, limit) {
+            Ok(false) => {}
+            Ok(true) => return true,
+            Err(_) => return false,
+        }
         let statement = &self.script.statements[index];
         if let Some(create) = indexes::built_concurrently(statement) {
             return match indexes::remains(&mut self.database.connection, create) {
                 Ok(Remains::Invalid { sql, name }) => {
-                    let dropped = indexes::drop_invalid(&mut self.database.connection, &sql).is_ok();
+                    let dropped = indexes::drop_invalid(&mut self.database.connection, &sql, limit).is_ok();
                     if dropped {
                         (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
                     }
@@ -418,7 +504,7 @@ impl<'a> Run<'a> {
         let Problem::Statement { index, error, .. } = problem else {
             return None;
         };
-        if group.kind != GroupKind::Ours {
+        if group.kind != GroupKind::Ours || self.pragmas.transactions == Some(Transactions::Whole) {
             return None;
         }
         if session::refuses_transaction(error) {
@@ -435,21 +521,30 @@ impl<'a> Run<'a> {
         (error.is("55P04") && !additions.is_empty()).then_some(additions)
     }
 
-    fn wait(&mut self, attempt: u32, problem: &Problem) {
-        let holders = match problem {
-            Problem::Statement { index, .. } => {
-                session::lock_holders(&mut self.database.connection, &self.script.statements[*index])
-            }
-            _ => Vec::new(),
-        };
+    /// The same problem with who stood in the way, where somebody did.
+    fn name_blockers(&mut self, mut problem: Problem) -> Problem {
+        if let Problem::Statement {
+            index, error, blockers, ..
+        } = &mut problem
+            && session::is_blocked(error)
+        {
+            *blockers = blockers::find(&mut self.database.connection, &self.script.statements[*index], error);
+        }
+        problem
+    }
+
+    /// Waits before another attempt, unless the run is asked to stop.
+    fn wait(&mut self, attempt: u32, problem: &Problem) -> Result<(), Problem> {
+        self.go_on()?;
         let delay = session::pause(attempt);
         (self.events)(ExecuteEvent::Retrying {
             attempt,
             delay,
             reason: problem.to_string(),
-            holders,
+            blockers: problem.blockers().to_vec(),
         });
-        std::thread::sleep(delay);
+        self.options.interrupt.sleep(delay);
+        self.go_on()
     }
 
     fn statement(&mut self, index: usize) -> Result<(), ServerError> {
@@ -474,10 +569,14 @@ impl<'a> Run<'a> {
     /// Sends exactly the bytes of the file, so that positions of errors count in it.
     fn send(&mut self, index: usize) -> Result<(), ServerError> {
         let span = self.script.statements[index].span;
-        self.database.connection.run(span.of(&self.script.text))
+        // Only the statements of the file are cancelled, not what records them.
+        self.options.interrupt.running(self.database.canceller());
+        let result = self.database.connection.run(span.of(&self.script.text));
+        self.options.interrupt.running(None);
+        result
     }
 
-    fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {
+    pub(super) fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {
         let whole = self.script.statements[index].span;
         let text = &self.script.text;
         let offset = error.position.or_else(|| named(whole.of(text), &error.message));
@@ -488,6 +587,7 @@ impl<'a> Run<'a> {
             position: Position::of(&self.script.text, span.start),
             error,
             attempts,
+            blockers: Vec::new(),
         }
     }
 }

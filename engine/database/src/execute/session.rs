@@ -3,16 +3,11 @@
 
 use std::time::Duration;
 
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-use diesel::{QueryableByName, RunQueryDsl, sql_query};
-use jiff::Timestamp;
 use tollgate_sql::operation::Operation;
 use tollgate_sql::{Dialect, Script, Statement};
 
-use crate::connection::Connection;
 use crate::error::ServerError;
-use crate::execute::{ExecuteOptions, LockHolder};
-use crate::sql_text::literal;
+use crate::execute::{ExecuteOptions, Pragmas};
 
 /// Longest pause before another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -25,11 +20,30 @@ pub(crate) fn limits(script: &Script, from: usize, options: &ExecuteOptions) -> 
     [
         ("lock_timeout", options.lock_timeout),
         ("statement_timeout", options.statement_timeout),
+        ("idle_in_transaction_session_timeout", options.idle_timeout),
     ]
     .into_iter()
     .filter(|(name, _)| !sets(&script.statements[..from], name))
     .filter_map(|(name, limit)| limit.map(|limit| format!("SET LOCAL {name} = {};", limit.as_millis())))
     .collect()
+}
+
+/// The file's own limits for statement `index`, which runs outside a transaction: what sets them, and what puts back what
+/// was before. Unless the script has set its own meanwhile.
+pub(crate) fn limits_outside(script: &Script, index: usize, pragmas: Pragmas) -> Option<(String, String)> {
+    if script.dialect != Dialect::Postgres {
+        return None;
+    }
+    let limits: Vec<_> = pragmas
+        .everywhere()
+        .filter(|(name, _)| !sets(&script.statements[..index], name))
+        .collect();
+    let set = limits
+        .iter()
+        .map(|(name, limit)| format!("SET {name} = {};", limit.as_millis()))
+        .collect();
+    let reset = limits.iter().map(|(name, _)| format!("RESET {name};")).collect();
+    (!limits.is_empty()).then_some((set, reset))
 }
 
 fn sets(statements: &[Statement], parameter: &str) -> bool {
@@ -56,6 +70,11 @@ pub(crate) fn worth_retrying(error: &ServerError) -> bool {
                 && (error.message.contains("is locked") || error.message.contains("database is busy"))
         }
     }
+}
+
+/// Whether another session stood in the way: lock timeout, deadlock.
+pub(crate) fn is_blocked(error: &ServerError) -> bool {
+    matches!(error.sqlstate.as_deref(), Some("55P03" | "40P01"))
 }
 
 /// Whether the server refuses the statement only because it stands in a transaction.
@@ -89,72 +108,4 @@ pub(crate) fn disturbs(script: &Script) -> bool {
             Operation::CreateView(view) => view.temporary,
             _ => false,
         })
-}
-
-#[derive(QueryableByName)]
-struct Holder {
-    #[diesel(sql_type = Integer)]
-    pid: i32,
-    #[diesel(sql_type = Nullable<Text>)]
-    username: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    application: Option<String>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    since: Option<i64>,
-}
-
-/// Sessions that hold a lock on what `statement` names. Asked after the fact, so one may have gone already.
-pub(crate) fn lock_holders(connection: &mut Connection, statement: &Statement) -> Vec<LockHolder> {
-    let Connection::Postgres(connection) = connection else {
-        return Vec::new();
-    };
-    let relations: Vec<String> = statement
-        .objects()
-        .iter()
-        .map(|object| format!("pg_catalog.to_regclass({})", literal(&object.sql(Dialect::Postgres))))
-        .collect();
-    if relations.is_empty() {
-        return Vec::new();
-    }
-    let query = format!(
-        "SELECT DISTINCT a.pid, a.usename::text AS username, NULLIF(a.application_name, '') AS application, \
-         (extract(epoch FROM COALESCE(a.xact_start, a.backend_start)) * 1000000)::int8 AS since \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.granted AND l.pid <> pg_catalog.pg_backend_pid() \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-         AND l.relation IN ({})",
-        relations.join(", ")
-    );
-    // Who holds it is a courtesy: that it cannot be said must not hide what it is said about.
-    let holders: Vec<Holder> = sql_query(query).load(&mut **connection).unwrap_or_default();
-    holders.into_iter().map(Holder::into_public).collect()
-}
-
-impl Holder {
-    fn into_public(self) -> LockHolder {
-        LockHolder {
-            pid: self.pid,
-            user: self.username,
-            application: self.application,
-            since: self.since.and_then(|micros| Timestamp::from_microsecond(micros).ok()),
-        }
-    }
-}
-
-/// Who holds an advisory lock of this database.
-pub(crate) fn advisory_holder(
-    connection: &mut crate::postgres::connection::PgConnection,
-    key: i32,
-) -> Option<LockHolder> {
-    let holders: Vec<Holder> = sql_query(
-        "SELECT a.pid, a.usename::text AS username, NULLIF(a.application_name, '') AS application, \
-         (extract(epoch FROM COALESCE(a.xact_start, a.backend_start)) * 1000000)::int8 AS since \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = $1::int4::oid AND l.objsubid = 1 \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
-    )
-    .bind::<Integer, _>(key)
-    .load(connection)
-    .unwrap_or_default();
-    holders.into_iter().next().map(Holder::into_public)
 }

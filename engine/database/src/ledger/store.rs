@@ -87,7 +87,9 @@ impl Place {
     /// INSERT of a row that says: begun.
     pub(crate) fn insert_started(&self, id: &str, checksum: &str, name: &str) -> String {
         format!(
-            "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
+            // Said again after the connection was lost, it changes nothing.
+            "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {}) \
+             ON CONFLICT (id) DO NOTHING",
             self.sql(),
             literal(id),
             literal(checksum),
@@ -130,6 +132,16 @@ impl Place {
         // PostgreSQL's text holds no zero bytes.
         format!(
             "UPDATE {} SET logs = {} WHERE id = {}",
+            self.sql(),
+            literal(&logs.replace('\0', "")),
+            literal(id)
+        )
+    }
+
+    /// UPDATE that keeps what the server said while it was applied.
+    pub(crate) fn note(&self, id: &str, logs: &str) -> String {
+        format!(
+            "UPDATE {} SET logs = {} WHERE id = {} AND finished_at IS NOT NULL",
             self.sql(),
             literal(&logs.replace('\0', "")),
             literal(id)

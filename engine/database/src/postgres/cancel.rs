@@ -23,6 +23,7 @@ impl Canceller {
         let unreachable = |reason: String| DatabaseError::Unreachable {
             target: self.target.describe(),
             reason: redact(&reason, &self.target.secrets()),
+            help: "the statement may still run: look for it in pg_stat_activity".to_owned(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -12,8 +12,10 @@ use futures_util::Stream;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, CancelToken, Config, Error, Row, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, CancelToken, Config, Error, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::postgres::dial;
 
 /// Reads what the server sends; the second half of the driver's client.
 type Poller = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> + Send>;
@@ -28,9 +30,8 @@ pub(crate) struct Client {
 /// What is below the client.
 struct Wire {
     runtime: Runtime,
-    poller: Poller,
-    /// Nothing more will come.
-    ended: bool,
+    /// Gone once nothing more will come: then whoever still waits for an answer is told.
+    poller: Option<Poller>,
     /// Hears notices.
     hear: Box<dyn FnMut(DbError) + Send>,
 }
@@ -43,7 +44,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) enum OpenError {
     /// This machine has no room for it.
     #[error("cannot start the driver: {0}")]
-    Runtime(#[from] std::io::Error),
+    Runtime(std::io::Error),
+    /// The host's name leads to no address.
+    #[error("the host is not known: {0}")]
+    UnknownHost(std::io::Error),
+    /// No answer came in time.
+    #[error("no answer")]
+    Silent(Duration),
     /// The server, the network, or the driver.
     #[error(transparent)]
     Refused(#[from] Error),
@@ -56,14 +63,23 @@ impl Client {
         tls: MakeRustlsConnect,
         hear: impl FnMut(DbError) + Send + 'static,
     ) -> Result<Self, OpenError> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (client, mut connection) = runtime.block_on(config.connect(tls))?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(OpenError::Runtime)?;
+        let (client, mut connection) = match runtime.block_on(dial::connect(config, &tls)) {
+            Ok(open) => open,
+            Err(error) => {
+                // Looking a name up cannot be broken off; it must not be waited for, either.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         Ok(Self {
             client: Some(client),
             wire: Wire {
                 runtime,
-                poller: Box::new(move |context| connection.poll_message(context)),
-                ended: false,
+                poller: Some(Box::new(move |context| connection.poll_message(context))),
                 hear: Box::new(hear),
             },
         })
@@ -80,23 +96,31 @@ impl Client {
         wire.drive(client.batch_execute(sql))
     }
 
-    /// Runs statements by the simple protocol, as one message, and says at the end of each so. Notices are heard in
-    /// order: those of a statement before its end.
-    pub(crate) fn run_each(&mut self, sql: &str, done: &mut dyn FnMut()) -> Result<(), Error> {
+    /// Sends several messages of statements by the simple protocol without waiting for answers, then reads these and tells
+    /// of each. Notices are heard in order: those of a message before its answer is told.
+    pub(crate) fn run_together(&mut self, messages: &[String], tell: &mut dyn FnMut(usize, Result<(), Error>)) {
         let (client, wire) = self.halves();
-        let answers = wire.drive(client.simple_query_raw(sql))?;
-        let mut answers = pin!(answers);
-        wire.wait(&mut |context| {
-            loop {
-                match answers.as_mut().poll_next(context) {
-                    Poll::Ready(Some(Ok(SimpleQueryMessage::CommandComplete(_)))) => done(),
-                    Poll::Ready(Some(Ok(_))) => {}
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                    Poll::Ready(None) => return Poll::Ready(Ok(())),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
+        // Sending only queues; answers come in the same order.
+        let sent: Vec<_> = messages
+            .iter()
+            .map(|sql| wire.runtime.block_on(client.simple_query_raw(sql)))
+            .collect();
+        for (at, answers) in sent.into_iter().enumerate() {
+            let answer = answers.and_then(|answers| {
+                let mut answers = pin!(answers);
+                wire.wait(&mut |context| {
+                    loop {
+                        match answers.as_mut().poll_next(context) {
+                            Poll::Ready(Some(Ok(_))) => {}
+                            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                            Poll::Ready(None) => return Poll::Ready(Ok(())),
+                            Poll::Pending => return Poll::Pending,
+                        }
+                    }
+                })
+            });
+            tell(at, answer);
+        }
     }
 
     /// Runs a query with parameters and counts the rows that it touched.
@@ -140,13 +164,8 @@ impl Wire {
     }
 
     fn wait<T>(&mut self, answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>) -> Result<T, Error> {
-        let Self {
-            runtime,
-            poller,
-            ended,
-            hear,
-        } = self;
-        runtime.block_on(poll_fn(|context| read(context, poller, ended, hear, answer)))
+        let Self { runtime, poller, hear } = self;
+        runtime.block_on(poll_fn(|context| read(context, poller, hear, answer)))
     }
 }
 
@@ -154,13 +173,12 @@ impl Wire {
 /// in which the server sent them.
 fn read<T>(
     context: &mut Context<'_>,
-    poller: &mut Poller,
-    ended: &mut bool,
+    poller: &mut Option<Poller>,
     hear: &mut dyn FnMut(DbError),
     answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>,
 ) -> Poll<Result<T, Error>> {
-    while !*ended {
-        match poller(context) {
+    while let Some(poll) = poller {
+        match poll(context) {
             Poll::Pending => break,
             Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
                 let ready = answer(context);
@@ -170,9 +188,9 @@ fn read<T>(
                 }
             }
             Poll::Ready(Some(Ok(_))) => {}
-            Poll::Ready(None) => *ended = true,
+            Poll::Ready(None) => *poller = None,
             Poll::Ready(Some(Err(error))) => {
-                *ended = true;
+                *poller = None;
                 // What ended the connection says more than that it is closed, which is what the answer would be now.
                 return match answer(context) {
                     Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
@@ -188,15 +206,13 @@ impl Drop for Client {
     fn drop(&mut self) {
         // Without its client the connection says goodbye, so that the server need not find out by itself.
         drop(self.client.take());
-        let Wire {
-            runtime, poller, ended, ..
-        } = &mut self.wire;
+        let Wire { runtime, poller, .. } = &mut self.wire;
         let farewell = poll_fn(|context| {
-            while !*ended {
-                match poller(context) {
+            while let Some(poll) = poller {
+                match poll(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Some(Ok(_))) => {}
-                    Poll::Ready(None | Some(Err(_))) => *ended = true,
+                    Poll::Ready(None | Some(Err(_))) => *poller = None,
                 }
             }
             Poll::Ready(())

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio_postgres::config::{ChannelBinding, SslMode};
 
-use crate::error::{DatabaseError, redact};
-use crate::postgres::client::{Client, OpenError};
+use crate::error::DatabaseError;
+use crate::postgres::client::Client;
 use crate::postgres::connection::{Notice, Notices, PgConnection};
-use crate::postgres::errors::chain;
+use crate::postgres::refusal::{refusal, refused};
 use crate::postgres::target::{Binding, Encryption, PostgresTarget};
 use crate::postgres::tls;
 use crate::sql_text::{identifier, literal};
@@ -36,7 +36,7 @@ pub(crate) fn open_client(
     let config = postgres::Config::from(configuration(target, options));
     config
         .connect(tls::connector(target)?)
-        .map_err(|error| refusal(target, &error))
+        .map_err(|error| refused(target, &error))
 }
 
 /// Creates the database when it is missing, as Prisma does, then opens it and creates the schema.
@@ -121,13 +121,8 @@ fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
 fn client(target: &PostgresTarget, options: &SessionOptions, notices: &Notices) -> Result<Client, DatabaseError> {
     let sink = Arc::clone(notices);
     let hear = move |notice| hear(&sink, &notice);
-    Client::open(&configuration(target, options), tls::connector(target)?, hear).map_err(|error| match error {
-        OpenError::Refused(error) => refusal(target, &error),
-        OpenError::Runtime(error) => DatabaseError::Unreachable {
-            target: target.describe(),
-            reason: error.to_string(),
-        },
-    })
+    Client::open(&configuration(target, options), tls::connector(target)?, hear)
+        .map_err(|error| refusal(target, &error))
 }
 
 fn configuration(target: &PostgresTarget, options: &SessionOptions) -> tokio_postgres::Config {
@@ -175,46 +170,4 @@ fn hear(notices: &Mutex<Vec<Notice>>, notice: &postgres::error::DbError) {
         detail: notice.detail().map(str::to_owned),
         hint: notice.hint().map(str::to_owned),
     });
-}
-
-/// Why no connection came about.
-fn refusal(target: &PostgresTarget, error: &postgres::Error) -> DatabaseError {
-    let place = target.describe();
-    let secrets = target.secrets();
-    let reason = |text: &str| redact(text, &secrets);
-    if let Some(answer) = error.as_db_error() {
-        return match answer.code().code() {
-            "3D000" => DatabaseError::Missing { target: place },
-            "28P01" | "28000" => DatabaseError::LoginRefused {
-                target: place,
-                reason: reason(answer.message()),
-            },
-            code => DatabaseError::Unreachable {
-                target: place,
-                reason: format!("{} ({code})", reason(answer.message())),
-            },
-        };
-    }
-    let text = chain(error);
-    if text.contains("TLS") || text.contains("certificate") {
-        let help = text.contains("not valid for name").then(|| {
-            "the certificate is for another name: use the name it is for, or sslmode=verify-ca to check only who signed it"
-                .to_owned()
-        });
-        return DatabaseError::Tls {
-            target: place,
-            reason: reason(&text),
-            help,
-        };
-    }
-    if text.contains("password missing") || text.contains("authentication error") {
-        return DatabaseError::LoginRefused {
-            target: place,
-            reason: reason(&text),
-        };
-    }
-    DatabaseError::Unreachable {
-        target: place,
-        reason: reason(&text),
-    }
 }

@@ -41,8 +41,8 @@ pub struct Notice {
 /// Where the driver's callback puts what it hears.
 pub(crate) type Notices = Arc<Mutex<Vec<Notice>>>;
 
-/// An open connection.
-pub(crate) struct PgConnection {
+/// An open connection to PostgreSQL, over the pure-Rust driver: what diesel needs of one, without libpq.
+pub struct PgConnection {
     client: Client,
     notices: Notices,
     /// Run after every RESET ALL: what makes the session ours.
@@ -78,16 +78,34 @@ impl PgConnection {
             .map_err(|error| server_error(&error, sql))
     }
 
-    /// Undoes what a script did to its session: role, settings, cursors, temporary tables, listeners.
+    /// Sends several texts, each as one message, without waiting for answers, and tells of each answer with what the
+    /// server said until then.
+    pub(crate) fn run_together(
+        &mut self,
+        texts: &[String],
+        tell: &mut dyn FnMut(usize, Result<(), ServerError>, Vec<Notice>),
+    ) {
+        let notices = Arc::clone(&self.notices);
+        self.client.run_together(texts, &mut |at, answer| {
+            let heard = std::mem::take(&mut *notices.lock().unwrap_or_else(PoisonError::into_inner));
+            tell(at, answer.map_err(|error| server_error(&error, &texts[at])), heard);
+        });
+    }
+
+    /// What undoes what a script did to its session: role, settings, cursors, temporary tables, listeners.
     ///
     /// Not DISCARD ALL: that would also forget the driver's own prepared statements.
-    pub(crate) fn restore_session(&mut self) -> Result<(), ServerError> {
-        let sql = format!(
+    pub(crate) fn restoring(&self) -> String {
+        format!(
             "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES; \
              SELECT pg_catalog.pg_advisory_unlock_all(); {}",
             self.preamble
-        );
-        self.execute_script(&sql)
+        )
+    }
+
+    /// Does that.
+    pub(crate) fn restore_session(&mut self) -> Result<(), ServerError> {
+        self.execute_script(&self.restoring())
     }
 
     /// What the server said since this was asked last.

@@ -7,14 +7,15 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
 use crate::connection::Connection;
 use crate::error::{DatabaseError, ServerError};
-use crate::execute::advisory_holder;
-use crate::lock::{Attempt, LockError};
+use crate::lock::{Attempt, LockError, LockPass};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::connection::PgConnection;
 use crate::postgres::target::PostgresTarget;
+use crate::sessions::advisory_holder;
+use crate::state::LockToken;
 
 /// Prisma's key.
-const KEY: i32 = 72_707_369;
+pub(crate) const KEY: i32 = 72_707_369;
 
 /// After this long without an answer the session is asked, with a time limit, whether it is there.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -43,6 +44,41 @@ struct Answer {
     locked: bool,
 }
 
+#[derive(QueryableByName)]
+struct Tried {
+    #[diesel(sql_type = Bool)]
+    locked: bool,
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+/// The condition that a process of this database holds the lock, and the one that belongs to a token where one is named.
+pub(crate) fn holds(pid: &str, token: Option<&LockToken>) -> String {
+    let held = |classid: u32, objid: u32| {
+        format!(
+            "EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND classid = {classid} \
+             AND objid = {objid} AND objsubid = 1 AND pid = {pid} AND database = \
+             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
+        )
+    };
+    let lock = held(0, KEY.unsigned_abs());
+    match token {
+        None => lock,
+        Some(token) => {
+            // The server shows the two halves of a key apart.
+            let (high, low) = halves(token);
+            format!("{lock} AND {}", held(high, low))
+        }
+    }
+}
+
+/// The key of the advisory lock that shows whose token this is: half of the digest's bits at most, and none of its own.
+fn halves(token: &LockToken) -> (u32, u32) {
+    let digest = token.digest();
+    let half = |range| u32::from_str_radix(digest.get(range).unwrap_or_default(), 16).unwrap_or_default();
+    (half(0..8), half(8..16))
+}
+
 fn pid_of(connection: &mut PgConnection) -> Result<i32, DatabaseError> {
     let rows: Result<Vec<Pid>, _> = sql_query("SELECT pg_catalog.pg_backend_pid() AS pid").load(connection);
     let rows =
@@ -51,7 +87,8 @@ fn pid_of(connection: &mut PgConnection) -> Result<i32, DatabaseError> {
 }
 
 impl AdvisoryLock {
-    /// Opens the session. `main` is the run's other connection.
+    /// Opens the session, at the database's own address or another one that leads there. `main` is the run's other
+    /// connection.
     pub(crate) fn open(
         target: &PostgresTarget,
         application_name: &str,
@@ -82,16 +119,55 @@ impl AdvisoryLock {
 
     /// Tries once. A waiting `pg_advisory_lock` would be a transaction that CREATE INDEX CONCURRENTLY waits for.
     pub(crate) fn attempt(&mut self) -> Result<Attempt, LockError> {
-        let rows: Result<Vec<Answer>, _> = sql_query("SELECT pg_catalog.pg_try_advisory_lock($1::int8) AS locked")
-            .bind::<Integer, _>(KEY)
-            .load(&mut self.connection);
+        let rows: Result<Vec<Tried>, _> =
+            sql_query("SELECT pg_catalog.pg_try_advisory_lock($1::int8) AS locked, pg_catalog.pg_backend_pid() AS pid")
+                .bind::<Integer, _>(KEY)
+                .load(&mut self.connection);
         let rows =
             rows.map_err(|error| DatabaseError::server("take the migration lock", self.connection.explain(&error)))?;
-        if rows.iter().any(|row| row.locked) {
+        if let Some(tried) = rows.first().filter(|row| row.locked) {
             self.held = true;
-            return Ok(Attempt::Taken);
+            // Dropped then, which lets go of it: by the pooler, most likely on the session that has just got it.
+            return if tried.pid == self.pid {
+                Ok(Attempt::Taken)
+            } else {
+                Err(LockError::Pooler)
+            };
         }
         Ok(Attempt::Held(advisory_holder(&mut self.connection, KEY)))
+    }
+
+    /// Keeps the lock in a mode that the run's other sessions can take part in, and nobody else gets it in the mode in
+    /// which everybody takes it: a transaction that outlives this process keeps others away until it is over.
+    pub(crate) fn share(&mut self) -> Result<(), LockError> {
+        let sql =
+            format!("SELECT pg_catalog.pg_advisory_lock_shared({KEY}); SELECT pg_catalog.pg_advisory_unlock({KEY})");
+        self.connection
+            .execute_script(&sql)
+            .map_err(|error| DatabaseError::server("take the migration lock", error).into())
+    }
+
+    /// Whether another connection sees that this session has the lock: both are in one database.
+    pub(crate) fn is_seen_by(&self, main: &mut PgConnection) -> Result<bool, LockError> {
+        let rows: Result<Vec<Answer>, _> =
+            sql_query(format!("SELECT {} AS locked", holds(&self.pid.to_string(), None))).load(main);
+        let rows = rows.map_err(|error| DatabaseError::server("look for the migration lock", main.explain(&error)))?;
+        Ok(rows.iter().any(|row| row.locked))
+    }
+
+    /// Shows, to whoever has the token, that the session which holds the lock knows it. Says which session that is.
+    pub(crate) fn show(&mut self, token: &LockToken) -> Result<i32, LockError> {
+        let (high, low) = halves(token);
+        let sql = format!("SELECT pg_catalog.pg_advisory_lock(({high}::int8 << 32) | {low}::int8)");
+        self.connection
+            .execute_script(&sql)
+            .map_err(|error| DatabaseError::server("hand on the migration lock", error))?;
+        Ok(self.pid)
+    }
+
+    /// The server process that holds it.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// Whether the session is there and has the lock.
@@ -102,9 +178,9 @@ impl AdvisoryLock {
             self.connection.is_alive(CHECK_TIMEOUT).map_err(lost)?;
         }
         let query = format!(
-            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 \
-             AND objid = {KEY} AND objsubid = 1 AND pid = pg_catalog.pg_backend_pid() AND pid = {}) AS locked",
-            self.pid
+            "SELECT pg_catalog.pg_backend_pid() = {} AND {} AS locked",
+            self.pid,
+            holds("pg_catalog.pg_backend_pid()", None)
         );
         let rows: Result<Vec<Answer>, _> = sql_query(query).load(&mut self.connection);
         let rows = rows.map_err(|error| lost(self.connection.explain(&error)))?;
@@ -125,7 +201,58 @@ impl Drop for AdvisoryLock {
             // Closing the connection lets go of it as well, only a moment later.
             let _ = self
                 .connection
-                .execute_script(&format!("SELECT pg_catalog.pg_advisory_unlock({KEY})"));
+                .execute_script("SELECT pg_catalog.pg_advisory_unlock_all()");
+        }
+    }
+}
+
+/// A lock that another process's session holds for this one.
+pub(crate) struct BorrowedLock {
+    connection: PgConnection,
+    pass: LockPass,
+}
+
+impl BorrowedLock {
+    /// Opens a session that looks after it. `None`: no session of this database holds what the pass is for.
+    pub(crate) fn open(
+        target: &PostgresTarget,
+        application_name: &str,
+        pass: &LockPass,
+    ) -> Result<Option<Self>, LockError> {
+        let session = SessionOptions {
+            application_name: application_name.to_owned(),
+            read_only: true,
+        };
+        let mut lock = Self {
+            connection: open(target, &session)?,
+            pass: pass.clone(),
+        };
+        Ok(lock.is_held()?.then_some(lock))
+    }
+
+    /// The server process that holds it.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pass.pid
+    }
+
+    fn is_held(&mut self) -> Result<bool, LockError> {
+        let held = holds(&self.pass.pid.to_string(), Some(&self.pass.token));
+        let rows: Result<Vec<Answer>, _> = sql_query(format!("SELECT {held} AS locked")).load(&mut self.connection);
+        let rows = rows
+            .map_err(|error| DatabaseError::server("look for the migration lock", self.connection.explain(&error)))?;
+        Ok(rows.iter().any(|row| row.locked))
+    }
+
+    /// Whether it is still held.
+    pub(crate) fn check(&mut self) -> Result<(), LockError> {
+        match self.is_held() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(LockError::Lost {
+                reason: "the session that took it no longer holds it".to_owned(),
+            }),
+            Err(error) => Err(LockError::Lost {
+                reason: error.to_string(),
+            }),
         }
     }
 }

@@ -10,7 +10,7 @@ use diesel::row::{Field, PartialRow, Row, RowIndex, RowSealed};
 use postgres::types::{FromSql, Type};
 
 /// One row of a result.
-pub(crate) struct PgRow {
+pub struct PgRow {
     row: postgres::Row,
     /// Type of each column, shared by all rows of the result.
     types: Arc<[NonZeroU32]>,
@@ -85,7 +85,7 @@ impl<'a> RowIndex<&'a str> for PgRow {
 }
 
 /// One value of a row.
-pub(crate) struct PgField<'a> {
+pub struct PgField<'a> {
     row: &'a PgRow,
     index: usize,
 }

@@ -160,22 +160,30 @@ impl ServerCertVerifier for Verifier {
         let Some(chain) = &self.chain else {
             return Ok(ServerCertVerified::assertion());
         };
-        if self
-            .pinned
-            .iter()
-            .any(|certificate| certificate.as_ref() == end_entity.as_ref())
-        {
-            if self.check_name {
-                rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            }
-            return Ok(ServerCertVerified::assertion());
-        }
-        match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        let verdict = chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let problem = match &verdict {
+            Err(rustls::Error::InvalidCertificate(problem)) => problem,
+            _ => return verdict,
+        };
+        match problem {
             // The chain is checked before the name, so this error says that the chain is good.
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !self.check_name => Ok(ServerCertVerified::assertion()),
-            verdict => verdict,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } if !self.check_name => {
+                Ok(ServerCertVerified::assertion())
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => verdict,
+            // Its time is checked before everything else. What is trusted by name has its time, too.
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+            | CertificateError::Revoked => verdict,
+            _ if self.pinned.iter().any(|known| known.as_ref() == end_entity.as_ref()) => {
+                if self.check_name {
+                    rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            _ => verdict,
         }
     }
 

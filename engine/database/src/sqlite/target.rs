@@ -78,12 +78,14 @@ impl SqliteTarget {
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
-        let stem = match self.path.extension() {
-            Some(extension) if extension == "db" => self.path.file_stem(),
-            _ => self.path.file_name(),
+        // Of a link it is beside the file that it leads to: all ways to one database have one lock.
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let stem = match path.extension() {
+            Some(extension) if extension == "db" => path.file_stem(),
+            _ => path.file_name(),
         };
         let mut name = stem.map_or_else(OsString::new, OsString::from);
         name.push(suffix);
-        self.path.with_file_name(name)
+        path.with_file_name(name)
     }
 }

@@ -3,6 +3,7 @@
 //! PostgreSQL: schema `tollgate` of the same database. `SQLite`: a sidecar file. One SQL text serves both; only the
 //! prefix of the tables differs.
 
+pub(crate) mod leases;
 mod outbox;
 mod plans;
 pub mod progress;
@@ -12,6 +13,7 @@ pub(crate) mod setup;
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 
+pub use leases::{Lease, LockToken, NewLease};
 pub use outbox::{NewMessage, OutboxMessage};
 pub use runs::{FindingRecord, NewRun, RunRecord};
 

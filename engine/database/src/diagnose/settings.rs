@@ -1,0 +1,76 @@
+//! Settings of the server that a migration depends on.
+
+use crate::diagnose::finding::{Finding, Group, Status};
+use crate::diagnose::run::Request;
+use crate::diagnose::session::Session;
+use crate::error::DatabaseError;
+
+fn server(name: &'static str, status: Status, line: impl Into<String>) -> Finding {
+    Finding::new(Group::Server, name, status, line)
+}
+
+pub(super) fn settings(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
+    // Our questions set standard_conforming_strings themselves; what holds otherwise stands beside it.
+    let row = session.row(
+        "SELECT current_setting('TimeZone') AS zone, pg_encoding_to_char(encoding) AS encoding, datcollate AS collation, \
+         current_setting('synchronous_commit') AS synchronous, current_setting('default_tablespace') AS tablespace, \
+         (SELECT reset_val FROM pg_settings WHERE name = 'standard_conforming_strings') AS strings, \
+         current_setting('fsync') AS fsync FROM pg_database WHERE datname = current_database()",
+    )?;
+    let line = format!(
+        "time zone {}, encoding {}, collation {}",
+        row.text("zone"),
+        row.text("encoding"),
+        row.text("collation")
+    );
+    let mut details = vec![format!("synchronous_commit = {}", row.text("synchronous"))];
+    if let Some(tablespace) = row.some("tablespace") {
+        details.push(format!("default_tablespace = {tablespace}"));
+    }
+    let mut findings = vec![server("settings", Status::Ok, line).details(details)];
+    if row.text("strings") == "off" {
+        findings.push(
+            server(
+                "standard-strings",
+                Status::Note,
+                "standard_conforming_strings is off; migrations run with it on",
+            )
+            .help("strings in migrations take a backslash for what it is; set the server to on, as everybody does"),
+        );
+    }
+    if row.text("encoding") == "SQL_ASCII" {
+        findings.push(
+            server("encoding", Status::Warn, "the database has no encoding (SQL_ASCII): any bytes get in")
+                .help("make the database again with ENCODING 'UTF8'"),
+        );
+    }
+    if row.text("fsync") == "off" {
+        findings.push(
+            server("fsync", Status::Warn, "fsync is off: a crash of the machine loses the database")
+                .help("switch it on, except for databases that may be lost"),
+        );
+    }
+    Ok(findings)
+}
+
+/// Limits that end a long statement or session of ours.
+pub(super) fn time_limits(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
+    // reset_val is what a new session of this role begins with; our own limits hold for this question alone.
+    let rows = session.rows(
+        "SELECT name, reset_val AS value, source FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', \
+         'idle_in_transaction_session_timeout', 'transaction_timeout', 'idle_session_timeout') AND reset_val <> '0' \
+         ORDER BY name",
+    )?;
+    if rows.is_empty() {
+        return Ok(vec![server("time-limits", Status::Ok, "the server sets no time limits for this role")]);
+    }
+    let limits: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} = {} ms", row.text("name"), row.text("value")))
+        .collect();
+    let line = format!("the server limits this role: {}", limits.join(", "));
+    Ok(vec![
+        server("time-limits", Status::Note, line)
+            .help("a longer statement of a migration is cancelled: give the role that deploys limits of its own"),
+    ])
+}

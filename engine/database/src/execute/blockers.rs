@@ -1,0 +1,313 @@
+//! Who keeps a statement from getting its lock.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use diesel::sql_types::Bool;
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use tollgate_sql::operation::Operation;
+use tollgate_sql::{Dialect, Statement};
+
+use crate::connection::Connection;
+use crate::error::ServerError;
+use crate::sessions::{COLUMNS, LockHolder, SessionRow};
+use crate::sql_text::literal;
+
+/// As much of a query as is shown.
+const EXCERPT: usize = 100;
+/// More of them tell nobody more.
+const MOST: u32 = 10;
+
+#[derive(QueryableByName)]
+struct Raw {
+    #[diesel(embed)]
+    session: SessionRow,
+    #[diesel(sql_type = Bool)]
+    conflicts: bool,
+}
+
+/// Sessions that keep `statement` from getting its locks, those that do so for certain first. Asked after the fact, so
+/// one may have gone already; that nothing can be said must not hide what it is said about.
+pub(crate) fn find(connection: &mut Connection, statement: &Statement, error: &ServerError) -> Vec<LockHolder> {
+    let query = match error.more.detail.as_deref().map(blocked_by) {
+        Some(pids) if error.is("40P01") && !pids.is_empty() => of_processes(&pids),
+        _ => match of_locks(statement) {
+            Some(query) => query,
+            None => return Vec::new(),
+        },
+    };
+    let Connection::Postgres(connection) = connection else {
+        return Vec::new();
+    };
+    let mut found: Vec<Raw> = sql_query(query).load(&mut **connection).unwrap_or_default();
+    if found.iter().any(|raw| raw.conflicts) {
+        found.retain(|raw| raw.conflicts);
+    }
+    found.into_iter().map(Raw::into_public).collect()
+}
+
+/// `Process 4711 waits for ShareLock on transaction 5; blocked by process 4712.`: who blocks. The victim is ourselves.
+fn blocked_by(detail: &str) -> Vec<i32> {
+    let mut pids: Vec<i32> = detail
+        .split("blocked by process ")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+        .collect();
+    pids.dedup();
+    pids
+}
+
+fn of_processes(pids: &[i32]) -> String {
+    let pids = pids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT {COLUMNS}, true AS conflicts FROM pg_catalog.pg_stat_activity a \
+         WHERE a.pid IN ({pids}) AND a.pid <> pg_catalog.pg_backend_pid()"
+    )
+}
+
+/// Who holds, or waits for, locks on the relations that the statement names.
+fn of_locks(statement: &Statement) -> Option<String> {
+    let relations: Vec<String> = statement
+        .objects()
+        .iter()
+        .map(|object| format!("pg_catalog.to_regclass({})", literal(&object.sql(Dialect::Postgres))))
+        .collect();
+    if relations.is_empty() {
+        return None;
+    }
+    let modes: Vec<String> = in_conflict(statement)
+        .iter()
+        .map(|mode| format!("'{mode}Lock'"))
+        .collect();
+    let conflicts = format!("l.mode IN ({})", modes.join(", "));
+    Some(format!(
+        "SELECT {COLUMNS}, l.conflicts FROM (\
+           SELECT l.pid, bool_or({conflicts}) AS conflicts, bool_or(l.granted AND {conflicts}) AS holds FROM pg_catalog.pg_locks l \
+           WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.relation IN ({}) \
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+           GROUP BY l.pid\
+         ) l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         ORDER BY l.conflicts DESC, l.holds DESC, a.xact_start NULLS LAST LIMIT {MOST}",
+        relations.join(", ")
+    ))
+}
+
+/// Table-level lock modes that the statement has to wait for: those in conflict with the one that it takes. Rows are
+/// changed under a mode that does not conflict with itself; who holds the row then is one of those who change rows.
+fn in_conflict(statement: &Statement) -> &'static [&'static str] {
+    const ALL: [&str; 8] = [
+        "AccessShare",
+        "RowShare",
+        "RowExclusive",
+        "ShareUpdateExclusive",
+        "Share",
+        "ShareRowExclusive",
+        "Exclusive",
+        "AccessExclusive",
+    ];
+    let rows = |operation: &Operation| {
+        matches!(
+            operation,
+            Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_)
+        )
+    };
+    let index = |operation: &Operation| matches!(operation, Operation::CreateIndex(_));
+    let all = |test: &dyn Fn(&Operation) -> bool| {
+        !statement.effects.is_empty() && statement.effects.iter().all(|effect| test(&effect.operation))
+    };
+    if all(&rows) || all(&index) { &ALL[2..] } else { &ALL }
+}
+
+impl Raw {
+    fn into_public(self) -> LockHolder {
+        let mut holder = self.session.into_public();
+        holder.query = holder.query.map(|query| conceal(&query));
+        holder
+    }
+}
+
+impl LockHolder {
+    /// How long its transaction is open, by the server's clock.
+    pub fn transaction_age(&self) -> Option<Duration> {
+        let (since, start, age) = (self.since?, self.query_start?, self.query_age?);
+        let before_query = u64::try_from(start.duration_since(since).as_millis()).unwrap_or(0);
+        Some(age + Duration::from_millis(before_query))
+    }
+
+    /// Who stands in the way and what it does: `session 4711 (user app, application psql, idle in transaction, open for
+    /// 3 min, last query 2 min ago: "UPDATE t SET …")`.
+    pub fn as_blocker(&self) -> String {
+        let mut about: Vec<String> = Vec::new();
+        about.extend(self.user.iter().map(|user| format!("user {user}")));
+        about.extend(
+            self.application
+                .iter()
+                .map(|application| format!("application {application}")),
+        );
+        about.extend(self.state.clone());
+        about.extend(self.transaction_age().map(|age| format!("open for {}", rough(age))));
+        about.extend(self.query_age.map(|age| match self.state.as_deref() {
+            Some("active") => format!("query for {}", rough(age)),
+            _ => format!("last query {} ago", rough(age)),
+        }));
+        let mut text = format!("session {}", self.pid);
+        if !about.is_empty() {
+            let query = self
+                .excerpt(EXCERPT)
+                .map(|query| format!(": \"{query}\""))
+                .unwrap_or_default();
+            // Writing to a string does not fail.
+            let _ = write!(text, " ({}{query})", about.join(", "));
+        }
+        text
+    }
+}
+
+/// A duration in its largest unit.
+fn rough(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{} ms", duration.as_millis()),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// A query of somebody else on one line, without its strings and comments, which may hold what is nobody's business.
+fn conceal(query: &str) -> String {
+    let mut text = String::new();
+    let mut rest = query;
+    while let Some(next) = rest.chars().next() {
+        let (shown, length) = piece(rest, next, text.chars().next_back());
+        match shown {
+            Shown::Space if text.is_empty() || text.ends_with(' ') => {}
+            Shown::Space => text.push(' '),
+            Shown::Concealed => text.push_str("'…'"),
+            Shown::Itself => text.push(next),
+        }
+        rest = &rest[length..];
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+enum Shown {
+    Space,
+    Concealed,
+    Itself,
+}
+
+/// What the text begins with, and how long that is. The query may be cut off anywhere.
+fn piece(text: &str, next: char, before: Option<char>) -> (Shown, usize) {
+    let until = |end: &str, from: usize| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
+    if next.is_whitespace() {
+        return (Shown::Space, next.len_utf8());
+    }
+    if text.starts_with("--") {
+        return (Shown::Space, until("\n", 2));
+    }
+    if text.starts_with("/*") {
+        return (Shown::Space, until("*/", 2));
+    }
+    if next == '\'' {
+        let escapes = before.is_some_and(|before| matches!(before, 'e' | 'E'));
+        return (Shown::Concealed, quoted(text, escapes));
+    }
+    let in_word = before.is_some_and(|before| before.is_alphanumeric() || before == '_');
+    if next == '$'
+        && !in_word
+        && let Some(end) = text[1..].find('$')
+        && text[1..=end].chars().all(|c| c.is_alphanumeric() || c == '_')
+        && !text[1..].starts_with(|c: char| c.is_ascii_digit())
+    {
+        return (Shown::Concealed, until(&text[..end + 2], end + 2));
+    }
+    (Shown::Itself, next.len_utf8())
+}
+
+/// Length of the string that the text begins with.
+fn quoted(text: &str, escapes: bool) -> usize {
+    let mut characters = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = characters.next() {
+        if c == '\\' && escapes {
+            characters.next();
+        } else if c == '\'' && characters.next_if(|(_, next)| *next == '\'').is_none() {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_of_somebody_else_is_shown_without_its_strings() {
+        for (query, expected) in [
+            ("SELECT  1\n\t+ 2", "SELECT 1 + 2"),
+            (
+                "UPDATE users SET password = 'hunter''2' WHERE id = 7",
+                "UPDATE users SET password = '…' WHERE id = 7",
+            ),
+            (r"SELECT E'a\'secret' || 'b'", "SELECT E'…' || '…'"),
+            ("SELECT $$secret$$, $a_1$it's $$ secret$a_1$, $1", "SELECT '…', '…', $1"),
+            ("/* secret */ SELECT -- secret\n 1 -- secret", "SELECT 1"),
+            ("SELECT 'cut off", "SELECT '…'"),
+            ("SELECT $x$cut off", "SELECT '…'"),
+            ("SELECT a$b, \"c$d\" FROM t", "SELECT a$b, \"c$d\" FROM t"),
+            ("ÄÖ 'ü'", "ÄÖ '…'"),
+        ] {
+            assert_eq!(conceal(query), expected);
+        }
+    }
+
+    #[test]
+    fn a_blocker_is_described_as_far_as_it_is_seen() {
+        let start = jiff::Timestamp::UNIX_EPOCH;
+        let idle = LockHolder {
+            pid: 4711,
+            user: Some("app".to_owned()),
+            application: Some("psql".to_owned()),
+            state: Some("idle in transaction".to_owned()),
+            since: Some(start),
+            query_start: Some(start + Duration::from_secs(60)),
+            query_age: Some(Duration::from_secs(130)),
+            query: Some("UPDATE t SET a = 1".to_owned()),
+            ..LockHolder::default()
+        };
+        let active = LockHolder {
+            state: Some("active".to_owned()),
+            application: None,
+            query_age: Some(Duration::from_millis(20)),
+            ..idle.clone()
+        };
+        let hidden = LockHolder {
+            pid: 7,
+            ..LockHolder::default()
+        };
+        for (holder, expected) in [
+            (
+                idle,
+                "session 4711 (user app, application psql, idle in transaction, open for 3 min, last query 2 min ago: \
+                 \"UPDATE t SET a = 1\")",
+            ),
+            (
+                active,
+                "session 4711 (user app, active, open for 60 s, query for 20 ms: \"UPDATE t SET a = 1\")",
+            ),
+            (hidden, "session 7"),
+        ] {
+            assert_eq!(holder.as_blocker(), expected);
+        }
+    }
+
+    #[test]
+    fn a_deadlock_names_who_blocks() {
+        let detail = "Process 12 waits for AccessExclusiveLock on relation 1 of database 2; blocked by process 34.\n\
+                      Process 34 waits for ShareLock on transaction 5; blocked by process 12.";
+        assert_eq!(blocked_by(detail), [34, 12]);
+        assert!(blocked_by("Reason code: Canceled on identification as a pivot.").is_empty());
+    }
+}

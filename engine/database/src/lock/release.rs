@@ -1,0 +1,156 @@
+//! Taking the lock away from whoever holds it.
+
+use std::time::{Duration, Instant};
+
+use diesel::sql_types::{Bool, Integer};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+
+use crate::connection::Connection;
+use crate::database::Database;
+use crate::error::DatabaseError;
+use crate::lock::{LockError, LockEvent};
+use crate::postgres::connection::PgConnection;
+use crate::postgres::lock::holds;
+use crate::sessions::LockHolder;
+use crate::state::{Lease, LockToken};
+use crate::target::TargetKind;
+
+/// How long a session may take to end after it was told to.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What was taken away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Sessions that were ended.
+    pub holders: Vec<LockHolder>,
+    /// The lease that was ended.
+    pub lease: Option<Lease>,
+}
+
+impl Released {
+    /// Nobody held anything.
+    pub fn is_empty(&self) -> bool {
+        self.holders.is_empty() && self.lease.is_none()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    answer: bool,
+}
+
+impl Database {
+    /// Takes the lock away from everybody: ends all sessions that hold it and the lease of this ledger, unless `keep` is
+    /// its token. Says whose they are before it does so. A statement that such a session runs is cancelled; what another
+    /// session of the same run does goes on, but its next migration does not begin.
+    pub fn release_locks(
+        &mut self,
+        keep: Option<&LockToken>,
+        events: &mut dyn FnMut(LockEvent),
+    ) -> Result<Released, LockError> {
+        let mine = |lease: &Lease| keep.is_some_and(|token| lease.is_of(token));
+        let released = Released {
+            lease: self.lease()?.filter(|lease| !mine(lease)),
+            holders: self.lock_holders()?,
+        };
+        if released.is_empty() {
+            return Ok(released);
+        }
+        events(LockEvent::Releasing {
+            holders: released.holders.clone(),
+            lease: released.lease.clone().map(Box::new),
+        });
+        for holder in &released.holders {
+            self.end_holder(holder)?;
+        }
+        if let Some(lease) = &released.lease {
+            self.state()?.end_lease(lease)?;
+        }
+        Ok(released)
+    }
+
+    /// Ends exactly this session, if it holds the lock.
+    pub fn terminate_holder(&mut self, pid: i32) -> Result<LockHolder, LockError> {
+        let holders = self.lock_holders()?;
+        let Some(holder) = holders.into_iter().find(|holder| holder.pid == pid) else {
+            return Err(LockError::NotHolder { pid });
+        };
+        if self.end_holder(&holder)? {
+            Ok(holder)
+        } else {
+            Err(LockError::NotHolder { pid })
+        }
+    }
+
+    /// Ends a session and waits until the lock is free of it. `false`: it was gone already.
+    fn end_holder(&mut self, holder: &LockHolder) -> Result<bool, LockError> {
+        match (&mut self.connection, &self.target.kind) {
+            (Connection::Postgres(connection), _) => end_session(connection, holder),
+            (Connection::Sqlite(_), TargetKind::Sqlite(target)) => {
+                crate::sqlite::lock::end_holder(&target.lock_path(), holder)
+            }
+            // A connection is always of its target's kind.
+            (Connection::Sqlite(_), TargetKind::Postgres(_)) => Ok(false),
+        }
+    }
+}
+
+fn end_session(connection: &mut PgConnection, holder: &LockHolder) -> Result<bool, LockError> {
+    // In one statement, so that a process that has the same number by now but not the lock is left alone.
+    let sql = format!(
+        "SELECT CASE WHEN {} THEN pg_catalog.pg_terminate_backend($1) ELSE false END AS answer",
+        holds("$1", None)
+    );
+    let ended: Result<Vec<Answer>, _> = sql_query(sql).bind::<Integer, _>(holder.pid).load(&mut *connection);
+    let ended = ended.map_err(|error| {
+        let error = connection.explain(&error);
+        if !error.is("42501") {
+            return LockError::from(DatabaseError::server("end a session", error));
+        }
+        let user = holder
+            .user
+            .as_ref()
+            .map_or_else(|| "its role".to_owned(), |user| format!("the role {user}"));
+        LockError::NotEnded {
+            holder: Box::new(holder.clone()),
+            reason: error.message,
+            help: format!("connect as {user}, as a member of it or of pg_signal_backend, or as a superuser"),
+        }
+    })?;
+    if !ended.iter().any(|row| row.answer) {
+        return Ok(false);
+    }
+    wait_for_end(holder, || {
+        let sql = format!("SELECT {} AS answer", holds("$1", None));
+        let held: Result<Vec<Answer>, _> = sql_query(sql).bind::<Integer, _>(holder.pid).load(&mut *connection);
+        let held =
+            held.map_err(|error| DatabaseError::server("see whether it has ended", connection.explain(&error)))?;
+        Ok(held.iter().any(|row| row.answer))
+    })
+}
+
+/// Waits until it no longer holds the lock.
+pub(crate) fn wait_for_end(
+    holder: &LockHolder,
+    mut holds: impl FnMut() -> Result<bool, LockError>,
+) -> Result<bool, LockError> {
+    let start = Instant::now();
+    while holds()? {
+        if start.elapsed() > PATIENCE {
+            return Err(LockError::NotEnded {
+                holder: Box::new(holder.clone()),
+                reason: format!(
+                    "it was told to end and still holds the lock after {} s",
+                    PATIENCE.as_secs()
+                ),
+                help: "it may be at something that cannot be cut short: look again with `tollgate lock status`"
+                    .to_owned(),
+            });
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(true)
+}

@@ -1,0 +1,240 @@
+//! Sessions of a server as other sessions see them: who holds a lock, who they are, what they do.
+
+use std::time::Duration;
+
+use diesel::connection::LoadConnection;
+use diesel::pg::Pg;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use jiff::Timestamp;
+
+use crate::connection::Connection;
+use crate::database::Database;
+use crate::error::DatabaseError;
+use crate::target::TargetKind;
+
+/// A session that holds a lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LockHolder {
+    /// Server process, or process of this machine for `SQLite`.
+    pub pid: i32,
+    /// Role.
+    pub user: Option<String>,
+    /// `application_name`. Prisma's commands have none unless their URL says one.
+    pub application: Option<String>,
+    /// Since when its transaction, or else its session, is there.
+    pub since: Option<Timestamp>,
+    /// Address of its other end. `None`: a socket of the server's machine, or not ours to see.
+    pub client: Option<String>,
+    /// `active`, `idle`, `idle in transaction`, …
+    pub state: Option<String>,
+    /// When its newest statement began, which may be over already.
+    pub query_start: Option<Timestamp>,
+    /// How long ago that was, by the server's clock.
+    pub query_age: Option<Duration>,
+    /// The beginning of that statement's text. It may hold anything, passwords too: see [`LockHolder::excerpt`].
+    pub query: Option<String>,
+}
+
+/// How much of a statement is fetched: more than anybody shows.
+const MOST_OF_QUERY: usize = 1_000;
+
+/// The columns of `pg_stat_activity a` that make a [`LockHolder`], for [`SessionRow`].
+pub(crate) const COLUMNS: &str = "a.pid, a.usename::text AS username, NULLIF(a.application_name, '') AS application, \
+    (extract(epoch FROM COALESCE(a.xact_start, a.backend_start)) * 1000000)::int8 AS since, \
+    pg_catalog.host(a.client_addr) AS client, a.state, \
+    (extract(epoch FROM a.query_start) * 1000000)::int8 AS query_start, \
+    (extract(epoch FROM pg_catalog.statement_timestamp() - a.query_start) * 1000000)::int8 AS query_age, \
+    pg_catalog.left(NULLIF(NULLIF(a.query, ''), '<insufficient privilege>'), 1000) AS query";
+
+/// A row of [`COLUMNS`].
+#[derive(QueryableByName)]
+pub(crate) struct SessionRow {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    username: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    application: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    since: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    client: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    state: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    query_start: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    query_age: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    query: Option<String>,
+}
+
+impl SessionRow {
+    pub(crate) fn into_public(self) -> LockHolder {
+        let time = |micros: Option<i64>| micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        LockHolder {
+            pid: self.pid,
+            user: self.username,
+            application: self.application,
+            since: time(self.since),
+            client: self.client,
+            state: self.state,
+            query_start: time(self.query_start),
+            query_age: self
+                .query_age
+                .map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))),
+            query: self.query,
+        }
+    }
+}
+
+impl LockHolder {
+    /// The beginning of its statement in one line of at most `width` characters. Where the text speaks of passwords, no
+    /// quoted value is shown.
+    pub fn excerpt(&self, width: usize) -> Option<String> {
+        let query = self.query.as_deref()?;
+        let lower = query.to_lowercase();
+        let query = if ["password", "secret", "token"].iter().any(|word| lower.contains(word)) {
+            without_literals(query)
+        } else {
+            query.to_owned()
+        };
+        let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.chars().count() <= width && query.len() < MOST_OF_QUERY {
+            return Some(line);
+        }
+        let short: String = line.chars().take(width.saturating_sub(1)).collect();
+        Some(short + "…")
+    }
+
+    /// Who it is, in brackets: `PID 123 (user app, application tollgate, since 2026-01-01T00:00:00Z)`.
+    pub fn describe(&self) -> String {
+        let mut about = Vec::new();
+        if let Some(user) = &self.user {
+            about.push(format!("user {user}"));
+        }
+        match &self.application {
+            Some(application) => about.push(format!("application {application}")),
+            // Of a role's session that names itself nothing; a file's holder always does.
+            None if self.user.is_some() => about.push("no application name, as Prisma's commands".to_owned()),
+            None => {}
+        }
+        if let Some(since) = self.since {
+            about.push(format!("since {since:.0}"));
+        }
+        if about.is_empty() {
+            return format!("PID {}", self.pid);
+        }
+        format!("PID {} ({})", self.pid, about.join(", "))
+    }
+}
+
+/// Quoted values, closed or cut off, become `'…'`.
+fn without_literals(query: &str) -> String {
+    let mut out = String::with_capacity(query.len());
+    for (index, part) in query.split('\'').enumerate() {
+        if index % 2 == 1 {
+            out.push_str("'…'");
+        } else {
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+/// Everybody who holds this advisory lock in the session's database: one, but for sessions that are just ending.
+pub(crate) fn advisory_holders<C: LoadConnection<Backend = Pg>>(
+    connection: &mut C,
+    key: i32,
+) -> Result<Vec<LockHolder>, diesel::result::Error> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = $1::int4::oid AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         ORDER BY a.pid"
+    );
+    let rows: Vec<SessionRow> = sql_query(query).bind::<Integer, _>(key).load(connection)?;
+    Ok(rows.into_iter().map(SessionRow::into_public).collect())
+}
+
+/// Who holds the advisory lock, where that can be seen. A courtesy: that it cannot be said must hide nothing else.
+pub(crate) fn advisory_holder<C: LoadConnection<Backend = Pg>>(connection: &mut C, key: i32) -> Option<LockHolder> {
+    advisory_holders(connection, key).unwrap_or_default().into_iter().next()
+}
+
+impl Database {
+    /// Who holds the run lock: sessions with the advisory lock, or the process that has locked `SQLite`'s lock file.
+    pub fn lock_holders(&mut self) -> Result<Vec<LockHolder>, DatabaseError> {
+        match (&mut self.connection, &self.target.kind) {
+            (Connection::Postgres(connection), _) => {
+                let holders = advisory_holders(&mut **connection, crate::postgres::lock::KEY);
+                holders.map_err(|error| {
+                    DatabaseError::server("see who holds the migration lock", connection.explain(&error))
+                })
+            }
+            (Connection::Sqlite(_), TargetKind::Sqlite(target)) => crate::sqlite::lock::holder(&target.lock_path()),
+            // A connection is always of its target's kind.
+            (Connection::Sqlite(_), TargetKind::Postgres(_)) => Ok(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn running(query: &str) -> LockHolder {
+        LockHolder {
+            pid: 7,
+            query: Some(query.to_owned()),
+            ..LockHolder::default()
+        }
+    }
+
+    #[test]
+    fn statements_are_shortened_and_lose_passwords() {
+        let cases = [
+            ("SELECT\n  1", 20, "SELECT 1"),
+            ("SELECT 1234567890", 10, "SELECT 12…"),
+            (
+                "ALTER ROLE app PASSWORD 's3cret' VALID UNTIL 'x'",
+                80,
+                "ALTER ROLE app PASSWORD '…' VALID UNTIL '…'",
+            ),
+            ("UPDATE t SET token = 'it''s", 80, "UPDATE t SET token = '…''…'"),
+            ("SELECT 'kept'", 80, "SELECT 'kept'"),
+        ];
+        for (query, width, expected) in cases {
+            assert_eq!(running(query).excerpt(width).unwrap(), expected);
+        }
+        assert_eq!(LockHolder::default().excerpt(10), None);
+    }
+
+    #[test]
+    fn who_it_is_is_said_as_far_as_it_is_known() {
+        let full = LockHolder {
+            pid: 123,
+            user: Some("app".to_owned()),
+            application: Some("tollgate".to_owned()),
+            since: "2026-01-02T03:04:05.678Z".parse().ok(),
+            ..LockHolder::default()
+        };
+        let prisma = LockHolder {
+            application: None,
+            since: None,
+            ..full.clone()
+        };
+        assert_eq!(
+            full.describe(),
+            "PID 123 (user app, application tollgate, since 2026-01-02T03:04:05Z)"
+        );
+        assert_eq!(
+            prisma.describe(),
+            "PID 123 (user app, no application name, as Prisma's commands)"
+        );
+        assert_eq!(running("").describe(), "PID 7");
+    }
+}
