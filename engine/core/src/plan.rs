@@ -4,11 +4,13 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tollgate_database::Pragmas;
 use tollgate_host::MigrationInput;
 use tollgate_schema::{BaseError, Schema};
-use tollgate_sql::{Dialect, ParseError, Script};
+use tollgate_sql::{Dialect, ParseError, Script, Span};
 
 use crate::folder::{Folder, MigrationFile};
+use crate::pragma::{self, PragmaError};
 use crate::suppress::{self, Suppression, SuppressionError};
 
 /// A migration whose script has been read.
@@ -20,6 +22,8 @@ pub struct ReadMigration {
     pub input: MigrationInput,
     /// Rules that the script allows.
     pub suppressions: Vec<Suppression>,
+    /// How it wants to be run.
+    pub pragmas: Pragmas,
 }
 
 impl ReadMigration {
@@ -51,6 +55,38 @@ pub enum ScriptProblem {
     /// A suppression in it is malformed.
     #[error(transparent)]
     Suppression(#[from] SuppressionError),
+    /// A pragma in it is malformed, or cannot be obeyed.
+    #[error(transparent)]
+    Pragma(#[from] PragmaError),
+}
+
+impl ScriptProblem {
+    /// One sentence, without the place.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Parse(error) => &error.message,
+            Self::Suppression(error) => &error.message,
+            Self::Pragma(error) => &error.message,
+        }
+    }
+
+    /// Where.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Parse(error) => error.span,
+            Self::Suppression(error) => error.span,
+            Self::Pragma(error) => error.span,
+        }
+    }
+
+    /// What to write instead, where that is known.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Parse(error) => error.help.as_deref(),
+            Self::Suppression(_) => Some("write `-- tollgate:allow RULE -- reason`"),
+            Self::Pragma(error) => Some(&error.help),
+        }
+    }
 }
 
 /// Reads the scripts of `migrations`, all of them, so that every problem is shown at once.
@@ -108,6 +144,7 @@ fn read_some(folder: &Folder, locals: &[usize], dialect: Dialect) -> Vec<Result<
 fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<ReadMigration, ScriptProblem> {
     let script = tollgate_sql::parse(dialect, &file.text)?;
     let suppressions = suppress::read(&script)?;
+    let pragmas = pragma::read(&script)?;
     let input = MigrationInput {
         name: file.name.clone(),
         checksum: file.checksum.clone(),
@@ -118,6 +155,7 @@ fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<R
         local,
         input,
         suppressions,
+        pragmas,
     })
 }
 

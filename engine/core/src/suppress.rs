@@ -5,6 +5,8 @@
 
 use tollgate_sql::{Position, Script, Span};
 
+use crate::comments;
+
 /// One comment that allows rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
@@ -37,69 +39,35 @@ pub struct SuppressionError {
     pub position: Position,
 }
 
-const MARK: &str = "tollgate:allow";
+/// The word that suppressions begin with.
+pub(crate) const WORD: &str = "allow";
 
 /// All suppressions of a script.
 ///
 /// # Errors
 /// [`SuppressionError`] for the first one without rules or without a reason.
 pub fn read(script: &Script) -> Result<Vec<Suppression>, SuppressionError> {
-    if !script.text.contains(MARK) {
-        return Ok(Vec::new());
-    }
     let mut found = Vec::new();
-    let mut gap_start = 0;
-    for statement in &script.statements {
-        read_gap(
-            script,
-            Span::new(gap_start, statement.span.start),
-            Some(statement.index),
-            &mut found,
-        )?;
-        gap_start = statement.span.end;
-    }
-    read_gap(script, Span::new(gap_start, script.text.len()), None, &mut found)?;
-    Ok(found)
-}
-
-/// Reads the line comments between two statements. `next` is the statement that follows.
-fn read_gap(
-    script: &Script,
-    gap: Span,
-    next: Option<usize>,
-    found: &mut Vec<Suppression>,
-) -> Result<(), SuppressionError> {
-    let text = gap.of(&script.text);
-    let mut line_start = gap.start;
-    for line in text.split_inclusive('\n') {
-        let start = line_start;
-        line_start += line.len();
-        let Some((before, comment)) = line.split_once("--") else {
+    for comment in comments::to_tollgate(script) {
+        if comment.word != WORD {
             continue;
-        };
-        let Some(body) = comment.trim().strip_prefix(MARK) else {
-            continue;
-        };
-        let comment_start = start + before.len();
-        let span = Span::new(comment_start, comment_start + 2 + comment.trim_end().len());
-        // A comment behind a statement on the same line belongs to what stands before it, so it allows nothing here.
-        let whole_file = gap.start == 0 && followed_by_blank_line(&script.text[line_start..gap.end]);
-        let (rules, reason) = parse(body).map_err(|message| SuppressionError {
+        }
+        let (rules, reason) = parse(comment.rest).map_err(|message| SuppressionError {
             message: message.to_owned(),
-            span,
-            position: Position::of(&script.text, span.start),
+            span: comment.span,
+            position: Position::of(&script.text, comment.span.start),
         })?;
-        let statement = if whole_file { None } else { next };
-        if whole_file || next.is_some() {
+        let whole_file = comment.leading && followed_by_blank_line(comment.after);
+        if whole_file || comment.next.is_some() {
             found.push(Suppression {
                 rules,
                 reason,
-                statement,
-                span,
+                statement: comment.next.filter(|_| !whole_file),
+                span: comment.span,
             });
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The rest of the comment block ends in an empty line rather than in the statement.

@@ -1,5 +1,6 @@
 //! What every command works with, and the way to the right one.
 
+use crate::again;
 use crate::args::{Cli, Command};
 use crate::config::{Config, Flags, load};
 use crate::exit::Exit;
@@ -13,6 +14,8 @@ pub struct Context<'a> {
     pub ui: &'a Ui,
     /// What the command line says about the configuration; a command may add its own flags.
     pub flags: Flags,
+    /// The flags of this run that a command to run next needs, too.
+    again: String,
 }
 
 impl Context<'_> {
@@ -30,19 +33,22 @@ impl Context<'_> {
 
     /// How to call a command for the environment that this one was called for: it must not hit another database.
     pub fn call(&self, command: &str) -> String {
-        match &self.flags.environment {
-            Some(environment) => format!("`tollgate -e {environment} {command}`"),
-            None => format!("`tollgate {command}`"),
-        }
+        format!("`tollgate{} {command}`", self.again)
     }
 }
 
 /// Runs the command that was asked for.
 pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
+    let again = again::flags(&cli.global);
     let context = Context {
         ui,
         flags: cli.global.flags(),
+        again: again.clone(),
     };
+    dispatch(cli, context).map_err(|failure| failure.called_with(&again))
+}
+
+fn dispatch(cli: &Cli, context: Context<'_>) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Init(args) => super::init::run(args, &context),
         Command::New(args) => super::new::run(args, &context),
@@ -51,6 +57,10 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
         Command::Status(args) => super::status::run(args, &context),
         Command::Rollback(args) => super::rollback::run(args, &context),
         Command::Resolve(args) => super::resolve::run(args, &context),
+        Command::Lock(args) => super::lock::run(args, context),
+        Command::Baseline(args) => super::baseline::run(args, &context),
+        Command::Reset(args) => super::reset::run(args, &context),
+        Command::Seed(args) => super::seed::run(args, &context),
         Command::Plugin(args) => super::plugin::run(args, &context),
         Command::Config(args) => super::config::run(args, &context),
         Command::Completions(args) => Ok(super::completions::run(args)),

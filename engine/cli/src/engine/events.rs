@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use tollgate_engine::{Delivery, Event, ExecuteEvent, LockEvent};
+use tollgate_engine::{Delivery, Event, ExecuteEvent};
 
 use super::findings::count;
+use super::locking;
 use crate::output::Ui;
 use crate::output::progress::Progress;
 use crate::output::style::{DIM, GOOD, NAME, paint};
@@ -31,7 +32,7 @@ impl<'a> Show<'a> {
     /// Shows one.
     pub fn event(&mut self, event: Event) {
         match event {
-            Event::WaitingForLock(waiting) => self.line(waiting_line(&waiting)),
+            Event::Lock(event) => self.above(|ui| locking::show(ui, &event)),
             Event::Judging { migrations } => self
                 .ui
                 .detail(format!("asking about {}", count(migrations, "migration"))),
@@ -56,6 +57,11 @@ impl<'a> Show<'a> {
                 ));
             }
             Event::Execution { migration, event } => self.execution(&migration, event),
+            Event::Emptied => self.result(paint(GOOD, "dropped everything")),
+            Event::Seeded { file, took } => {
+                let took = paint(DIM, format!("{} ms", took.as_millis()));
+                self.result(format!("{} {} {took}", paint(GOOD, "seeded"), paint(NAME, file)));
+            }
             Event::Notified(delivery) => self.notified(&delivery),
             Event::Warning(message) => self.above(|ui| ui.warn(message)),
             _ => {}
@@ -74,16 +80,14 @@ impl<'a> Show<'a> {
                 attempt,
                 delay,
                 reason,
-                holders,
+                blockers,
             } => {
-                let held = holders.first().map_or_else(String::new, |holder| {
-                    format!(
-                        ", {}",
-                        session(holder.pid, holder.user.as_deref(), holder.application.as_deref())
-                    )
-                });
+                let why = match blockers.first() {
+                    Some(blocker) => format!("waits for {}{}", blocker.as_blocker(), others(blockers.len() - 1)),
+                    None => reason,
+                };
                 let wait = delay.as_millis();
-                self.line(format!("{migration}: {reason}{held}; attempt {attempt} in {wait} ms"));
+                self.line(format!("{migration}: {why}; attempt {attempt} in {wait} ms"));
             }
             ExecuteEvent::InvalidIndexDropped { index } => {
                 self.line(format!(
@@ -132,29 +136,13 @@ impl<'a> Show<'a> {
     }
 }
 
-fn waiting_line(event: &LockEvent) -> String {
-    match event {
-        LockEvent::Waiting { holder, waited } => {
-            let who = holder.as_ref().map_or_else(String::new, |holder| {
-                format!(
-                    " ({})",
-                    session(holder.pid, holder.user.as_deref(), holder.application.as_deref())
-                )
-            });
-            format!(
-                "waiting for the lock that another run holds{who}, {} s so far",
-                waited.as_secs()
-            )
-        }
-        _ => "waiting for the lock that another run holds".to_owned(),
+/// How many more there are than the one that is named.
+fn others(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        1 => " and one more".to_owned(),
+        _ => format!(" and {number} more"),
     }
-}
-
-/// A session of the server, as far as it is known.
-fn session(pid: i32, user: Option<&str>, application: Option<&str>) -> String {
-    let user = user.map_or_else(String::new, |user| format!(", user {user}"));
-    let application = application.map_or_else(String::new, |application| format!(", {application}"));
-    format!("process {pid}{user}{application}")
 }
 
 /// What became of one notification.

@@ -10,12 +10,25 @@ use crate::output::report::{Report, Snippet};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Error::Emptied(inner) = error {
+            let state = Error::state_after_reset(&inner);
+            return Self::from(*inner).in_state(&state);
+        }
         let exit = exit(error.kind());
         if let Error::Scripts(errors) = &error {
             return Self::several(exit, errors.iter().map(script).collect());
         }
         // The source names the migration, too.
         let message = match &error {
+            Error::Execution {
+                migration,
+                source,
+                taking_back,
+                ..
+            } if error.kind() == ErrorKind::Interrupted => {
+                let what = if *taking_back { "taking it back" } else { "applying it" };
+                format!("{migration}: {what} was {}", source.problem)
+            }
             Error::Execution {
                 migration,
                 source,
@@ -33,16 +46,22 @@ impl From<Error> for Failure {
         if let Some(snippet) = snippet(&error) {
             report = report.snippet(snippet);
         }
-        Self::new(exit, report)
+        let finished = match error {
+            Error::Execution { finished, .. } | Error::Interrupted { finished, .. } => finished,
+            _ => Vec::new(),
+        };
+        Self::new(exit, report).finished(finished)
     }
 }
 
 /// What a server adds to its message about a statement: SQLSTATE, detail, hint, where inside a function.
 fn said_by_server(error: &Error) -> Vec<String> {
-    let Error::Execution { source, .. } = error else {
-        return Vec::new();
+    let server = match error {
+        Error::Execution { source, .. } => source.server(),
+        Error::Seed(error) => error.server(),
+        _ => None,
     };
-    let Some(server) = source.server() else {
+    let Some(server) = server else {
         return Vec::new();
     };
     let parts = [
@@ -62,27 +81,23 @@ fn exit(kind: ErrorKind) -> Exit {
         ErrorKind::Blocked => Exit::Blocked,
         ErrorKind::Locked => Exit::Locked,
         ErrorKind::Unexpected => Exit::Unexpected,
+        ErrorKind::Interrupted => crate::signal::exit(),
     }
 }
 
 fn script(error: &ScriptError) -> Report {
-    let (code, span, label, help) = match &error.problem {
-        ScriptProblem::Parse(problem) => (
-            "script::syntax",
-            problem.span,
-            problem.message.clone(),
-            problem.help.clone(),
-        ),
-        ScriptProblem::Suppression(problem) => {
-            let help = "write `-- tollgate:allow RULE -- reason`".to_owned();
-            ("script::suppression", problem.span, problem.message.clone(), Some(help))
-        }
+    let problem = &error.problem;
+    let code = match problem {
+        ScriptProblem::Parse(_) => "script::syntax",
+        ScriptProblem::Suppression(_) => "script::suppression",
+        ScriptProblem::Pragma(_) => "script::pragma",
     };
-    let snippet = Snippet::new(shown(&error.path), error.text.clone()).label(span.start..span.end, label);
+    let span = problem.span();
+    let snippet = Snippet::new(shown(&error.path), error.text.clone()).label(span.start..span.end, problem.message());
     let report = Report::error(code, format!("{} cannot be read", error.migration))
         .snippet(snippet)
         .database("nothing was changed");
-    match help {
+    match problem.help() {
         Some(help) => report.help(help),
         None => report,
     }
@@ -97,13 +112,20 @@ fn snippet(error: &Error) -> Option<Snippet> {
             let label = source.problem.to_string();
             Some(Snippet::new(shown(path), text.clone()).label(span.start..span.end, label))
         }
+        Error::Seed(error) => {
+            let span = error.span()?;
+            Some(
+                Snippet::new(error.file.name.clone(), error.file.text.clone())
+                    .label(span.start..span.end, error.problem.to_string()),
+            )
+        }
         Error::RollbackScript {
             path, text, problem, ..
         } => {
-            let span = problem.span;
+            let span = problem.span();
             Some(
                 Snippet::new(shown(std::path::Path::new(path)), text.clone())
-                    .label(span.start..span.end, problem.message.clone()),
+                    .label(span.start..span.end, problem.message()),
             )
         }
         _ => None,

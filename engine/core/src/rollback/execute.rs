@@ -1,9 +1,10 @@
 //! Running a rollback, newest migration first.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use tollgate_database::{ConnectOptions, Database, RollbackRequest, RunLock};
+use tollgate_database::{ConnectOptions, Database, Pragmas, RollbackRequest, RunLock};
 use tollgate_host::types::{self as wire, Outcome};
 use tollgate_schema::Schema;
 use tollgate_sql::Script;
@@ -11,10 +12,11 @@ use tollgate_sql::Script;
 use crate::deploy::{end_run, ending, take_lock};
 use crate::error::{Error, milliseconds};
 use crate::event::{Event, Observer};
-use crate::folder::MigrationFile;
+use crate::folder::{DOWN_FILE, MigrationFile};
 use crate::history::{Entry, History, Standing};
 use crate::notify::{self, Delivery, Notifications};
-use crate::plan;
+use crate::plan::{self, ScriptProblem};
+use crate::pragma;
 use crate::project::{self, Project};
 use crate::rollback::generate;
 use crate::rollback::plan::{PlannedStep, RollbackPlan, Source};
@@ -77,6 +79,7 @@ pub fn rollback(
     refuse_irreversible(&report.plans)?;
     if !report.plans.is_empty() {
         report.declined = !confirm(&report.plans);
+        project.settings.go_on()?;
         if !report.declined {
             run(project, &mut database, &mut lock, &scripts, &mut report, observe)?;
         }
@@ -89,7 +92,7 @@ fn find_plans(
     project: &Project,
     database: &mut Database,
     selection: &Selection,
-) -> Result<(Vec<RollbackPlan>, Vec<Script>), Error> {
+) -> Result<(Vec<RollbackPlan>, Vec<ReadPlan>), Error> {
     let rows = database.ledger()?;
     let history = History::of(&project.folder, rows.as_deref(), database, false)?;
     let unfinished = |entry: &&Entry| matches!(entry.standing, Standing::Failed | Standing::Interrupted);
@@ -197,45 +200,59 @@ fn generate_now(project: &Project, database: &Database, file: &MigrationFile) ->
     )?)
 }
 
+/// The SQL of a plan, read.
+struct ReadPlan {
+    script: Script,
+    pragmas: Pragmas,
+}
+
 /// Everything that runs is parsed first, a `down.sql` like anything else.
-fn read_plan(project: &Project, plan: &RollbackPlan) -> Result<Script, Error> {
+fn read_plan(project: &Project, plan: &RollbackPlan) -> Result<ReadPlan, Error> {
     let text = plan.sql();
-    tollgate_sql::parse(project.target.dialect(), &text).map_err(|problem| Error::RollbackScript {
+    let read = || -> Result<ReadPlan, ScriptProblem> {
+        let script = tollgate_sql::parse(project.target.dialect(), &text)?;
+        let pragmas = match plan.source {
+            Source::DownFile => pragma::read(&script)?,
+            Source::Kept | Source::Generated => Pragmas::default(),
+        };
+        Ok(ReadPlan { script, pragmas })
+    };
+    read().map_err(|problem| Error::RollbackScript {
         migration: plan.migration.clone(),
         path: match plan.source {
-            Source::DownFile => project
-                .folder
-                .dir
-                .join(&plan.migration)
-                .join("down.sql")
-                .display()
-                .to_string(),
+            Source::DownFile => down_file(project, plan).display().to_string(),
             Source::Kept | Source::Generated => "the rollback plan".to_owned(),
         },
-        text,
+        text: text.clone(),
         problem: Box::new(problem),
     })
+}
+
+fn down_file(project: &Project, plan: &RollbackPlan) -> PathBuf {
+    project.folder.dir.join(&plan.migration).join(DOWN_FILE)
 }
 
 fn run(
     project: &Project,
     database: &mut Database,
     lock: &mut RunLock,
-    scripts: &[Script],
+    scripts: &[ReadPlan],
     report: &mut RollbackReport,
     observe: Observer<'_>,
 ) -> Result<(), Error> {
     let started = Instant::now();
+    let interrupt = &project.settings.execute.interrupt;
+    let _at_work = interrupt.work();
     let run = project.begin("rollback", &mut database.state()?)?;
-    notify::send_again(&project.notifiers, database, observe)?;
-    let mut notifications = Notifications::new(&project.notifiers, run.clone());
+    notify::send_again(&project.notifiers, database, interrupt, observe)?;
+    let mut notifications = Notifications::new(&project.notifiers, run.clone(), interrupt);
     let mut result = Ok(());
-    for (plan, script) in report.plans.iter().zip(scripts) {
+    for (plan, read) in report.plans.iter().zip(scripts) {
         let one = Instant::now();
         observe(Event::RollingBack {
             migration: plan.migration.clone(),
         });
-        if let Err(error) = take_back(project, database, lock, plan, script, &report.taken_back) {
+        if let Err(error) = take_back(project, database, lock, plan, read, &report.taken_back) {
             let failed = wire::Event::Failed {
                 migration: plan.migration.clone(),
                 statement: None,
@@ -262,20 +279,21 @@ fn run(
         });
     }
     let finished = wire::Event::Finished {
-        applied: report
-            .taken_back
-            .iter()
-            .map(|migration| migration.name.clone())
-            .collect(),
+        applied: names(&report.taken_back),
         findings: Vec::new(),
         succeeded: result.is_ok(),
         duration_ms: milliseconds(started.elapsed()),
     };
     notifications.send(&finished, observe);
-    let deliveries = end_run(database, &run.id, ending(result.is_ok()), notifications);
+    let deliveries = end_run(database, &run.id, ending(&result), notifications);
     result?;
     report.deliveries = deliveries?;
-    Ok(())
+    project.settings.go_on_with(None, true, || names(&report.taken_back))
+}
+
+/// Names of what a run has taken back.
+fn names(taken_back: &[TakenBack]) -> Vec<String> {
+    taken_back.iter().map(|migration| migration.name.clone()).collect()
 }
 
 fn take_back(
@@ -283,25 +301,30 @@ fn take_back(
     database: &mut Database,
     lock: &mut RunLock,
     plan: &RollbackPlan,
-    script: &Script,
+    read: &ReadPlan,
     before: &[TakenBack],
 ) -> Result<(), Error> {
+    project
+        .settings
+        .go_on_with(Some(&plan.migration), true, || names(before))?;
     lock.check()?;
     let request = RollbackRequest {
         name: &plan.migration,
-        script,
+        script: &read.script,
+        pragmas: read.pragmas,
+    };
+    let path = match plan.source {
+        Source::DownFile => down_file(project, plan),
+        Source::Kept | Source::Generated => format!("rollback of {}", plan.migration).into(),
     };
     database
         .roll_back(&request, &project.settings.execute, &mut |_| {})
         .map(drop)
         .map_err(|source| Error::Execution {
             migration: plan.migration.clone(),
-            script: Some(Box::new((
-                format!("rollback of {}", plan.migration).into(),
-                script.text.clone(),
-            ))),
+            script: Some(Box::new((path, read.script.text.clone()))),
             source: Box::new(source),
-            finished: before.iter().map(|migration| migration.name.clone()).collect(),
+            finished: names(before),
             taking_back: true,
         })
 }

@@ -316,7 +316,7 @@ fn a_lock_timeout_is_tried_again_and_says_who() {
     holder.join().unwrap();
     let holders = events.iter().find_map(|event| match event {
         ExecuteEvent::Retrying {
-            holders,
+            blockers: holders,
             reason,
             attempt: 2,
             ..
@@ -366,6 +366,7 @@ fn a_statement_can_be_cancelled() {
         checksum: "x",
         script: &script,
         text: &script.text,
+        pragmas: tollgate_database::Pragmas::default(),
     };
     let error = fixture
         .database

@@ -12,7 +12,11 @@ fn roll_back(
 ) -> Result<tollgate_database::RolledBack, tollgate_database::ExecuteError> {
     let script = tollgate_sql::parse(fixture.database.server().dialect, sql).unwrap();
     fixture.database.roll_back(
-        &RollbackRequest { name, script: &script },
+        &RollbackRequest {
+            name,
+            script: &script,
+            pragmas: tollgate_database::Pragmas::default(),
+        },
         &ExecuteOptions::default(),
         &mut |_| {},
     )

@@ -112,6 +112,7 @@ pub fn apply(
             checksum: &checksum,
             script: &script,
             text: sql,
+            pragmas: tollgate_database::Pragmas::default(),
         },
         options,
         events,

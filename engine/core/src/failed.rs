@@ -1,0 +1,144 @@
+//! A script that failed while it ran, in words: what of it is in the database now, and the command that goes on.
+
+use tollgate_database::{DatabaseState, ExecuteError, Problem};
+
+use crate::error::count;
+
+/// What a migration that failed has left.
+pub(crate) fn left(failed: &ExecuteError, taking_back: bool) -> String {
+    let name = &failed.migration;
+    match (&failed.state, taking_back) {
+        (DatabaseState::Unchanged, false) => "nothing of it is in the database".to_owned(),
+        (DatabaseState::Unchanged, true) => format!("{name} is applied as it was; nothing of its rollback was kept"),
+        (DatabaseState::Partly { done, in_doubt }, false) => in_the_database(failed, *done, *in_doubt),
+        (DatabaseState::Partly { done, in_doubt }, true) => format!(
+            "{name} is recorded as applied; of its rollback {}",
+            in_the_database(failed, *done, *in_doubt)
+        ),
+        (DatabaseState::Unknown, false) => {
+            "the connection was lost, and whether it is in the database cannot be known now".to_owned()
+        }
+        (DatabaseState::Unknown, true) => {
+            format!("the connection was lost, and whether {name} is out of the database cannot be known now")
+        }
+    }
+}
+
+/// `the first 3 of 7 statements are in, up to line 12`, and which one may have left something.
+fn in_the_database(failed: &ExecuteError, done: usize, in_doubt: Option<usize>) -> String {
+    let of = match failed.lines.len() {
+        0 => count(done, "statement"),
+        all => format!("{done} of {}", count(all, "statement")),
+    };
+    let line = |index: usize| failed.lines.get(index);
+    let mut text = match done {
+        0 => format!("none of {} is in", count(failed.lines.len(), "statement")),
+        1 => format!("the first {of} is in"),
+        _ => format!("the first {of} are in"),
+    };
+    if let Some(line) = done.checked_sub(1).and_then(line) {
+        text += &format!(", up to line {line}");
+    }
+    if let Some(index) = in_doubt {
+        text += &match line(index) {
+            Some(line) => format!("; the one on line {line} may have left something"),
+            None => format!("; statement {} may have left something", index + 1),
+        };
+    }
+    text
+}
+
+/// What to do next.
+pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
+    let again = if taking_back {
+        "run the command again"
+    } else {
+        "run `tollgate deploy`"
+    };
+    let cause = why(failed).unwrap_or_else(|| {
+        match &*failed.problem {
+            Problem::Statement { .. } if !taking_back => "mend the file",
+            _ => "mend the cause",
+        }
+        .to_owned()
+    });
+    match (&*failed.problem, &failed.state) {
+        (Problem::Interrupted { .. }, DatabaseState::Unchanged) => format!("{again}: it does the rest"),
+        (Problem::Interrupted { .. }, DatabaseState::Partly { in_doubt: None, .. }) => {
+            format!("{again}: it goes on after what is in")
+        }
+        (Problem::Database(error), DatabaseState::Unchanged) if error.help().is_some() => {
+            error.help().unwrap_or_default()
+        }
+        (Problem::Statement { .. } | Problem::Commit { .. } | Problem::Database(_), DatabaseState::Unchanged) => {
+            format!("{cause}, then {again}")
+        }
+        (Problem::Changed { .. }, _) => changed(failed, taking_back),
+        (_, DatabaseState::Unknown) => format!(
+            "{again} once the server answers: it reads the ledger, finds out what is in the database and goes on from there"
+        ),
+        (_, DatabaseState::Partly { .. }) if taking_back => {
+            format!("{cause}, then {again}: it goes on after what is in")
+        }
+        (_, DatabaseState::Partly { done, .. }) => go_on(failed, *done, &cause),
+        _ => failed.help(),
+    }
+}
+
+/// What to do about the cause, where more is known than that the statement failed.
+fn why(failed: &ExecuteError) -> Option<String> {
+    let error = failed.server()?;
+    if error.connection_lost {
+        return Some("wait until the server answers".to_owned());
+    }
+    if let Some(blocker) = failed.problem.blockers().first() {
+        return Some(format!(
+            "{} stood in the way: wait for its end, or end it with SELECT pg_terminate_backend({}); \
+             deploy.statement_lock_timeout_ms and deploy.retries say how long a deploy tries",
+            blocker.as_blocker(),
+            blocker.pid
+        ));
+    }
+    match error.sqlstate.as_deref() {
+        Some("55P03") => Some(
+            "another session held a lock: wait for its end; deploy.statement_lock_timeout_ms and deploy.retries say how long \
+             a deploy tries"
+                .to_owned(),
+        ),
+        Some("57014") if error.message.contains("statement timeout") => Some(
+            "give it more time, with `-- tollgate:timeout 30min` above the first statement of the file or with \
+             deploy.statement_timeout_ms"
+                .to_owned(),
+        ),
+        None if error.message.contains("database is locked") => {
+            Some("another program is writing to the database: wait for its end".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn go_on(failed: &ExecuteError, done: usize, cause: &str) -> String {
+    let name = &failed.migration;
+    let kept = match done.checked_sub(1).and_then(|last| failed.lines.get(last)) {
+        Some(line) => format!(" (what stands up to line {line} must stay as it is)"),
+        None => String::new(),
+    };
+    format!(
+        "{cause}{kept} and go on with `tollgate deploy --resume`; or finish or undo it by hand and record that with \
+         `tollgate resolve --applied {name}` or `tollgate resolve --rolled-back {name}`"
+    )
+}
+
+/// The part of the file that is in the database is not what it was.
+fn changed(failed: &ExecuteError, taking_back: bool) -> String {
+    let name = &failed.migration;
+    if taking_back {
+        return "put that part of the file back as it was and run the command again, or bring the database to the state \
+                that you want by hand"
+            .to_owned();
+    }
+    format!(
+        "put that part of the file back as it was and go on with `tollgate deploy --resume`; or finish or undo it by hand \
+         and record that with `tollgate resolve --applied {name}` or `tollgate resolve --rolled-back {name}`"
+    )
+}

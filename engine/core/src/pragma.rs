@@ -1,0 +1,356 @@
+//! Pragmas: comments above the first statement of a file that say how the file wants to be run.
+//!
+//! - `-- tollgate:transaction off`: every statement is committed by itself, and each is recorded. `on`: the whole file is
+//!   one transaction, or it is refused before anything of it runs.
+//! - `-- tollgate:timeout 30min`: how long each of its statements may take, wherever it runs.
+//! - `-- tollgate:lock-timeout 2s`: how long each may wait for a lock.
+//!
+//! Behind a second `--` there is room for the reason. A comment that begins with `tollgate:` and means nothing is an
+//! error: nobody should rely on a limit that is misspelled.
+
+use std::time::Duration;
+
+use tollgate_database::{Obstacle, Pragmas, Transactions, obstacle};
+use tollgate_sql::{Dialect, Position, Script, Span};
+
+use crate::comments::{self, Comment};
+use crate::error::nearest;
+use crate::suppress;
+
+/// A comment that means to be a pragma and is not one, or one that cannot be obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (line {}, column {})", position.line, position.column)]
+pub struct PragmaError {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+    /// Where.
+    pub span: Span,
+    /// The same as line and column.
+    pub position: Position,
+}
+
+const TRANSACTION: &str = "transaction";
+const TIMEOUT: &str = "timeout";
+const LOCK_TIMEOUT: &str = "lock-timeout";
+const WORDS: [&str; 4] = [suppress::WORD, TRANSACTION, TIMEOUT, LOCK_TIMEOUT];
+
+/// Longest limit that PostgreSQL takes: a 32-bit number of milliseconds.
+const LONGEST: u64 = i32::MAX as u64;
+
+/// What a file says about how it wants to be run.
+///
+/// # Errors
+/// [`PragmaError`] for the first comment that is no pragma, stands in the wrong place or says the same twice, and for a
+/// file that wants one transaction and cannot have it.
+pub fn read(script: &Script) -> Result<Pragmas, PragmaError> {
+    let mut pragmas = Pragmas::default();
+    for comment in comments::to_tollgate(script) {
+        let error = |span: Span, message: String, help: String| PragmaError {
+            message,
+            help,
+            span,
+            position: Position::of(&script.text, span.start),
+        };
+        if comment.word == suppress::WORD {
+            continue;
+        }
+        if !WORDS.contains(&comment.word) {
+            if let Some((message, help)) = unknown(&comment) {
+                return Err(error(comment.word_span, message, help));
+            }
+            continue;
+        }
+        if !comment.leading {
+            return Err(error(
+                comment.span,
+                format!("tollgate:{} stands below a statement", comment.word),
+                "it holds for the whole file: put it above the first statement".to_owned(),
+            ));
+        }
+        let (value, _reason) = comment.rest.split_once("--").unwrap_or((comment.rest, ""));
+        let value = value.trim_end();
+        let place = if value.is_empty() {
+            comment.span
+        } else {
+            Span::new(comment.rest_span.start, comment.rest_span.start + value.len())
+        };
+        let new = set(&mut pragmas, comment.word, value).map_err(|(message, help)| error(place, message, help))?;
+        if !new {
+            return Err(error(
+                comment.span,
+                format!("tollgate:{} stands here for the second time", comment.word),
+                "leave one of them".to_owned(),
+            ));
+        }
+    }
+    expect_one_transaction(script, pragmas)?;
+    Ok(pragmas)
+}
+
+/// Takes a pragma over. Whether it is the first of its kind.
+fn set(pragmas: &mut Pragmas, word: &str, value: &str) -> Result<bool, (String, String)> {
+    Ok(match word {
+        TRANSACTION => {
+            let transactions = match value {
+                "on" => Transactions::Whole,
+                "off" => Transactions::EachStatement,
+                _ => {
+                    let help = "write `-- tollgate:transaction off` for a commit after every statement, or `on` for one \
+                                transaction that holds the whole file";
+                    return Err((format!("{TRANSACTION} is on or off, not \"{value}\""), help.to_owned()));
+                }
+            };
+            pragmas.transactions.replace(transactions).is_none()
+        }
+        LOCK_TIMEOUT => pragmas.lock_timeout.replace(duration(word, value)?).is_none(),
+        _ => pragmas.statement_timeout.replace(duration(word, value)?).is_none(),
+    })
+}
+
+/// `500ms`, `30s`, `30min`, `2h`; `0` is no limit.
+fn duration(word: &str, value: &str) -> Result<Duration, (String, String)> {
+    let help =
+        || format!("write a number with its unit: `-- tollgate:{word} 30s`; ms, s, min and h are known, 0 is no limit");
+    let wrong = || (format!("\"{value}\" is no time"), help());
+    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    let (number, unit) = value.split_at(digits);
+    let factor: u64 = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "" if number.parse() == Ok(0_u64) => 1,
+        _ => return Err(wrong()),
+    };
+    if number.is_empty() {
+        return Err(wrong());
+    }
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .filter(|milliseconds| *milliseconds <= LONGEST)
+        .map(Duration::from_millis)
+        .ok_or_else(|| (format!("{value} is too long: servers count up to 24 days"), help()))
+}
+
+/// What is wrong with a word that is none of ours. Prose (`tollgate: see the manual`) is not.
+fn unknown(comment: &Comment<'_>) -> Option<(String, String)> {
+    if comment.word.is_empty() {
+        let word = comment.rest.split_whitespace().next()?;
+        return WORDS.contains(&word).then(|| {
+            (
+                format!("there is a space before {word}"),
+                format!("write `tollgate:{word}`"),
+            )
+        });
+    }
+    let lower = comment.word.to_lowercase();
+    let help = match nearest(&lower, WORDS.into_iter()) {
+        Some(near) => format!("did you mean `tollgate:{near}`?"),
+        None => format!(
+            "there are {}",
+            WORDS.map(|word| format!("`tollgate:{word}`")).join(", ")
+        ),
+    };
+    Some((format!("there is no `tollgate:{}`", comment.word), help))
+}
+
+fn expect_one_transaction(script: &Script, pragmas: Pragmas) -> Result<(), PragmaError> {
+    if pragmas.transactions != Some(Transactions::Whole) {
+        return Ok(());
+    }
+    let Some(Obstacle { statement, why }) = obstacle(script) else {
+        return Ok(());
+    };
+    let span = script.statements[statement].span;
+    let first_line = span.of(&script.text).find('\n').unwrap_or(span.end - span.start);
+    let span = Span::new(span.start, span.start + first_line);
+    Err(PragmaError {
+        message: format!("the file wants one transaction (tollgate:transaction on), and {why}"),
+        help: "move the statement to a migration of its own, or take the pragma out: then what can be together is one \
+               transaction, and the rest is recorded statement by statement"
+            .to_owned(),
+        span,
+        position: Position::of(&script.text, span.start),
+    })
+}
+
+/// What of a file's pragmas has no effect on its database.
+pub fn without_effect(dialect: Dialect, pragmas: Pragmas) -> Option<&'static str> {
+    (dialect == Dialect::Sqlite && pragmas.statement_timeout.is_some_and(|limit| !limit.is_zero()))
+        .then_some("tollgate:timeout has no effect: SQLite has no limit for how long a statement may take")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
+    use tollgate_sql::parse;
+
+    use super::*;
+
+    fn of(text: &str) -> Result<Pragmas, PragmaError> {
+        read(&parse(Dialect::Postgres, text).unwrap())
+    }
+
+    #[test]
+    fn a_file_says_how_it_wants_to_be_run() {
+        let timeout = |milliseconds| Pragmas {
+            statement_timeout: Some(Duration::from_millis(milliseconds)),
+            ..Pragmas::default()
+        };
+        let transactions = |transactions| Pragmas {
+            transactions: Some(transactions),
+            ..Pragmas::default()
+        };
+        for (text, expected) in [
+            ("SELECT 1;", Pragmas::default()),
+            ("-- tollgate:timeout 500ms\nSELECT 1;", timeout(500)),
+            (
+                "-- tollgate:timeout 30 s -- the table is large\nSELECT 1;",
+                timeout(30_000),
+            ),
+            ("-- tollgate:timeout 30min\nSELECT 1;", timeout(1_800_000)),
+            ("-- tollgate:timeout 5m\nSELECT 1;", timeout(300_000)),
+            ("-- tollgate:timeout 24h\nSELECT 1;", timeout(86_400_000)),
+            ("-- tollgate:timeout 0\nSELECT 1;", timeout(0)),
+            (
+                "-- A comment\n/* another */\n\n--tollgate:transaction off\n-- more\nSELECT 1;",
+                transactions(Transactions::EachStatement),
+            ),
+            (
+                "-- tollgate:transaction on\nSELECT 1;",
+                transactions(Transactions::Whole),
+            ),
+            (
+                "-- tollgate:allow drop-table -- old\n-- tollgate:lock-timeout 2s\n-- tollgate:transaction off\n-- tollgate:timeout 1h\nSELECT 1;",
+                Pragmas {
+                    transactions: Some(Transactions::EachStatement),
+                    statement_timeout: Some(Duration::from_secs(3600)),
+                    lock_timeout: Some(Duration::from_secs(2)),
+                },
+            ),
+            ("-- tollgate: see the manual\nSELECT 1;", Pragmas::default()),
+            ("-- tollgate:timeout 1s", timeout(1_000)),
+        ] {
+            assert_eq!(of(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pragma_is_an_error_with_its_place() {
+        for (text, expected) in [
+            (
+                "-- tollgate:tiemout 5s\nSELECT 1;",
+                "there is no `tollgate:tiemout` (line 1, column 13): did you mean `tollgate:timeout`?",
+            ),
+            (
+                "\n-- tollgate:Transaction off\nSELECT 1;",
+                "there is no `tollgate:Transaction` (line 2, column 13): did you mean `tollgate:transaction`?",
+            ),
+            (
+                "SELECT 1;\n-- tollgate:alow drop-table -- x\nSELECT 2;",
+                "there is no `tollgate:alow` (line 2, column 13): did you mean `tollgate:allow`?",
+            ),
+            (
+                "-- tollgate:xyz\nSELECT 1;",
+                "there is no `tollgate:xyz` (line 1, column 13): there are `tollgate:allow`, `tollgate:transaction`, `tollgate:timeout`, `tollgate:lock-timeout`",
+            ),
+            (
+                "-- tollgate: timeout 5s\nSELECT 1;",
+                "there is a space before timeout (line 1, column 13): write `tollgate:timeout`",
+            ),
+            (
+                "SELECT 1;\n-- tollgate:timeout 5s\nSELECT 2;",
+                "tollgate:timeout stands below a statement (line 2, column 1): it holds for the whole file: put it above the first statement",
+            ),
+            (
+                "-- tollgate:timeout 5s\n-- tollgate:timeout 6s\nSELECT 1;",
+                "tollgate:timeout stands here for the second time (line 2, column 1): leave one of them",
+            ),
+            (
+                "-- tollgate:transaction maybe -- no\nSELECT 1;",
+                "transaction is on or off, not \"maybe\" (line 1, column 25): write `-- tollgate:transaction off` for a commit after every statement, or `on` for one transaction that holds the whole file",
+            ),
+        ] {
+            let error = of(text).unwrap_err();
+            assert_eq!(format!("{error}: {}", error.help), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit_and_an_end() {
+        for (value, expected) in [
+            ("", "\"\" is no time (line 1, column 1)"),
+            ("5", "\"5\" is no time (line 1, column 21)"),
+            ("soon", "\"soon\" is no time (line 1, column 21)"),
+            ("1.5s", "\"1.5s\" is no time (line 1, column 21)"),
+            ("-1s", "\"-1s\" is no time (line 1, column 21)"),
+            ("5 days", "\"5 days\" is no time (line 1, column 21)"),
+            (
+                "600h",
+                "600h is too long: servers count up to 24 days (line 1, column 21)",
+            ),
+            (
+                "99999999999999999999s",
+                "99999999999999999999s is too long: servers count up to 24 days (line 1, column 21)",
+            ),
+        ] {
+            assert_eq!(
+                of(&format!("-- tollgate:timeout {value}\nSELECT 1;"))
+                    .unwrap_err()
+                    .to_string(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn one_transaction_is_refused_where_there_cannot_be_one() {
+        let on = "-- tollgate:transaction on\n";
+        for (dialect, sql, expected) in [
+            (Dialect::Postgres, "SELECT 1; SELECT 2;", None),
+            (Dialect::Postgres, "BEGIN; SELECT 1; COMMIT;", None),
+            (
+                Dialect::Postgres,
+                "SELECT 1;\n  CREATE INDEX CONCURRENTLY i\n ON a (b);",
+                Some("this statement cannot run inside one (line 3, column 3)"),
+            ),
+            (
+                Dialect::Postgres,
+                "BEGIN; SELECT 1; COMMIT; SELECT 2;",
+                Some("this statement begins another one (line 2, column 26)"),
+            ),
+            (
+                Dialect::Postgres,
+                "BEGIN; SELECT 1; ROLLBACK;",
+                Some("this statement throws it away (line 2, column 18)"),
+            ),
+            (
+                Dialect::Postgres,
+                "BEGIN; SELECT 1; COMMIT AND CHAIN; SELECT 2; COMMIT;",
+                Some("this statement ends it in the middle (line 2, column 18)"),
+            ),
+            (
+                Dialect::Sqlite,
+                "PRAGMA foreign_keys=OFF; DROP TABLE a; PRAGMA foreign_keys=ON;",
+                None,
+            ),
+            (
+                Dialect::Sqlite,
+                "CREATE TABLE a (b); VACUUM;",
+                Some("this statement cannot run inside one (line 2, column 21)"),
+            ),
+        ] {
+            let found = read(&parse(dialect, &format!("{on}{sql}")).unwrap())
+                .err()
+                .map(|error| error.to_string());
+            let expected =
+                expected.map(|why| format!("the file wants one transaction (tollgate:transaction on), and {why}"));
+            assert_eq!(found, expected, "{sql}");
+        }
+    }
+}
