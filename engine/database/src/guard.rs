@@ -94,10 +94,13 @@ impl Database {
         let Some(hold) = self.hold.as_ref().filter(|hold| hold.is_active()) else {
             return String::new();
         };
+        // Not getting a part of it is no failure: while a session waits for the lock in the server's queue, as Prisma's
+        // commands do, the server gives it to nobody else in any mode, although the lock's session still has it.
         format!(
-            "SELECT 1 / (pg_catalog.{take}({KEY}) AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' \
+            "SELECT 1 / (EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' \
              AND granted AND classid = 0 AND objid = {KEY} AND objsubid = 1 AND pid = {} AND database = \
-             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))::int4;",
+             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))::int4, \
+             pg_catalog.{take}({KEY});",
             hold.pid
         )
     }

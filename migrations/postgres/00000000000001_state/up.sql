@@ -55,9 +55,10 @@ CREATE TABLE tollgate.approvals (
     UNIQUE (ledger, migration, checksum, rule, approved_by)
 );
 
+-- Who may deploy while nobody else may. "token_digest" is the SHA-256 of the token that proves it.
 CREATE TABLE tollgate.leases (
     ledger TEXT PRIMARY KEY NOT NULL,
-    token TEXT NOT NULL UNIQUE,
+    token_digest TEXT NOT NULL,
     owner TEXT NOT NULL,
     host TEXT,
     pid INTEGER,

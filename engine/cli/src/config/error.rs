@@ -30,10 +30,12 @@ pub enum ConfigError {
         secrets: Vec<String>,
     },
     /// A variable's text is not what the setting needs.
-    #[error("the variable {variable} must be {expected}")]
+    #[error("the variable {variable} {}must be {expected}", value.as_ref().map_or(String::new(), |value| format!("is {value:?} and ")))]
     Variable {
         /// Its name, and the `.env` file it is from.
         variable: String,
+        /// What it holds, where that can be no secret.
+        value: Option<String>,
         /// What would do.
         expected: String,
     },

@@ -221,6 +221,9 @@ fn unknown_variables(variables: &Variables) -> Vec<String> {
     variables::unknown(variables).into_iter().map(warn).collect()
 }
 
+/// How much of a wrong value an error repeats.
+const MOST_OF_VALUE: usize = 40;
+
 /// The layers on their way to a [`Config`].
 struct Layers {
     figment: Figment,
@@ -319,8 +322,8 @@ impl Layers {
     /// With a warning where that leads to another database than the chosen environment has.
     fn variables(&mut self, variables: &Variables) -> Result<Option<String>, ConfigError> {
         let overruled = self.database_url(variables);
-        for (variable, _, dict) in variables::settings(variables) {
-            self.variable(variable, dict)?;
+        for (variable, key, dict) in variables::settings(variables) {
+            self.variable(variable, key, dict)?;
         }
         Ok(overruled)
     }
@@ -345,11 +348,13 @@ impl Layers {
         overruled
     }
 
-    fn variable(&mut self, variable: Variable, dict: Dict) -> Result<(), ConfigError> {
+    fn variable(&mut self, variable: Variable, key: &str, dict: Dict) -> Result<(), ConfigError> {
         if let Err(error) = typed(&dict) {
-            let name = Origin::Variable(variable).to_string();
+            // URLs may hold passwords.
+            let value = (!key.ends_with("url")).then(|| variable.value.chars().take(MOST_OF_VALUE).collect());
             return Err(ConfigError::Variable {
-                variable: name,
+                variable: Origin::Variable(variable).to_string(),
+                value,
                 expected: expected(&error),
             });
         }
@@ -452,6 +457,7 @@ fn prune(dict: Dict) -> Dict {
 fn internal(error: &figment::Error) -> ConfigError {
     ConfigError::Variable {
         variable: error.path.join("."),
+        value: None,
         expected: expected(error),
     }
 }

@@ -15,5 +15,5 @@ pub mod variables;
 
 pub use error::ConfigError;
 pub use load::Flags;
-pub use resolved::Config;
+pub use resolved::{Config, DatabaseUrl};
 pub use secret::Secret;
