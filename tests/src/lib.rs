@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -36,6 +36,27 @@ pub fn program() -> PathBuf {
     let program = folder.join("tollgate");
     assert!(program.exists(), "build it first: cargo build -p tollgate");
     program
+}
+
+/// The program where every user of this system can run it: in its own folder when that can be passed, or copied.
+///
+/// # Panics
+/// When it has not been built or cannot be copied.
+pub fn program_for_everybody() -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    static COPY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+    let program = program();
+    let passable =
+        |folder: &Path| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
+    if program.ancestors().skip(1).all(passable) {
+        return program;
+    }
+    let copy = COPY.path().join("tollgate");
+    if !copy.exists() {
+        fs::copy(&program, &copy).expect("the program can be copied");
+        fs::set_permissions(COPY.path(), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+    }
+    copy
 }
 
 /// A project in a temporary folder.
@@ -120,7 +141,19 @@ impl Project {
     /// # Panics
     /// When it cannot be started.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
-        let output = self.command(arguments).output().expect("the program can be started");
+        self.finish(&mut self.command(arguments))
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn finish(&self, command: &mut Command) -> Outcome {
+        self.outcome(&command.output().expect("the program can be started"))
+    }
+
+    /// How a run ended that was started in some other way.
+    pub fn outcome(&self, output: &Output) -> Outcome {
         Outcome {
             status: output.status.code(),
             stdout: self.normalise(&output.stdout),
@@ -142,7 +175,7 @@ impl Project {
 
     /// Output with everything replaced that differs from run to run.
     fn normalise(&self, output: &[u8]) -> String {
-        static CHANGING: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
+        static CHANGING: LazyLock<[(Regex, &str); 9]> = LazyLock::new(|| {
             let regex = |pattern| Regex::new(pattern).expect("the pattern is right");
             [
                 (
@@ -159,6 +192,7 @@ impl Project {
                 (regex(r"tollgate_\d{7}_\d{4}"), "[database]"),
                 (regex(r"[^\s:]*/tollgate-sqlite-\w+/"), "[folder]/"),
                 (regex(r"\bprocess \d+"), "process [number]"),
+                (regex(r"\bPID \d+"), "PID [number]"),
             ]
         });
         let mut text = String::from_utf8_lossy(output).into_owned();

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::{check, completions, config, deploy, init, new, plugin, resolve, rollback, status};
+use crate::command::{
+    baseline, check, completions, config, deploy, init, lock, new, plugin, reset, resolve, rollback, seed, status,
+};
 use crate::config::Flags;
 use crate::exit;
 use crate::output::{Format, Verbosity};
+use crate::signal::OnSignal;
 
 /// Applies SQL migrations and lets nothing through that your policies refuse
 #[derive(Debug, Parser)]
@@ -135,12 +138,33 @@ pub enum Command {
     Status(status::Args),
     Rollback(rollback::Args),
     Resolve(resolve::Args),
+    Lock(lock::Args),
+    Baseline(baseline::Args),
+    Reset(reset::Args),
+    Seed(seed::Args),
     Plugin(plugin::Args),
     Config(config::Args),
     Completions(completions::Args),
 }
 
 impl Command {
+    /// What it does when it is asked to end. Whatever takes the lock or writes to a database has to ask.
+    pub fn on_signal(&self) -> OnSignal {
+        match self {
+            Self::Deploy(args) => args.on_signal(),
+            Self::Rollback(args) => args.on_signal(),
+            Self::Lock(args) => args.on_signal(),
+            Self::Resolve(_) | Self::Baseline(_) | Self::Reset(_) | Self::Seed(_) => OnSignal::Ask,
+            Self::Init(_)
+            | Self::New(_)
+            | Self::Check(_)
+            | Self::Status(_)
+            | Self::Plugin(_)
+            | Self::Config(_)
+            | Self::Completions(_) => OnSignal::End,
+        }
+    }
+
     /// Its name in JSON documents.
     pub fn name(&self) -> &'static str {
         match self {
@@ -151,6 +175,10 @@ impl Command {
             Self::Status(_) => "status",
             Self::Rollback(_) => "rollback",
             Self::Resolve(_) => "resolve",
+            Self::Lock(args) => args.name(),
+            Self::Baseline(_) => "baseline",
+            Self::Reset(_) => "reset",
+            Self::Seed(_) => "seed",
             Self::Plugin(_) => "plugin list",
             Self::Config(_) => "config show",
             Self::Completions(_) => "completions",

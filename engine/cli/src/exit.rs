@@ -17,6 +17,14 @@ pub enum Exit {
     Locked,
     /// The database is not in the expected state: migrations are pending (`status`), failed, missing or edited.
     Unexpected,
+    /// Ctrl-C. What was begun is finished or rolled back, and recorded.
+    Interrupted,
+    /// The same by SIGTERM.
+    Terminated,
+    /// The same by a terminal that was closed.
+    HungUp,
+    /// What the command ended with that `lock run` ran.
+    OfCommand(u8),
 }
 
 impl Exit {
@@ -29,6 +37,11 @@ impl Exit {
             Self::Blocked => 3,
             Self::Locked => 4,
             Self::Unexpected => 5,
+            // As a shell reports a process that the signal ended: 128 and its number.
+            Self::HungUp => 129,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+            Self::OfCommand(status) => status,
         }
     }
 }
@@ -47,4 +60,5 @@ Exit status:
   2  wrong arguments or configuration
   3  blocked by a policy
   4  the lock is held by somebody else
-  5  the database is not in the expected state (pending for `status`, failed, missing, edited)";
+  5  the database is not in the expected state (pending for `status`, failed, missing, edited)
+  130, 143, 129  interrupted: Ctrl-C, SIGTERM, the terminal was closed";

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::again::with_flags;
 use crate::config::ConfigError;
 use crate::config::error::{Place, Problem};
 use crate::exit::Exit;
@@ -13,6 +14,7 @@ use crate::output::report::{Report, Snippet};
 pub struct Failure {
     exit: Exit,
     reports: Vec<Report>,
+    finished: Vec<String>,
 }
 
 impl Failure {
@@ -21,12 +23,50 @@ impl Failure {
         Self {
             exit,
             reports: vec![report],
+            finished: Vec::new(),
         }
     }
 
     /// Several at once.
     pub fn several(exit: Exit, reports: Vec<Report>) -> Self {
-        Self { exit, reports }
+        Self {
+            exit,
+            reports,
+            finished: Vec::new(),
+        }
+    }
+
+    /// The same with the migrations that were done before.
+    #[must_use]
+    pub fn finished(mut self, migrations: Vec<String>) -> Self {
+        self.finished = migrations;
+        self
+    }
+
+    /// The same, with this being true of the database.
+    #[must_use]
+    pub fn in_state(mut self, state: &str) -> Self {
+        for report in &mut self.reports {
+            report.database = Some(state.to_owned());
+        }
+        self
+    }
+
+    /// Migrations that were done before.
+    pub fn done(&self) -> &[String] {
+        &self.finished
+    }
+
+    /// The same; commands that it tells to run next get these flags.
+    #[must_use]
+    pub fn called_with(mut self, flags: &str) -> Self {
+        for report in &mut self.reports {
+            report.message = with_flags(&report.message, flags);
+            for text in [&mut report.help, &mut report.database].into_iter().flatten() {
+                *text = with_flags(text, flags);
+            }
+        }
+        self
     }
 
     /// A file that could not be read or written.
@@ -77,10 +117,7 @@ impl From<ConfigError> for Failure {
             ConfigError::Circle { .. } => vec![Report::error("config::circle", message)],
             ConfigError::NoCurrentFolder(_) => vec![Report::error("config::folder", message)],
         };
-        Self {
-            exit: Exit::Usage,
-            reports,
-        }
+        Self::several(Exit::Usage, reports)
     }
 }
 

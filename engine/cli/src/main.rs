@@ -1,6 +1,7 @@
 //! `tollgate`, the program: arguments, configuration, output. What migrations do is the engine's business; only this
 //! crate prints, reads the environment, or ends the process.
 
+mod again;
 mod args;
 mod command;
 mod config;
@@ -9,6 +10,7 @@ mod exit;
 mod failure;
 mod output;
 mod run;
+mod signal;
 
 fn main() -> std::process::ExitCode {
     run::run(std::env::args_os()).into()

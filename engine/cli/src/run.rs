@@ -4,11 +4,13 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
+use crate::again;
 use crate::args::Cli;
 use crate::command;
 use crate::exit::Exit;
-use crate::output::Ui;
 use crate::output::redact::Redactor;
+use crate::output::{Format, Ui, Verbosity};
+use crate::signal;
 
 /// Runs the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
@@ -25,7 +27,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&error, &redactor),
     };
     cli.global.color.apply();
-    let ui = Ui::new(cli.global.format, cli.global.verbosity(), cli.command.name(), redactor);
+    let ui = Ui::new(cli.global.format, cli.global.verbosity(), cli.command.name(), redactor)
+        .again(again::flags(&cli.global));
+    let told = cli.global.format == Format::Human && cli.global.verbosity() >= Verbosity::Normal;
+    signal::listen(cli.command.on_signal(), told);
     match command::run(&cli, &ui) {
         Ok(exit) => exit,
         Err(failure) => {

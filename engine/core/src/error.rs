@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use tollgate_database::{DatabaseError, DatabaseState, ExecuteError, LockError, Problem, ResolveError};
+use tollgate_database::{DatabaseError, ExecuteError, LockError, Problem, ResolveError};
 use tollgate_host::PluginError;
 use tollgate_schema::BaseError;
 
+use crate::failed;
 use crate::folder::FolderError;
-use crate::plan::ScriptError;
+use crate::plan::{ScriptError, ScriptProblem};
+use crate::refusal::Refusal;
+use crate::seed::SeedError;
 
 /// Why an operation stopped.
 #[derive(Debug, thiserror::Error)]
@@ -99,11 +102,30 @@ pub enum Error {
         /// Its text.
         text: String,
         /// What is wrong.
-        problem: Box<tollgate_sql::ParseError>,
+        problem: Box<ScriptProblem>,
     },
     /// A required notification did not arrive.
     #[error("a required notification did not arrive: {0}")]
     NotNotified(String),
+    /// The database or the configuration speaks against what was asked for.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A seed file could not be read or run.
+    #[error(transparent)]
+    Seed(Box<SeedError>),
+    /// A reset had emptied the database when this happened.
+    #[error(transparent)]
+    Emptied(Box<Error>),
+    /// The run was asked to stop, and did so between two migrations.
+    #[error("interrupted {}", moment(finished, next.as_deref()))]
+    Interrupted {
+        /// Migrations that this run had finished before.
+        finished: Vec<String>,
+        /// The one that would have come next. `None`: nothing was begun, or everything was done.
+        next: Option<String>,
+        /// They were to be taken back.
+        taking_back: bool,
+    },
 }
 
 /// The kinds of failure that a caller tells apart, one for each exit code of the command line.
@@ -119,13 +141,22 @@ pub enum ErrorKind {
     Locked,
     /// The database is not in the state that the operation needs.
     Unexpected,
+    /// It was asked to stop.
+    Interrupted,
 }
 
 impl Error {
     /// Which kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Lock(LockError::Held { .. }) => ErrorKind::Locked,
+            Self::Refused(refusal) => refusal.kind(),
+            Self::Emptied(error) => error.kind(),
+            Self::Interrupted { .. } | Self::Lock(LockError::Interrupted) => ErrorKind::Interrupted,
+            Self::Execution { source, .. } if matches!(&*source.problem, Problem::Interrupted { .. }) => {
+                ErrorKind::Interrupted
+            }
+            Self::Lock(error) if error.is_held() => ErrorKind::Locked,
+            Self::Lock(LockError::Elsewhere { .. }) => ErrorKind::Usage,
             Self::Folder(_) | Self::NotFound { .. } => ErrorKind::Usage,
             Self::NotEmpty
             | Self::Unresolved(_)
@@ -145,6 +176,9 @@ impl Error {
 
     /// A stable name for documentation and JSON.
     pub fn code(&self) -> &'static str {
+        if self.kind() == ErrorKind::Interrupted {
+            return "interrupted";
+        }
         match self {
             Self::Folder(_) => "folder",
             Self::Scripts(_) => "script",
@@ -164,6 +198,10 @@ impl Error {
             Self::Irreversible { .. } => "irreversible",
             Self::RollbackScript { .. } => "rollback-script",
             Self::NotNotified(_) => "not-notified",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Seed(_) => "seed-failed",
+            Self::Emptied(error) => error.code(),
         }
     }
 
@@ -171,26 +209,37 @@ impl Error {
     pub fn state(&self) -> String {
         match self {
             Self::Execution {
-                migration,
                 source,
                 finished,
                 taking_back,
                 ..
             } => {
-                let left = if *taking_back {
-                    left_of_rollback(migration, &source.state)
-                } else {
-                    left(&source.state)
-                };
+                let left = failed::left(source, *taking_back);
                 match (finished.len(), taking_back) {
                     (0, _) => left,
                     (done, true) => format!("{} taken back before; {left}", were(done)),
                     (done, false) => format!("{} in and recorded; {left}", count_are(done)),
                 }
             }
+            Self::Seed(error) => error.state(),
+            Self::Emptied(error) => error.state_after_reset(),
             Self::NotNotified(_) => "everything else was done and recorded".to_owned(),
+            Self::Interrupted {
+                finished,
+                next,
+                taking_back,
+            } if !finished.is_empty() => between(finished.len(), next.as_deref(), *taking_back),
             _ => "nothing was changed".to_owned(),
         }
+    }
+
+    /// The same when a reset had dropped everything before.
+    pub fn state_after_reset(&self) -> String {
+        let after = match self {
+            Self::Execution { .. } | Self::Interrupted { .. } | Self::NotNotified(_) => self.state(),
+            _ => "no migration was applied again".to_owned(),
+        };
+        format!("everything that was there was dropped; {after}")
     }
 
     /// What to do next.
@@ -198,10 +247,7 @@ impl Error {
         Some(match self {
             Self::Folder(error) => error.help(),
             Self::Scripts(errors) => {
-                return errors.iter().find_map(|error| match &error.problem {
-                    crate::plan::ScriptProblem::Parse(error) => error.help.clone(),
-                    crate::plan::ScriptProblem::Suppression(_) => None,
-                });
+                return errors.iter().find_map(|error| error.problem.help().map(str::to_owned));
             }
             Self::Database(error) => return error.help(),
             Self::Lock(error) => return error.help(),
@@ -211,13 +257,14 @@ impl Error {
                 "another session holds a lock on one of the tables: run the command again when that is done".to_owned()
             }
             Self::Catalog(_) => "look at the privileges of the user that connects".to_owned(),
-            Self::NotEmpty => "if the folder's first migrations are what is in the database already, record them with \
-                               `tollgate resolve --applied NAME`, oldest first; otherwise use an empty database"
-                .to_owned(),
+            Self::NotEmpty => {
+                "if it was made by the folder's first migrations, or is what they make, `tollgate baseline` \
+                               records them; otherwise use an empty database"
+                    .to_owned()
+            }
             Self::Unresolved(names) => format!(
-                "look at what is in the database, then `tollgate resolve --applied {0}` when all of it is, or `tollgate \
-                 resolve --rolled-back {0}` when none of it is; where a deploy stopped in the middle of it, `tollgate \
-                 deploy --resume` goes on",
+                "`tollgate resolve {0}` looks what of it is in the database and says what to record; where a deploy stopped \
+                 in the middle of it, `tollgate deploy --resume` goes on",
                 names[0]
             ),
             Self::Edited(_) => "put the files back as they were applied and write a new migration for the change; \
@@ -229,14 +276,21 @@ impl Error {
             }
             Self::Execution {
                 source, taking_back, ..
-            } => next_step(source, *taking_back),
+            } => failed::next_step(source, *taking_back),
             Self::NotApplied { similar, .. } | Self::NotFound { similar, .. } => match similar {
                 Some(similar) => format!("did you mean {similar}? Give the whole folder name"),
                 None => "`tollgate status` lists the names; give the whole folder name".to_owned(),
             },
             Self::Irreversible { .. } => "write a down.sql beside its migration.sql, or put back a backup".to_owned(),
-            Self::RollbackScript { problem, .. } => return problem.help.clone(),
+            Self::RollbackScript { problem, .. } => return problem.help().map(str::to_owned),
+            Self::Refused(refusal) => refusal.help(),
+            Self::Seed(error) => return error.help(),
+            Self::Emptied(error) => return error.help(),
             Self::NotNotified(_) => "mend the notifier, or set `required = false` for it".to_owned(),
+            Self::Interrupted {
+                next: None, finished, ..
+            } if !finished.is_empty() => return None,
+            Self::Interrupted { .. } => "run the command again: it does the rest".to_owned(),
         })
     }
 }
@@ -247,63 +301,25 @@ impl From<Vec<ScriptError>> for Error {
     }
 }
 
-/// What to do about a failed migration; what it has left is said apart.
-fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
-    let name = &failed.migration;
-    match (&*failed.problem, &failed.state) {
-        (Problem::Database(error), DatabaseState::Unchanged) if error.help().is_some() => {
-            error.help().unwrap_or_default()
-        }
-        (Problem::Statement { .. } | Problem::Commit { .. } | Problem::Database(_), DatabaseState::Unchanged) => {
-            "mend the cause and run the command again".to_owned()
-        }
-        (Problem::Changed { .. }, _) => failed.help(),
-        (_, DatabaseState::Partly { .. }) if taking_back => {
-            "mend the cause and run the command again: it goes on after what is in".to_owned()
-        }
-        (_, DatabaseState::Partly { .. }) => format!(
-            "mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and record that with \
-             `tollgate resolve --applied {name}` or `--rolled-back {name}`"
-        ),
-        _ => failed.help(),
+/// Between which migrations a run stopped.
+fn moment(finished: &[String], next: Option<&str>) -> String {
+    match (next, finished.is_empty()) {
+        (Some(next), _) => format!("before {next}"),
+        (None, true) => "before anything was done".to_owned(),
+        (None, false) => "when everything was done".to_owned(),
     }
 }
 
-/// The same of a rollback that failed.
-fn left_of_rollback(name: &str, state: &DatabaseState) -> String {
-    match state {
-        DatabaseState::Unchanged => format!("{name} is applied as it was; nothing of its rollback was kept"),
-        DatabaseState::Partly { done, .. } => format!(
-            "{name} is recorded as applied; the first {} of its rollback {} in",
-            count(*done, "statement"),
-            if *done == 1 { "is" } else { "are" }
+/// What is true when a run stopped there.
+fn between(finished: usize, next: Option<&str>, taking_back: bool) -> String {
+    match (taking_back, next) {
+        (false, Some(next)) => format!(
+            "{} in and recorded; nothing of {next} is in the database",
+            count_are(finished)
         ),
-        DatabaseState::Unknown => format!("the connection was lost, so it is not known whether {name} is out"),
-    }
-}
-
-/// What a failed migration has left.
-fn left(state: &DatabaseState) -> String {
-    match state {
-        DatabaseState::Unchanged => "nothing of it is in the database".to_owned(),
-        DatabaseState::Partly { done, in_doubt: None } => format!("its {} in", first_are(*done)),
-        DatabaseState::Partly {
-            done,
-            in_doubt: Some(index),
-        } => format!(
-            "its {} in, and statement {} may have left something",
-            first_are(*done),
-            index + 1
-        ),
-        DatabaseState::Unknown => "the connection was lost, so it is not known whether it is in".to_owned(),
-    }
-}
-
-fn first_are(number: usize) -> String {
-    match number {
-        0 => "first statement is not".to_owned(),
-        1 => "first statement is".to_owned(),
-        _ => format!("first {number} statements are"),
+        (false, None) => format!("{} in and recorded", count_are(finished)),
+        (true, Some(next)) => format!("{} taken back; {next} is applied as it was", were(finished)),
+        (true, None) => format!("{} taken back", were(finished)),
     }
 }
 

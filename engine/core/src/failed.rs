@@ -77,7 +77,7 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
         (_, DatabaseState::Unknown) => format!(
             "{again} once the server answers: it reads the ledger, finds out what is in the database and goes on from there"
         ),
-        (_, DatabaseState::Partly { .. }) if taking_back => {
+        (_, DatabaseState::Partly { .. }) if taking_back || failed.can_go_on() => {
             format!("{cause}, then {again}: it goes on after what is in")
         }
         (_, DatabaseState::Partly { done, .. }) => go_on(failed, *done, &cause),

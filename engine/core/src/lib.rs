@@ -3,22 +3,33 @@
 //! It returns values and events. It never prints, reads no environment and no home folder, and never ends the process:
 //! that is the business of the program around it.
 
+mod baseline;
 pub mod bundled;
 mod check;
+mod comments;
 mod deploy;
 pub mod error;
 mod event;
+mod failed;
 pub mod folder;
 pub mod history;
+mod lock;
 mod notify;
 pub mod plan;
 pub mod policy;
+pub mod pragma;
+mod presence;
 mod project;
+mod refusal;
+mod reset;
 mod resolve;
 pub mod rollback;
+mod seed;
 mod status;
 pub mod suppress;
+mod with_lock;
 
+pub use baseline::{BaselineOptions, BaselineReport, baseline};
 pub use check::{CheckReport, CheckedMigration, check_folder};
 pub use deploy::{
     AppliedMigration, DeployOptions, DeployOutcome, DeployReport, PlannedMigration, PlannedStatement, deploy,
@@ -27,14 +38,32 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
 pub use folder::{Folder, FolderError, MigrationFile};
 pub use history::{Entry, History, Standing};
+pub use lock::{
+    Acquired, HeldLock, LeaseRequest, LockStatus, acquire_lock, force_release, hold_lock, lock_status, release_lock,
+    terminate_holder,
+};
 pub use notify::{Delivery, Notifier};
 pub use policy::{JudgedFinding, Judgement, Level, OnFailure, Policy, PolicyFailure};
+pub use presence::{Extent, InspectedStatement, Inspection, Presence, Proposal};
 pub use project::{Project, Settings, Tolerance};
-pub use resolve::{Resolution, resolve};
+pub use refusal::Refusal;
+pub use reset::{ResetOptions, ResetPlan, ResetReport, reset};
+pub use resolve::{Resolution, inspect, resolve};
 pub use rollback::{RollbackPlan, RollbackReport, Selection, rollback};
-pub use status::{MigrationStatus, StatusReport, status};
+pub use seed::{SeedError, SeedFile, SeedProblem, check_seed, seed};
+pub use status::{MigrationProgress, MigrationStatus, StatusReport, Unfinished, status};
 
-pub use tollgate_database::{ConnectOptions, ExecuteEvent, ExecuteOptions, Interrupt, LockEvent, LockOptions, Target};
+pub use with_lock::{WithLockError, with_migration_lock, with_migration_lock_watched};
+
+pub use diesel;
+pub use tollgate_database::{
+    ConnectOptions, Doing, ExecuteEvent, ExecuteOptions, Interrupt, LockEvent, LockOptions, Target,
+};
+pub use tollgate_database::{
+    Lease, LockError, LockHolder, LockPass, LockToken, Lockable, PgConnection, Released, connect_postgres,
+    connect_sqlite,
+};
 pub use tollgate_host as host;
 pub use tollgate_schema::Context;
+pub use tollgate_schema::difference::Difference;
 pub use tollgate_sql as sql;

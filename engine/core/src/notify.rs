@@ -1,12 +1,13 @@
 //! Telling people. A notifier never fails a deploy, unless it is required.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollgate_database::state::NewMessage;
-use tollgate_database::{Database, DatabaseError};
+use tollgate_database::{Database, DatabaseError, Interrupt};
 use tollgate_host::types::{Event as NotifierEvent, Run};
 use tollgate_host::{Plugin, PluginError};
 
@@ -44,6 +45,7 @@ pub struct Delivery {
 pub struct Notifications<'a> {
     listeners: Vec<Listener<'a>>,
     run: Run,
+    patience: Patience,
     deliveries: Vec<Delivery>,
     undelivered: Vec<Undelivered>,
 }
@@ -53,7 +55,83 @@ struct Listener<'a> {
     notifier: &'a Notifier,
     interests: Result<Vec<String>, PluginError>,
     /// Why it could not be told something in this run, if that may be different later.
-    unreachable: Option<PluginError>,
+    unreachable: Option<Untold>,
+}
+
+/// Why a notifier could not be told something.
+#[derive(Clone)]
+struct Untold {
+    message: String,
+    /// It may be told later.
+    retryable: bool,
+}
+
+impl From<PluginError> for Untold {
+    fn from(error: PluginError) -> Self {
+        Self {
+            message: error.message,
+            retryable: error.retryable,
+        }
+    }
+}
+
+/// How long notifiers may take once a run was asked to stop, all of them together.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often is looked whether it is at its end.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Waits for notifiers: as long as they may take, but not much longer once the run was asked to stop, and no longer at
+/// all when it is asked again.
+struct Patience {
+    interrupt: Interrupt,
+    end: Option<Instant>,
+}
+
+impl Patience {
+    fn new(interrupt: &Interrupt) -> Self {
+        Self {
+            interrupt: interrupt.clone(),
+            end: None,
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        match self.interrupt.asked() {
+            0 => false,
+            1 => Instant::now() >= *self.end.get_or_insert_with(|| Instant::now() + PATIENCE),
+            _ => true,
+        }
+    }
+
+    /// Has the notifier send it, on a thread of its own: there is no way to stop one that waits for its receiver. It may
+    /// still get through after it was given up; then it comes twice, which is better than never.
+    fn tell(&mut self, plugin: &Arc<Plugin>, run: &Run, event: &NotifierEvent) -> Result<(), Untold> {
+        let given_up = Untold {
+            message: "the run was interrupted before it was sent".to_owned(),
+            retryable: true,
+        };
+        if self.is_over() {
+            return Err(given_up);
+        }
+        let (sender, answer) = channel();
+        let (plugin, run, event) = (Arc::clone(plugin), run.clone(), event.clone());
+        // Nobody may be waiting any more.
+        let telling = std::thread::spawn(move || drop(sender.send(plugin.notify(&run, &event))));
+        loop {
+            match answer.recv_timeout(LOOK) {
+                Ok(told) => return told.map_err(Untold::from),
+                Err(RecvTimeoutError::Timeout) if self.is_over() => return Err(given_up),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Err(panic) = telling.join() {
+                        std::panic::resume_unwind(panic);
+                    }
+                    return Err(given_up);
+                }
+            }
+        }
+    }
 }
 
 impl Listener<'_> {
@@ -65,13 +143,13 @@ impl Listener<'_> {
     }
 
     /// A receiver that does not answer must not hold up every migration of a run: until the end it is left alone.
-    fn tell(&mut self, run: &Run, event: &NotifierEvent) -> Result<(), PluginError> {
+    fn tell(&mut self, patience: &mut Patience, run: &Run, event: &NotifierEvent) -> Result<(), Untold> {
         let last = matches!(event, NotifierEvent::Failed { .. } | NotifierEvent::Finished { .. });
         match (&self.interests, &self.unreachable) {
-            (Err(error), _) => Err(error.clone()),
+            (Err(error), _) => Err(error.clone().into()),
             (_, Some(error)) if !last => Err(error.clone()),
             _ => {
-                let told = self.notifier.plugin.notify(run, event);
+                let told = patience.tell(&self.notifier.plugin, run, event);
                 self.unreachable = told.as_ref().err().filter(|error| error.retryable).cloned();
                 told
             }
@@ -93,8 +171,8 @@ struct Message {
 }
 
 impl<'a> Notifications<'a> {
-    /// For one run.
-    pub fn new(notifiers: &'a [Notifier], run: Run) -> Self {
+    /// For one run, which ends early when `interrupt` says so.
+    pub fn new(notifiers: &'a [Notifier], run: Run, interrupt: &Interrupt) -> Self {
         let listener = |notifier: &'a Notifier| Listener {
             notifier,
             interests: notifier.plugin.interests(),
@@ -104,6 +182,7 @@ impl<'a> Notifications<'a> {
         Self {
             listeners,
             run,
+            patience: Patience::new(interrupt),
             deliveries: Vec::new(),
             undelivered: Vec::new(),
         }
@@ -113,7 +192,7 @@ impl<'a> Notifications<'a> {
     pub fn send(&mut self, event: &NotifierEvent, observe: Observer<'_>) {
         let tag = event.tag();
         for listener in self.listeners.iter_mut().filter(|listener| listener.wants(tag)) {
-            let error = listener.tell(&self.run, event).err();
+            let error = listener.tell(&mut self.patience, &self.run, event).err();
             if error.as_ref().is_some_and(|error| error.retryable) {
                 let message = Message {
                     run: self.run.clone(),
@@ -148,7 +227,7 @@ impl<'a> Notifications<'a> {
     }
 }
 
-fn delivery(notifier: &Notifier, event: &str, error: Option<PluginError>) -> Delivery {
+fn delivery(notifier: &Notifier, event: &str, error: Option<Untold>) -> Delivery {
     Delivery {
         plugin: notifier.plugin.name().to_owned(),
         event: event.to_owned(),
@@ -171,13 +250,18 @@ const ATTEMPTS: u32 = 8;
 pub(crate) fn send_again(
     notifiers: &[Notifier],
     database: &mut Database,
+    interrupt: &Interrupt,
     observe: Observer<'_>,
 ) -> Result<(), DatabaseError> {
     let Some(mut state) = database.read_state()? else {
         return Ok(());
     };
     let mut unreachable: Vec<&str> = Vec::new();
+    let mut patience = Patience::new(interrupt);
     for waiting in state.due(Timestamp::now())? {
+        if interrupt.asked() > 0 {
+            break;
+        }
         // The notifier may have been taken out of the configuration; its messages wait until it is back.
         let Some(notifier) = notifiers
             .iter()
@@ -192,7 +276,7 @@ pub(crate) fn send_again(
             state.failed(&waiting.id, "the message cannot be read", None)?;
             continue;
         };
-        let error = notifier.plugin.notify(&message.run, &message.event).err();
+        let error = patience.tell(&notifier.plugin, &message.run, &message.event).err();
         match &error {
             None => state.done(&waiting.id)?,
             Some(error) => {

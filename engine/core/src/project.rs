@@ -81,6 +81,28 @@ pub enum Tolerance {
 }
 
 impl Settings {
+    /// Stops a run that was asked to and has not changed anything yet.
+    pub(crate) fn go_on(&self) -> Result<(), Error> {
+        self.go_on_with(None, false, Vec::new)
+    }
+
+    /// Stops a run that was asked to before it begins with the `next` migration.
+    pub(crate) fn go_on_with(
+        &self,
+        next: Option<&str>,
+        taking_back: bool,
+        finished: impl FnOnce() -> Vec<String>,
+    ) -> Result<(), Error> {
+        if self.execute.interrupt.asked() == 0 {
+            return Ok(());
+        }
+        Err(Error::Interrupted {
+            finished: finished(),
+            next: next.map(str::to_owned),
+            taking_back,
+        })
+    }
+
     /// The questions to policies for this server.
     pub(crate) fn court(&self, server: Server) -> Court {
         Court {

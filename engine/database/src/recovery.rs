@@ -226,7 +226,8 @@ impl Database {
         // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
         // reaches the disk later takes this row along; and if none does, there is nothing to remember.
         Opening::Before(format!(
-            "BEGIN; SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT;",
+            "BEGIN; {} SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT;",
+            self.guard(),
             Progress::start(row, Direction::Up).save(true)
         ))
     }
@@ -415,8 +416,13 @@ impl Database {
             sql += &forget(true);
         }
         if !sql.is_empty() {
-            self.connection
-                .run_own("record the failure", &format!("{before} BEGIN; {sql} COMMIT"))?;
+            let written = self
+                .connection
+                .run_own("record the failure", &format!("{before} BEGIN; {sql} COMMIT"));
+            if written.is_err() {
+                let _ = self.connection.run("ROLLBACK");
+            }
+            written?;
         }
         if unchanged && after.followed && !self.connection.is_postgres() {
             self.state_connection().run_own("record the failure", &forget(false))?;

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::output::Ui;
 use crate::output::documents::Body;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
+use crate::signal::OnSignal;
 
 /// Check pending migrations, apply them, tell people
 #[derive(Debug, clap::Args)]
@@ -30,6 +31,20 @@ pub struct Args {
     /// How long to wait for another deploy to finish: 500ms, 30s, 2min; a plain number is milliseconds [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     lock_timeout: Option<u64>,
+    /// How long a statement may wait for a lock on a table before the attempt is given up and made again; 0: no limit
+    /// [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+    statement_lock_timeout: Option<u64>,
+    /// How long a statement inside a transaction may run; 0: no limit [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+    statement_timeout: Option<u64>,
+}
+
+impl Args {
+    /// A dry run only reads.
+    pub fn on_signal(&self) -> OnSignal {
+        if self.dry_run { OnSignal::End } else { OnSignal::Ask }
+    }
 }
 
 /// The document of `deploy`.
@@ -96,9 +111,21 @@ impl Body for Deployed {}
 
 /// Runs the command.
 pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
-    context
-        .flags
-        .number("--lock-timeout", "deploy.lock_timeout_ms", args.lock_timeout);
+    for (flag, key, value) in [
+        ("--lock-timeout", "deploy.lock_timeout_ms", args.lock_timeout),
+        (
+            "--statement-lock-timeout",
+            "deploy.statement_lock_timeout_ms",
+            args.statement_lock_timeout,
+        ),
+        (
+            "--statement-timeout",
+            "deploy.statement_timeout_ms",
+            args.statement_timeout,
+        ),
+    ] {
+        context.flags.number(flag, key, value);
+    }
     let ui = context.ui;
     let config = context.config()?;
     let needs: &[Kind] = if args.dry_run {
@@ -241,7 +268,7 @@ fn document(args: &Args, report: &DeployReport, counts: Counts, findings: &Findi
 }
 
 /// `500`, `500ms`, `30s`, `2min` as milliseconds.
-fn milliseconds(text: &str) -> Result<u64, String> {
+pub(super) fn milliseconds(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor = match unit.trim() {

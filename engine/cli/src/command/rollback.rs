@@ -18,6 +18,7 @@ use crate::output::Ui;
 use crate::output::documents::Body;
 use crate::output::report::Report;
 use crate::output::style::{GOOD, paint};
+use crate::signal::OnSignal;
 
 /// Take applied migrations back
 ///
@@ -37,6 +38,13 @@ pub struct Args {
     /// Do not ask
     #[arg(long)]
     force: bool,
+}
+
+impl Args {
+    /// A dry run only reads.
+    pub fn on_signal(&self) -> OnSignal {
+        if self.dry_run { OnSignal::End } else { OnSignal::Ask }
+    }
 }
 
 /// The document of `rollback`.

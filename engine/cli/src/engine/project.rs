@@ -9,14 +9,16 @@ use tollgate_engine::{
     Context as SchemaContext, ExecuteOptions, Folder, LockOptions, Project, Settings, Target, Tolerance,
 };
 
+use super::locking;
 use super::plugins::{Loaded, Loader};
-use crate::config::Config;
 use crate::config::model::{Provider, Reaction, Severity};
+use crate::config::{Config, DatabaseUrl};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Ui;
 use crate::output::path::shortened;
 use crate::output::report::Report;
+use crate::signal;
 
 /// The folder of migrations, read.
 pub fn folder(config: &Config, ui: &Ui) -> Result<Folder, Failure> {
@@ -30,10 +32,26 @@ pub fn folder(config: &Config, ui: &Ui) -> Result<Folder, Failure> {
 /// The database.
 pub fn target(config: &Config, ui: &Ui) -> Result<Target, Failure> {
     let found = config.database_url()?;
+    parse_target(
+        config,
+        ui,
+        "database.url",
+        config.settings.database.url.as_deref(),
+        &found,
+    )
+}
+
+/// The database that a setting names.
+pub fn parse_target(
+    config: &Config,
+    ui: &Ui,
+    key: &str,
+    text: Option<&str>,
+    found: &DatabaseUrl,
+) -> Result<Target, Failure> {
     let target = Target::parse(found.url.expose(), &found.relative_to).map_err(|error| {
-        let report = Report::error("config::database-url", error.to_string());
-        let url = config.settings.database.url.as_deref();
-        let from = format!("it is from {}", config.named_by("database.url", url));
+        let report = Report::error(format!("config::{}", key.replace(['.', '_'], "-")), error.to_string());
+        let from = format!("it is from {}", config.named_by(key, text));
         let help = error
             .help()
             .map_or_else(|| from.clone(), |help| format!("{help}; {from}"));
@@ -50,6 +68,7 @@ pub fn project(config: &Config, ui: &Ui, needs: &[Kind]) -> Result<(Project, Loa
     unused(config, ui);
     let folder = folder(config, ui)?;
     let target = target(config, ui)?;
+    let settings = settings(config, locking::options(config, ui, &target)?);
     let loaded = Loader::new(config, ui)?.load(needs)?;
     let project = Project {
         folder,
@@ -57,7 +76,7 @@ pub fn project(config: &Config, ui: &Ui, needs: &[Kind]) -> Result<(Project, Loa
         policies: loaded.policies.clone(),
         generators: loaded.generators.clone(),
         notifiers: loaded.notifiers.clone(),
-        settings: settings(config),
+        settings,
     };
     Ok((project, loaded))
 }
@@ -65,11 +84,7 @@ pub fn project(config: &Config, ui: &Ui, needs: &[Kind]) -> Result<(Project, Loa
 /// Nobody should rely on a setting that has no effect.
 fn unused(config: &Config, ui: &Ui) {
     let settings = &config.settings;
-    let set = [
-        ("lock.url", settings.lock.url.is_some()),
-        ("state.url", settings.state.url.is_some()),
-        ("lock.force_release", settings.lock.force_release == Some(true)),
-    ];
+    let set = [("state.url", settings.state.url.is_some())];
     for (key, _) in set.into_iter().filter(|(_, set)| *set) {
         ui.warn(format!(
             "{key} (from {}) has no effect in this version",
@@ -78,7 +93,7 @@ fn unused(config: &Config, ui: &Ui) {
     }
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, lock: LockOptions) -> Settings {
     let deploy = &config.settings.deploy;
     let migrations = &config.settings.migrations;
     let defaults = Settings::default();
@@ -89,14 +104,13 @@ fn settings(config: &Config) -> Settings {
         out_of_order: migrations.out_of_order.map_or(defaults.out_of_order, tolerance),
         missing: migrations.missing.map_or(defaults.missing, tolerance),
         edited: migrations.edited.map_or(defaults.edited, tolerance),
-        lock: LockOptions {
-            timeout: Duration::from_millis(deploy.lock_timeout_ms.unwrap_or_default()),
-            ..LockOptions::default()
-        },
+        lock,
         execute: ExecuteOptions {
             lock_timeout: limit(deploy.statement_lock_timeout_ms),
             statement_timeout: limit(deploy.statement_timeout_ms),
+            idle_timeout: limit(deploy.idle_timeout_ms),
             retries: deploy.retries.unwrap_or_default(),
+            interrupt: signal::interrupt(),
             ..ExecuteOptions::default()
         },
     }

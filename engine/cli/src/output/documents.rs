@@ -35,6 +35,8 @@ pub struct ErrorDocument {
     pub status: u8,
     /// Everything that went wrong.
     pub errors: Vec<ReportDocument>,
+    /// Migrations that were done before it did: applied by `deploy`, taken back by `rollback`.
+    pub finished: Vec<String>,
 }
 
 impl Body for ErrorDocument {}
@@ -116,6 +118,12 @@ mod tests {
         compare::<crate::command::status::Stands>("status");
         compare::<crate::command::rollback::RolledBack>("rollback");
         compare::<crate::command::resolve::Resolved>("resolve");
+        compare::<crate::command::lock::acquire::Acquired>("lock-acquire");
+        compare::<crate::command::lock::status::Shown>("lock-status");
+        compare::<crate::command::lock::release::Released>("lock-release");
+        compare::<crate::command::baseline::Baselined>("baseline");
+        compare::<crate::command::reset::Reset>("reset");
+        compare::<crate::command::seed::Seeded>("seed");
         compare::<crate::command::plugin::Listed>("plugin-list");
     }
 

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -12,6 +14,7 @@ use super::render::render;
 use super::report::Report;
 use super::{stream, style};
 use crate::failure::Failure;
+use crate::signal;
 
 /// What to print.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -42,6 +45,8 @@ pub struct Ui {
     format: Format,
     verbosity: Verbosity,
     command: &'static str,
+    /// The flags of this run that a command to run next needs, too.
+    again: String,
     redactor: RefCell<Redactor>,
     warnings: RefCell<Vec<ReportDocument>>,
 }
@@ -53,9 +58,27 @@ impl Ui {
             format,
             verbosity,
             command,
+            again: String::new(),
             redactor: RefCell::new(redactor),
             warnings: RefCell::default(),
         }
+    }
+
+    /// Names the flags of this run that a command to run next needs, too.
+    #[must_use]
+    pub fn again(mut self, flags: String) -> Self {
+        self.again = flags;
+        self
+    }
+
+    /// How to call a command for the database of this run.
+    pub fn call(&self, command: &str) -> String {
+        format!("`tollgate{} {command}`", self.again)
+    }
+
+    /// How wide drawings are.
+    pub fn width(&self) -> u16 {
+        u16::try_from(width()).unwrap_or(u16::MAX)
     }
 
     /// Whether a program reads the output.
@@ -118,6 +141,7 @@ impl Ui {
             self.document(&ErrorDocument {
                 status: failure.exit().status(),
                 errors,
+                finished: failure.done().to_vec(),
             });
         } else {
             failure.reports().iter().for_each(|report| self.report(report));
@@ -158,13 +182,35 @@ impl Ui {
         }
         stream::stderr(&self.redacted(&format!("{question} [y/N] ")));
         let _ = std::io::stderr().flush();
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer).ok()?;
+        let answer = answer()?;
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     fn redacted(&self, text: &str) -> String {
         self.redactor.borrow().redact(text)
+    }
+}
+
+/// How often is looked whether the question has become pointless.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A line of standard input, unless the program is asked to end before it comes. It is read on another thread: a signal
+/// does not end the reading.
+fn answer() -> Option<String> {
+    let (sender, answer) = channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        // Nobody may be waiting any more.
+        let _ = sender.send(read.ok().map(|_| line));
+    });
+    let interrupt = signal::interrupt();
+    loop {
+        match answer.recv_timeout(LOOK) {
+            Ok(line) => return line,
+            Err(RecvTimeoutError::Timeout) if interrupt.asked() == 0 => {}
+            Err(_) => return None,
+        }
     }
 }
 

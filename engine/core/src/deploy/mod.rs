@@ -6,7 +6,7 @@ mod running;
 use std::time::Instant;
 
 use serde::Serialize;
-use tollgate_database::{ConnectOptions, Database, DatabaseError};
+use tollgate_database::{ConnectOptions, Database, DatabaseError, RunLock};
 use tollgate_host::types as wire;
 use tollgate_schema::Schema;
 
@@ -20,6 +20,7 @@ use crate::rollback::RollbackPlan;
 use planning::{plan_for, plan_on, read_history};
 use running::{Deploy, verdict};
 
+pub(crate) use planning::excerpt;
 pub(crate) use running::{end_run, ending, take_lock};
 
 /// What to deploy, and whether to do it.
@@ -112,6 +113,33 @@ pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>)
     };
     let mut database = Database::connect(&project.target, &connect)?;
     let lock = take_lock(project, &mut database, observe)?;
+    deploy_on(project, database, lock, options, observe, started)
+}
+
+/// What the policies say of all migrations as an empty database would meet them, and whether they block any. Asks no
+/// database.
+pub(crate) fn foresee(project: &Project, observe: Observer<'_>) -> Result<(Vec<CheckedMigration>, bool), Error> {
+    let server = wire::Server {
+        dialect: project.target.dialect(),
+        version: None,
+    };
+    let schema = || Ok(Schema::empty(project.context(None)));
+    let history = History::new(&project.folder, None);
+    let planned = plan_for(project, &history, &DeployOptions::default(), server, schema, observe)?;
+    let (_, plan) = planned.unwrap_or_default();
+    let blocked = verdict(&plan) == wire::Verdict::Blocked;
+    Ok((plan.into_iter().map(|migration| migration.checked).collect(), blocked))
+}
+
+/// Deploys to a connected database whose lock is held.
+pub(crate) fn deploy_on(
+    project: &Project,
+    mut database: Database,
+    lock: RunLock,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+    started: Instant,
+) -> Result<DeployReport, Error> {
     let history = read_history(project, &mut database, true, observe)?;
     let Some((read, plan)) = plan_on(project, &mut database, &history, options, observe)? else {
         return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::History;
 use crate::plan::{self, ReadMigration};
+use crate::pragma;
 use crate::project::{self, Project};
 use crate::rollback::{self, Source};
 
@@ -44,6 +45,11 @@ pub(super) fn plan_for(
         return Ok(None);
     }
     let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
+    for migration in &read {
+        if let Some(text) = pragma::without_effect(project.target.dialect(), migration.pragmas) {
+            observe(Event::Warning(format!("{}: {text}", migration.input.name)));
+        }
+    }
     observe(Event::Judging { migrations: read.len() });
     let plan = make_plan(project, server, &read, &mut schema()?)?;
     let checked = plan.iter().map(|migration| migration.checked.clone()).collect();
@@ -104,6 +110,7 @@ fn make_plan(
     schema.prefetch(&scripts);
     let mut plan = Vec::with_capacity(read.len());
     plan::walk(schema, read, |migration, before, after| -> Result<(), Error> {
+        project.settings.go_on()?;
         let checked = check::judge(&court, &project.policies, migration, before, after);
         let way_back = rollback::generate(&project.generators, server, migration, before, after, Source::Kept);
         // A way back that cannot be written must not hold up the way forward; the plan says that there is none.
@@ -137,7 +144,7 @@ fn statements(migration: &ReadMigration) -> Vec<PlannedStatement> {
 }
 
 /// The statement on one line, at most 80 characters of it.
-fn excerpt(statement: &str) -> String {
+pub(crate) fn excerpt(statement: &str) -> String {
     let mut words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
     if words.chars().count() > 80 {
         words = words.chars().take(79).collect::<String>() + "…";

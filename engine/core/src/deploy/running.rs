@@ -2,21 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use tollgate_database::state::FindingRecord;
-use tollgate_database::{Database, DatabaseError, ExecuteError, LockError, Migration, RunLock};
+use tollgate_database::state::{FindingRecord, KeptPlan};
+use tollgate_database::{
+    Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, Migration, Problem, RunLock,
+};
 use tollgate_host::types as wire;
 
 use super::{AppliedMigration, DeployOutcome, DeployReport, PlannedMigration, report};
-use crate::error::{Error, milliseconds};
+use crate::error::{Error, ErrorKind, milliseconds};
 use crate::event::{Event, Observer};
 use crate::notify::{self, Delivery, Notifications};
 use crate::plan::ReadMigration;
 use crate::project::Project;
 
 pub(crate) fn take_lock(project: &Project, database: &mut Database, observe: Observer<'_>) -> Result<RunLock, Error> {
-    Ok(database.lock(&project.settings.lock, &mut |event| {
-        observe(Event::WaitingForLock(event));
-    })?)
+    let lock = database.lock(&project.settings.lock, &mut |event| {
+        observe(Event::Lock(event));
+    })?;
+    // Whoever asked it to stop while it connected wants nothing done any more.
+    project.settings.go_on()?;
+    Ok(lock)
 }
 
 /// Records how a run ended, and keeps the messages that may still be delivered.
@@ -31,8 +36,17 @@ pub(crate) fn end_run(
 }
 
 /// How a run that was not blocked ended, in the state tables' word.
-pub(crate) fn ending(succeeded: bool) -> &'static str {
-    if succeeded { "succeeded" } else { "failed" }
+pub(crate) fn ending(result: &Result<(), Error>) -> &'static str {
+    match result {
+        Ok(()) => "succeeded",
+        Err(error) if error.kind() == ErrorKind::Interrupted => "interrupted",
+        Err(_) => "failed",
+    }
+}
+
+/// Names of what a run has done.
+fn names(applied: &[AppliedMigration]) -> Vec<String> {
+    applied.iter().map(|migration| migration.name.clone()).collect()
 }
 
 /// A deploy that has the lock and a plan.
@@ -51,11 +65,15 @@ impl Deploy<'_> {
         plan: Vec<PlannedMigration>,
         observe: Observer<'_>,
     ) -> Result<DeployReport, Error> {
+        let settings = &self.project.settings;
+        settings.go_on()?;
+        let _at_work = settings.execute.interrupt.work();
         let run = self.begin(&plan)?;
-        notify::send_again(&self.project.notifiers, &mut self.database, observe)?;
-        let mut notifications = Notifications::new(&self.project.notifiers, run.clone());
-        let names: Vec<String> = plan.iter().map(|migration| migration.checked.name.clone()).collect();
-        notifications.send(&wire::Event::Planned { migrations: names }, observe);
+        let interrupt = &settings.execute.interrupt;
+        notify::send_again(&self.project.notifiers, &mut self.database, interrupt, observe)?;
+        let mut notifications = Notifications::new(&self.project.notifiers, run.clone(), &settings.execute.interrupt);
+        let migrations = plan.iter().map(|migration| migration.checked.name.clone()).collect();
+        notifications.send(&wire::Event::Planned { migrations }, observe);
         let verdict = verdict(&plan);
         notifications.send(
             &wire::Event::Checked {
@@ -72,22 +90,19 @@ impl Deploy<'_> {
         let mut applied = Vec::new();
         let result = self.apply_all(read, &mut applied, &mut notifications, observe);
         let succeeded = result.is_ok();
-        let names = applied
-            .iter()
-            .map(|migration: &AppliedMigration| migration.name.clone())
-            .collect();
         let finished = wire::Event::Finished {
-            applied: names,
+            applied: names(&applied),
             findings: findings(&plan),
             succeeded,
             duration_ms: milliseconds(self.started.elapsed()),
         };
         notifications.send(&finished, observe);
-        let deliveries = end_run(&mut self.database, &run.id, ending(succeeded), notifications);
+        let deliveries = end_run(&mut self.database, &run.id, ending(&result), notifications);
         drop(self.lock);
         // Why the run failed matters more than that its end could not be recorded, which a lost connection explains.
         result?;
         let deliveries = deliveries?;
+        settings.go_on_with(None, false, || names(&applied))?;
         if let Some(lost) = deliveries
             .iter()
             .find(|delivery| delivery.required && delivery.error.is_some())
@@ -111,9 +126,15 @@ impl Deploy<'_> {
         let run = self.database.state()?.together(|state| {
             let run = project.begin("deploy", state)?;
             state.add_findings(&run.id, &records(plan))?;
-            for plan in plan.iter().filter_map(|migration| migration.rollback.as_ref()) {
-                state.keep_plan(&plan.migration, &plan.checksum, &plan.document())?;
-            }
+            let ways_back = plan.iter().filter_map(|migration| migration.rollback.as_ref());
+            let kept: Vec<_> = ways_back
+                .map(|plan| KeptPlan {
+                    migration: &plan.migration,
+                    checksum: &plan.checksum,
+                    document: plan.document(),
+                })
+                .collect();
+            state.keep_plans(&kept)?;
             Ok(run)
         })?;
         Ok(run)
@@ -128,7 +149,15 @@ impl Deploy<'_> {
     ) -> Result<(), Error> {
         for (index, migration) in read.iter().enumerate() {
             let name = migration.input.name.clone();
-            if let Err(error) = self.lock.check() {
+            let settings = &self.project.settings;
+            if let Err(error) = settings.go_on_with(Some(&name), false, || names(applied)) {
+                notifications.send(&stopped_event(&name, &error), observe);
+                return Err(error);
+            }
+            // Where every transaction makes sure of the lock by itself, asking here as well would only take time.
+            if !self.database.guards()
+                && let Err(error) = self.lock.check()
+            {
                 notifications.send(&stopped_event(&name, &error), observe);
                 return Err(error.into());
             }
@@ -139,11 +168,20 @@ impl Deploy<'_> {
             });
             let took = match self.apply(migration, observe) {
                 Ok(took) => took,
+                Err(ExecuteError {
+                    problem,
+                    state: DatabaseState::Unchanged,
+                    ..
+                }) if *problem == Problem::LockLost => {
+                    let error = self.lock_lost();
+                    notifications.send(&stopped_event(&name, &error), observe);
+                    return Err(error.into());
+                }
                 Err(source) => {
                     notifications.send(&failed_event(&name, &source), observe);
                     let file = &self.project.folder.migrations[migration.local];
                     let script = Some(Box::new((file.path.clone(), file.text.clone())));
-                    let finished = applied.iter().map(|migration| migration.name.clone()).collect();
+                    let finished = names(applied);
                     return Err(Error::Execution {
                         migration: name,
                         script,
@@ -170,6 +208,14 @@ impl Deploy<'_> {
         Ok(())
     }
 
+    /// Why the lock is gone, as far as its session can still say it.
+    fn lock_lost(&mut self) -> LockError {
+        let lost = || LockError::Lost {
+            reason: "its session no longer holds it".to_owned(),
+        };
+        self.lock.check().err().unwrap_or_else(lost)
+    }
+
     fn apply(&mut self, migration: &ReadMigration, observe: Observer<'_>) -> Result<Duration, ExecuteError> {
         let started = Instant::now();
         let script = migration.script();
@@ -179,14 +225,34 @@ impl Deploy<'_> {
             checksum: &migration.input.checksum,
             script,
             text: &script.text,
+            pragmas: migration.pragmas,
         };
-        self.database
-            .apply(&unit, &self.project.settings.execute, &mut |event| {
-                observe(Event::Execution {
-                    migration: name.clone(),
-                    event,
-                });
-            })?;
+        let options = &self.project.settings.execute;
+        let mut observe = |event| {
+            observe(Event::Execution {
+                migration: name.clone(),
+                event,
+            });
+        };
+        let mut attempt = 1;
+        while let Err(error) = self.database.apply(&unit, options, &mut observe) {
+            // A lost connection says nothing about the script. Where it is certain what is in, another attempt goes on
+            // from there, provided that nobody else can have begun one.
+            attempt += 1;
+            if !error.can_go_on() || attempt > options.retries + 1 || self.lock.check().is_err() {
+                return Err(error);
+            }
+            let delay = ExecuteOptions::pause_before(attempt);
+            observe(ExecuteEvent::Retrying {
+                attempt,
+                delay,
+                reason: error.problem.to_string(),
+                blockers: Vec::new(),
+            });
+            if options.interrupt.sleep(delay) {
+                return Err(error);
+            }
+        }
         Ok(started.elapsed())
     }
 }
@@ -239,7 +305,7 @@ pub(super) fn verdict(plan: &[PlannedMigration]) -> wire::Verdict {
 }
 
 /// The run stopped before the migration began.
-fn stopped_event(migration: &str, error: &LockError) -> wire::Event {
+fn stopped_event(migration: &str, error: &dyn std::error::Error) -> wire::Event {
     let message = format!("stopped before it was applied: {error}");
     wire::Event::Failed {
         migration: migration.to_owned(),

@@ -162,6 +162,15 @@ impl ExecuteError {
         self.problem.server()
     }
 
+    /// The connection was lost, and what is in the database is known for certain: another attempt goes on from there.
+    pub fn can_go_on(&self) -> bool {
+        let certain = matches!(
+            self.state,
+            DatabaseState::Unchanged | DatabaseState::Partly { in_doubt: None, .. }
+        );
+        certain && self.problem.is_lost()
+    }
+
     /// SQLSTATE.
     pub fn sqlstate(&self) -> Option<&str> {
         self.server()?.sqlstate.as_deref()

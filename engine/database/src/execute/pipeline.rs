@@ -51,10 +51,15 @@ impl Run<'_> {
             .opening
             .as_ref()
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
+        // What comes before it has asked already, a moment ago in the same message; then taking part is enough.
+        let guard = if before.is_empty() {
+            self.database.guard()
+        } else {
+            self.database.take_part()
+        };
         let sql = format!(
-            "{before} {};{}{}{within}",
+            "{before} {};{guard}{}{within}",
             session::begin(self.script.dialect),
-            self.database.guard(),
             session::limits(self.script, first, self.options),
         );
         let begun = self.database.connection.run(&sql);

@@ -1,0 +1,112 @@
+//! The same on `SQLite`, where a statement cannot be cancelled.
+
+use std::fs::File;
+
+use insta::assert_snapshot;
+use rustix::process::Signal;
+use tollgate_testing::{SqliteFile, sqlite_file};
+use tollgate_tests::Project;
+
+use crate::support::{Running, until};
+
+/// A project whose second migration computes for a while in the middle.
+fn stage() -> (SqliteFile, Project) {
+    let file = sqlite_file();
+    let mut project = Project::new();
+    project.set("DATABASE_URL", &file.url());
+    project.migration("1_a", "CREATE TABLE a (id integer);\n").migration(
+        "2_b",
+        "CREATE TABLE b (id integer);\nINSERT INTO b WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+         WHERE i < 20000000) SELECT max(i) FROM n;\nCREATE TABLE c (id integer);\n",
+    );
+    project.succeed(&["deploy", "--to", "1_a"]);
+    (file, project)
+}
+
+/// Waits until a transaction has begun to write.
+fn writes(file: &SqliteFile) {
+    let journal = file.path().with_extension("db-journal");
+    until("a journal is there", || journal.exists());
+}
+
+fn tables(file: &SqliteFile) -> String {
+    let tables = file
+        .sqlite3("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY 1");
+    tables.lines().collect::<Vec<_>>().join(" ")
+}
+
+fn recorded(file: &SqliteFile) -> String {
+    file.sqlite3(
+        "SELECT migration_name, finished_at IS NOT NULL, rolled_back_at IS NOT NULL, replace(logs, char(10), ' ') FROM \
+         _prisma_migrations ORDER BY started_at, migration_name",
+    )
+}
+
+#[track_caller]
+fn goes_on(file: &SqliteFile, project: &Project) {
+    project.succeed(&["deploy"]);
+    assert_eq!(tables(file), "a b c");
+    let applied = file.sqlite3(
+        "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1",
+    );
+    assert_eq!(applied, "1_a\n2_b\n");
+    project.succeed(&["status"]);
+}
+
+#[test]
+fn asked_twice_it_is_rolled_back_after_the_statement() {
+    let (file, project) = stage();
+    let deploy = Running::start(&project, &["deploy"]);
+    writes(&file);
+    deploy.ask(Signal::INT);
+    deploy.ask_again("cannot be cancelled");
+    assert_snapshot!(deploy.end(&project), @"
+    status: 130
+    -- stderr
+    stopping after what runs now
+    what runs now cannot be cancelled; once more ends the program at once
+    interrupted
+
+      × 2_b: applying it was interrupted
+      help: run `tollgate deploy`: it does the rest
+      the database now: nothing of it is in the database
+    ");
+    assert_eq!(tables(&file), "a");
+    assert_snapshot!(recorded(&file), @"
+    1_a|1|0|
+    2_b|0|1|The migration was interrupted before it was complete.  Migration name: 2_b  interrupted
+    ");
+    goes_on(&file, &project);
+}
+
+#[test]
+fn asked_three_times_the_process_ends_and_nothing_is_left() {
+    let (file, project) = stage();
+    let deploy = Running::start(&project, &["deploy"]);
+    writes(&file);
+    deploy.ask(Signal::TERM);
+    deploy.ask_again("cannot be cancelled");
+    deploy.send_again();
+    assert_snapshot!(deploy.end(&project), @"
+    status: 143
+    -- stderr
+    stopping after what runs now
+    what runs now cannot be cancelled; once more ends the program at once
+    ");
+    assert_eq!(tables(&file), "a");
+    goes_on(&file, &project);
+}
+
+#[test]
+fn a_deploy_stops_waiting_for_the_lock() {
+    let (file, project) = stage();
+    let path = file.path().with_extension("tollgate.lock");
+    let other = File::create(&path).unwrap();
+    other.lock().unwrap();
+    let deploy = Running::start(&project, &["deploy"]);
+    deploy.says("waiting for the lock");
+    deploy.ask(Signal::INT);
+    assert_snapshot!(deploy.end(&project), @"");
+    drop(other);
+    goes_on(&file, &project);
+}

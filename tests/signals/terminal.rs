@@ -1,0 +1,112 @@
+//! At a terminal: Ctrl-C as the terminal sends it, and a window that is closed.
+
+use std::io::Write as _;
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::support::{Printed, Stage, WAIT, hear_signals, until};
+
+/// A command at a terminal of its own.
+struct Window {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    shown: Printed,
+}
+
+impl Window {
+    /// What it says on standard error goes to the file `said` when `apart`.
+    fn open(stage: &Stage, arguments: &[&str], apart: bool) -> Self {
+        hear_signals();
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let direct = stage.project.command(arguments);
+        let mut command = CommandBuilder::new("sh");
+        let script = if apart { "exec \"$0\" \"$@\" 2> said" } else { "exec \"$0\" \"$@\"" };
+        command.args(["-c", script]);
+        command.arg(direct.get_program());
+        command.args(direct.get_args());
+        command.cwd(stage.project.path());
+        command.env_clear();
+        for (name, value) in direct.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        Self {
+            master: pair.master,
+            child,
+            shown: Printed::default(),
+        }
+    }
+
+    /// Looks at it from now on; it cannot be closed then.
+    fn watch(&self) {
+        drop(self.shown.collect(self.master.try_clone_reader().unwrap()));
+    }
+
+    fn shows(&self, words: &str) {
+        until(words, || self.shown.holds(words));
+    }
+
+    fn status(mut self) -> u32 {
+        self.child.wait().unwrap().exit_code()
+    }
+}
+
+fn stage() -> Stage {
+    let stage = Stage::new();
+    stage.project.migration(
+        "2_b",
+        &format!("CREATE TABLE b (id integer);\n{WAIT}CREATE TABLE c (id integer);\n"),
+    );
+    stage
+}
+
+#[test]
+fn the_window_is_closed() {
+    let stage = stage();
+    let held = stage.hold();
+    let Window { master, mut child, .. } = Window::open(&stage, &["deploy"], true);
+    stage.waits();
+    drop(master);
+    let said = stage.project.path().join("said");
+    until("it heard that", || std::fs::read_to_string(&said).unwrap().contains("stopping"));
+    stage.waits();
+    held.end();
+    assert_eq!(child.wait().unwrap().exit_code(), 129);
+    assert_eq!(stage.tables(), "a");
+    stage.goes_on();
+    assert_eq!(stage.tables(), "a b c");
+}
+
+#[test]
+fn ctrl_c_once_and_again() {
+    let stage = stage();
+    let held = stage.hold();
+    let window = Window::open(&stage, &["deploy"], false);
+    window.watch();
+    stage.waits();
+    let mut keys = window.master.take_writer().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    window.shows("stopping after the statement that runs; once more cancels it");
+    std::thread::sleep(crate::support::APART);
+    keys.write_all(b"\x03").unwrap();
+    window.shows("cancelling the statement that runs");
+    assert_eq!(window.status(), 130);
+    held.end();
+    assert_eq!(stage.tables(), "a");
+    stage.goes_on();
+}
+
+#[test]
+fn ctrl_c_is_an_answer_too() {
+    let stage = Stage::new();
+    stage.project.succeed(&["deploy"]);
+    let window = Window::open(&stage, &["rollback"], false);
+    window.watch();
+    window.shows("[y/N]");
+    let mut keys = window.master.take_writer().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    window.shows("interrupted before anything was done");
+    assert_eq!(window.status(), 130);
+    assert_eq!(stage.tables(), "a");
+    stage.goes_on();
+}
