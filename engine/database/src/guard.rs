@@ -75,7 +75,20 @@ impl Database {
         self.guarding("pg_try_advisory_xact_lock_shared")
     }
 
-    /// The same for a statement outside a transaction. It holds until the session is put back.
+    /// The same without looking at the lock's session: it fails when somebody else has the lock.
+    pub(crate) fn take_part(&self) -> String {
+        match self.hold.as_ref().filter(|hold| hold.is_active()) {
+            Some(_) => format!("SELECT 1 / pg_catalog.pg_try_advisory_xact_lock_shared({KEY})::int4;"),
+            None => String::new(),
+        }
+    }
+
+    /// Whether every transaction makes sure by itself that the lock is held.
+    pub fn guards(&self) -> bool {
+        self.hold.as_ref().is_some_and(Hold::is_active)
+    }
+
+    /// Checks before a statement outside a transaction. It holds until the session is put back.
     pub(crate) fn check_guard(&mut self) -> Result<(), Unguarded> {
         let pooled = matches!(&self.target.kind, TargetKind::Postgres(target) if target.pooler);
         let guard = if pooled {

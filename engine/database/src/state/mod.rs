@@ -15,6 +15,7 @@ use crate::error::DatabaseError;
 
 pub use leases::{Lease, LockToken, NewLease};
 pub use outbox::{NewMessage, OutboxMessage};
+pub use plans::KeptPlan;
 pub use runs::{FindingRecord, NewRun, RunRecord};
 
 /// The state of one ledger, open for reading and writing.
@@ -41,6 +42,9 @@ impl State<'_> {
         done.and_then(|value| ended.map(|()| value))
     }
 }
+
+/// Rows that one statement writes: a run of many thousand migrations is not one gigantic statement.
+const AT_ONCE: usize = 200;
 
 /// What stands before a table's name.
 pub(crate) fn prefix(postgres: bool) -> &'static str {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::DatabaseError;
-use crate::state::{State, query, time};
+use crate::sql_text::literal;
+use crate::state::{AT_ONCE, State, prefix, query, time};
 
 #[derive(QueryableByName)]
 struct Document {
@@ -14,24 +15,41 @@ struct Document {
     document: String,
 }
 
+/// How a migration will be taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptPlan<'a> {
+    /// Folder name.
+    pub migration: &'a str,
+    /// Checksum of its file.
+    pub checksum: &'a str,
+    /// The plan.
+    pub document: Value,
+}
+
 impl State<'_> {
-    /// Keeps the plan of a migration, in the place of an earlier one.
-    pub fn keep_plan(&mut self, migration: &str, checksum: &str, plan: &Value) -> Result<(), DatabaseError> {
-        query!(
-            self,
-            "keep the rollback plan",
-            "INSERT INTO {}rollback_plans (ledger, migration, checksum, created_at, document) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (ledger, migration, checksum) \
-             DO UPDATE SET created_at = excluded.created_at, document = excluded.document",
-            [
-                Text => &self.ledger,
-                Text => migration,
-                Text => checksum,
-                Text => time::text(Timestamp::now()),
-                Text => plan.to_string(),
-            ]
-        )
-        .map(drop)
+    /// Keeps plans, each in the place of an earlier one of the same migration and file.
+    pub fn keep_plans(&mut self, plans: &[KeptPlan<'_>]) -> Result<(), DatabaseError> {
+        let created_at = literal(&time::text(Timestamp::now()));
+        let ledger = literal(&self.ledger);
+        for plans in plans.chunks(AT_ONCE) {
+            let rows: Vec<String> = plans
+                .iter()
+                .map(|plan| {
+                    let document = literal(&plan.document.to_string());
+                    let (migration, checksum) = (literal(plan.migration), literal(plan.checksum));
+                    format!("({ledger}, {migration}, {checksum}, {created_at}, {document})")
+                })
+                .collect();
+            let sql = format!(
+                "INSERT INTO {}rollback_plans (ledger, migration, checksum, created_at, document) VALUES {} \
+                 ON CONFLICT (ledger, migration, checksum) \
+                 DO UPDATE SET created_at = excluded.created_at, document = excluded.document",
+                prefix(self.connection.is_postgres()),
+                rows.join(", ")
+            );
+            self.connection.run_own("keep the rollback plans", &sql)?;
+        }
+        Ok(())
     }
 
     /// The plan that was kept for a migration, when its file is still the same.

@@ -1,13 +1,14 @@
 //! Runs of Tollgate and what the policies found in them.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::DatabaseError;
-use crate::state::{State, query, time};
+use crate::sql_text::literal;
+use crate::state::{AT_ONCE, State, prefix, query, time};
 
 /// A run that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,18 +137,22 @@ impl State<'_> {
         let first = next
             .first()
             .map_or(0, |next| i32::try_from(next.number).unwrap_or(i32::MAX));
-        for (number, finding) in (first..).zip(findings) {
-            query!(
-                self,
-                "record a finding",
-                "INSERT INTO {}findings (run_id, number, migration, document) VALUES ($1, $2, $3, $4)",
-                [
-                    Text => run,
-                    Integer => number,
-                    Nullable<Text> => finding.migration.as_deref(),
-                    Text => finding.document.to_string(),
-                ]
-            )?;
+        let numbered: Vec<_> = (first..).zip(findings).collect();
+        for findings in numbered.chunks(AT_ONCE) {
+            let rows: Vec<String> = findings
+                .iter()
+                .map(|(number, finding)| {
+                    let migration = finding.migration.as_deref().map_or_else(|| "NULL".to_owned(), literal);
+                    let document = literal(&finding.document.to_string());
+                    format!("({}, {number}, {migration}, {document})", literal(run))
+                })
+                .collect();
+            let sql = format!(
+                "INSERT INTO {}findings (run_id, number, migration, document) VALUES {}",
+                prefix(self.connection.is_postgres()),
+                rows.join(", ")
+            );
+            self.connection.run_own("record the findings", &sql)?;
         }
         Ok(())
     }

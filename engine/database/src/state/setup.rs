@@ -18,7 +18,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
 /// How many there are in each of the two: a quick look says whether all have run.
-const MIGRATIONS: i64 = 1;
+pub(crate) const MIGRATIONS: i64 = 1;
 
 /// Schema of the tables on PostgreSQL.
 pub(crate) const SCHEMA: &str = "tollgate";

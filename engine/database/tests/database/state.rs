@@ -1,7 +1,8 @@
 //! Tollgate's own tables.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
+use tollgate_database::state::KeptPlan;
 use tollgate_database::state::{FindingRecord, NewMessage, NewRun};
 
 use crate::support::{both, connect, postgres, sqlite};
@@ -53,10 +54,8 @@ fn runs_and_findings_come_back() {
 fn plans_belong_to_one_version_of_a_file() {
     for mut fixture in both() {
         let mut state = fixture.database.state().unwrap();
-        state.keep_plan("1_a", "sum", &json!({ "steps": [] })).unwrap();
-        state
-            .keep_plan("1_a", "sum", &json!({ "steps": ["DROP TABLE a"] }))
-            .unwrap();
+        state.keep_plans(&[plan(json!({ "steps": [] }))]).unwrap();
+        state.keep_plans(&[plan(json!({ "steps": ["DROP TABLE a"] }))]).unwrap();
         assert_eq!(
             state.plan("1_a", "sum").unwrap(),
             Some(json!({ "steps": ["DROP TABLE a"] }))
@@ -104,7 +103,7 @@ fn ledgers_of_one_database_have_separate_states() {
     let join = if fixture.url().contains('?') { "&" } else { "?" };
     let mut one = connect(&format!("{}{join}schema=one", fixture.url()));
     let mut two = connect(&format!("{}{join}schema=two", fixture.url()));
-    one.state().unwrap().keep_plan("1_a", "sum", &json!(1)).unwrap();
+    one.state().unwrap().keep_plans(&[plan(json!(1))]).unwrap();
     assert_eq!(two.state().unwrap().plan("1_a", "sum").unwrap(), None);
 }
 
@@ -169,4 +168,12 @@ fn the_sidecar_lies_beside_the_file() {
         "0",
         "the database itself is untouched"
     );
+}
+
+fn plan(document: Value) -> KeptPlan<'static> {
+    KeptPlan {
+        migration: "1_a",
+        checksum: "sum",
+        document,
+    }
 }
