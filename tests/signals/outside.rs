@@ -16,7 +16,10 @@ fn stage() -> (Stage, Session) {
             "CREATE TABLE b (id integer);\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nCREATE TABLE c (id integer);\n",
         )
         .migration("3_d", "CREATE TABLE d (id integer);\n");
-    let old = Session::holding(&stage.database, "BEGIN; INSERT INTO a VALUES (1);");
+    let old = Session::holding(
+        &stage.database,
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_class LIMIT 1;",
+    );
     (stage, old)
 }
 
@@ -67,7 +70,40 @@ fn asked_twice_it_is_cancelled_and_its_index_is_gone() {
     stage.somebody(BUILDING);
     deploy.ask(Signal::INT);
     deploy.ask_again("cancelling");
-    // An index that was given up is dropped without waiting for anybody.
+    assert_snapshot!(deploy.end(&stage.project), @"
+    status: 130
+    -- stderr
+    stopping after the statement that runs; once more cancels it
+    cancelling the statement that runs; once more ends the program at once
+    2_b: dropped the invalid index public.a_id that a failed attempt left
+    interrupted
+
+      × 2_b: applying it was interrupted: statement 2 was cancelled
+      help: run `tollgate deploy`: it goes on after what is in
+      the database now: the first 1 of 3 statements is in, up to line 1
+    ");
+    assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b", ""));
+    assert_snapshot!(stage.recorded(), @"
+    1_a: applied, steps 1
+    2_b: unfinished, steps 1
+    deploy: succeeded
+    deploy: interrupted
+    ");
+    old.end();
+    stage.goes_on();
+    assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b c d", "a_id"));
+}
+
+#[test]
+fn an_index_that_cannot_be_dropped_now_is_dropped_by_the_next_deploy() {
+    let (stage, old) = stage();
+    old.end();
+    // To drop it one has to wait for those who work on its table.
+    let worker = Session::holding(&stage.database, "BEGIN; INSERT INTO a VALUES (1);");
+    let deploy = Running::start(&stage.project, &["deploy"]);
+    stage.somebody(BUILDING);
+    deploy.ask(Signal::INT);
+    deploy.ask_again("cancelling");
     assert_snapshot!(deploy.end(&stage.project), @"
     status: 130
     -- stderr
@@ -79,9 +115,14 @@ fn asked_twice_it_is_cancelled_and_its_index_is_gone() {
       help: run `tollgate deploy`: it goes on after what is in
       the database now: the first 1 of 3 statements is in, up to line 1
     ");
-    assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b", ""));
-    assert_snapshot!(stage.recorded(), @"");
-    old.end();
+    assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b", "a_id (invalid)"));
+    assert_snapshot!(stage.recorded(), @"
+    1_a: applied, steps 1
+    2_b: unfinished, steps 1
+    deploy: succeeded
+    deploy: interrupted
+    ");
+    worker.end();
     stage.goes_on();
     assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b c d", "a_id"));
 }

@@ -35,33 +35,40 @@ fn goes_back(stage: &Stage) {
 #[test]
 fn asked_once_it_is_as_it_was_after_the_statement() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let rollback = Running::start(&stage.project, &BACK);
     stage.waits();
     rollback.ask(Signal::INT);
     stage.waits();
-    held.end();
+    first.end();
     assert_snapshot!(rollback.end(&stage.project), @"
     status: 130
     -- stdout
     taken back 3_d [duration]
-    taken back 2_b [duration]
     -- stderr
     stopping after the statement that runs; once more cancels it
     interrupted
 
-      × interrupted when everything was done
-      the database now: 2 migrations were taken back
+      × 2_b: taking it back was interrupted: statement 3 was cancelled
+      help: run the command again: it does the rest
+      the database now: 1 migration was taken back before; 2_b is applied as it was; nothing of its rollback was kept
     ");
     assert_eq!(stage.tables(), "a b c");
-    assert_snapshot!(stage.recorded(), @"");
+    assert_snapshot!(stage.recorded(), @"
+    1_a: applied, steps 1
+    2_b: applied, steps 1
+    3_d: rolled back, steps 1
+    deploy: succeeded
+    rollback: interrupted
+    ");
+    second.end();
     goes_back(&stage);
 }
 
 #[test]
 fn asked_twice_the_statement_is_cancelled() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let rollback = Running::start(&stage.project, &BACK);
     stage.waits();
     rollback.ask(Signal::TERM);
@@ -87,6 +94,7 @@ fn asked_twice_the_statement_is_cancelled() {
     deploy: succeeded
     rollback: interrupted
     ");
-    held.end();
+    first.end();
+    second.end();
     goes_back(&stage);
 }

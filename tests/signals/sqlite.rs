@@ -104,9 +104,18 @@ fn a_deploy_stops_waiting_for_the_lock() {
     let other = File::create(&path).unwrap();
     other.lock().unwrap();
     let deploy = Running::start(&project, &["deploy"]);
-    deploy.says("waiting for the lock");
+    deploy.says("lock already held");
     deploy.ask(Signal::INT);
-    assert_snapshot!(deploy.end(&project), @"");
+    assert_snapshot!(deploy.end(&project), @"
+    status: 130
+    -- stderr
+    lock already held by another run: waiting for up to [duration]; `tollgate lock status` shows what it does
+    stopping
+    interrupted
+
+      × interrupted while waiting for the migration lock
+      the database now: nothing was changed
+    ");
     drop(other);
     goes_on(&file, &project);
 }

@@ -174,11 +174,8 @@ impl Session {
     }
 }
 
-/// What [`WAIT`] waits for.
-const HELD: &str = "SELECT pg_advisory_lock(4711);";
-
-/// A statement that lasts until the test lets it go on.
-pub(crate) const WAIT: &str = "SELECT pg_advisory_xact_lock(4711);\n";
+/// Two statements, each of which lasts until the test lets it go on.
+pub(crate) const WAIT: &str = "SELECT pg_advisory_xact_lock(4711);\nSELECT pg_advisory_xact_lock(4712);\n";
 
 /// A PostgreSQL database of a test's own, and a project on it.
 pub(crate) struct Stage {
@@ -197,12 +194,12 @@ impl Stage {
         Self { database, project }
     }
 
-    /// Holds what [`WAIT`] waits for.
-    pub(crate) fn hold(&self) -> Session {
-        Session::holding(&self.database, HELD)
+    /// Holds up both statements of [`WAIT`], each in its own way.
+    pub(crate) fn hold(&self) -> [Session; 2] {
+        [4711, 4712].map(|key| Session::holding(&self.database, &format!("SELECT pg_advisory_lock({key});")))
     }
 
-    /// Waits until a session waits for [`WAIT`].
+    /// Waits until a session waits at [`WAIT`].
     #[track_caller]
     pub(crate) fn waits(&self) {
         self.somebody("wait_event_type = 'Lock' AND wait_event = 'advisory'");

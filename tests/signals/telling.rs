@@ -29,18 +29,22 @@ fn stage(url: &str) -> Stage {
 fn that_it_was_interrupted() {
     let receiver = Receiver::start();
     let stage = stage(receiver.url());
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     deploy.ask(Signal::INT);
-    held.end();
+    first.end();
     assert_eq!(deploy.end(&stage.project).status, Some(130));
     let told = receiver.received();
     let told = told.iter().map(|request| {
         let body = request.json();
         format!("{}: {}\n", body["event"], body["data"]["message"])
     });
-    assert_snapshot!(told.collect::<String>(), @r#""finished": null"#);
+    assert_snapshot!(told.collect::<String>(), @r#"
+    "failed": "interrupted: statement 3 was cancelled"
+    "finished": null
+    "#);
+    second.end();
     stage.goes_on();
 }
 
@@ -48,11 +52,11 @@ fn that_it_was_interrupted() {
 fn one_who_does_not_answer_holds_nobody_up_who_asks_twice() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let stage = stage(&format!("http://{}/", silent.local_addr().unwrap()));
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     deploy.ask(Signal::INT);
-    held.end();
+    first.end();
     // It is about to be told.
     let connection = silent.accept().unwrap();
     deploy.send_again();
@@ -62,7 +66,11 @@ fn one_who_does_not_answer_holds_nobody_up_who_asks_twice() {
     let waiting = stage.database.psql(
         "SELECT (document::json -> 'event')::text FROM tollgate.outbox WHERE status = 'due' ORDER BY created_at, id",
     );
-    assert_snapshot!(waiting, @r#"{"event":"finished","applied":["2_b"],"findings":[{"migration":"2_b","findings":[]}],"succeeded":true,"duration_ms":33}"#);
+    assert_snapshot!(waiting, @r#"
+    {"event":"failed","migration":"2_b","statement":null,"message":"interrupted: statement 3 was cancelled","sqlstate":null}
+    {"event":"finished","applied":[],"findings":[{"migration":"2_b","findings":[]}],"succeeded":false,"duration_ms":220}
+    "#);
     drop(silent);
+    second.end();
     stage.goes_on();
 }

@@ -20,7 +20,11 @@ impl Window {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let direct = stage.project.command(arguments);
         let mut command = CommandBuilder::new("sh");
-        let script = if apart { "exec \"$0\" \"$@\" 2> said" } else { "exec \"$0\" \"$@\"" };
+        let script = if apart {
+            "exec \"$0\" \"$@\" 2> said"
+        } else {
+            "exec \"$0\" \"$@\""
+        };
         command.args(["-c", script]);
         command.arg(direct.get_program());
         command.args(direct.get_args());
@@ -63,16 +67,19 @@ fn stage() -> Stage {
 #[test]
 fn the_window_is_closed() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let Window { master, mut child, .. } = Window::open(&stage, &["deploy"], true);
     stage.waits();
     drop(master);
     let said = stage.project.path().join("said");
-    until("it heard that", || std::fs::read_to_string(&said).unwrap().contains("stopping"));
+    until("it heard that", || {
+        std::fs::read_to_string(&said).unwrap().contains("stopping")
+    });
     stage.waits();
-    held.end();
+    first.end();
     assert_eq!(child.wait().unwrap().exit_code(), 129);
     assert_eq!(stage.tables(), "a");
+    second.end();
     stage.goes_on();
     assert_eq!(stage.tables(), "a b c");
 }
@@ -80,7 +87,7 @@ fn the_window_is_closed() {
 #[test]
 fn ctrl_c_once_and_again() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let window = Window::open(&stage, &["deploy"], false);
     window.watch();
     stage.waits();
@@ -91,7 +98,8 @@ fn ctrl_c_once_and_again() {
     keys.write_all(b"\x03").unwrap();
     window.shows("cancelling the statement that runs");
     assert_eq!(window.status(), 130);
-    held.end();
+    first.end();
+    second.end();
     assert_eq!(stage.tables(), "a");
     stage.goes_on();
 }

@@ -20,28 +20,32 @@ fn stage() -> Stage {
 #[test]
 fn asked_once_it_is_rolled_back_after_the_statement() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     deploy.ask(Signal::INT);
     // It goes on waiting.
     stage.waits();
-    held.end();
+    first.end();
     assert_snapshot!(deploy.end(&stage.project), @"
     status: 130
     -- stdout
     applied 1_a [duration]
-    applied 2_b [duration]
     -- stderr
     stopping after the statement that runs; once more cancels it
     interrupted
 
-      × interrupted before 3_d
-      help: run the command again: it does the rest
-      the database now: 2 migrations of this run are in and recorded; nothing of 3_d is in the database
+      × 2_b: applying it was interrupted: statement 3 was cancelled
+      help: run `tollgate deploy`: it does the rest
+      the database now: 1 migration of this run is in and recorded; nothing of it is in the database
     ");
     assert_eq!(stage.tables(), "a");
-    assert_snapshot!(stage.recorded(), @"");
+    assert_snapshot!(stage.recorded(), @"
+    1_a: applied, steps 1
+    2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 3 was cancelled
+    deploy: interrupted
+    ");
+    second.end();
     stage.goes_on();
     assert_eq!(stage.tables(), "a b c d");
 }
@@ -49,7 +53,7 @@ fn asked_once_it_is_rolled_back_after_the_statement() {
 #[test]
 fn asked_twice_the_statement_is_cancelled() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     deploy.ask(Signal::INT);
@@ -73,7 +77,8 @@ fn asked_twice_the_statement_is_cancelled() {
     2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 2 was cancelled
     deploy: interrupted
     ");
-    held.end();
+    first.end();
+    second.end();
     stage.goes_on();
     assert_eq!(stage.tables(), "a b c d");
 }
@@ -81,7 +86,7 @@ fn asked_twice_the_statement_is_cancelled() {
 #[test]
 fn a_program_reads_what_was_interrupted() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy", "--format", "json"]);
     stage.waits();
     // Nothing is said meanwhile. The first one is what ends it.
@@ -110,7 +115,8 @@ fn a_program_reads_what_was_interrupted() {
       ]
     }
     "#);
-    held.end();
+    first.end();
+    second.end();
     stage.goes_on();
 }
 
@@ -121,11 +127,11 @@ fn a_transaction_of_the_files_own_is_rolled_back() {
         "2_b",
         &format!("BEGIN;\nCREATE TABLE b (id integer);\n{WAIT}CREATE TABLE c (id integer);\nCOMMIT;\n"),
     );
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     deploy.ask(Signal::TERM);
-    held.end();
+    first.end();
     assert_snapshot!(deploy.end(&stage.project), @"
     status: 143
     -- stdout
@@ -144,6 +150,7 @@ fn a_transaction_of_the_files_own_is_rolled_back() {
     2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted
     deploy: interrupted
     ");
+    second.end();
     stage.goes_on();
     assert_eq!(stage.tables(), "a b c");
 }
@@ -151,7 +158,7 @@ fn a_transaction_of_the_files_own_is_rolled_back() {
 #[test]
 fn a_statement_that_somebody_else_cancels_has_failed() {
     let stage = stage();
-    let held = stage.hold();
+    let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     stage
@@ -170,13 +177,14 @@ fn a_statement_that_somebody_else_cancels_has_failed() {
      2 │ SELECT pg_advisory_xact_lock(4711);
        · ─────────────────┬────────────────
        ·                  ╰── canceling statement due to user request
-     3 │ CREATE TABLE c (id integer);
+     3 │ SELECT pg_advisory_xact_lock(4712);
        ╰────
       help: SQLSTATE: 57014
             mend the file, then run `tollgate deploy`
       the database now: 1 migration of this run is in and recorded; nothing of it is in the database
     "#);
-    held.end();
+    first.end();
+    second.end();
     stage.goes_on();
 }
 
