@@ -188,8 +188,9 @@ struct Session {
     pid: i32,
     #[diesel(sql_type = Nullable<Text>)]
     schema: Option<String>,
-    #[diesel(sql_type = Bool)]
-    in_transaction: bool,
+    /// When the transaction began.
+    #[diesel(sql_type = Text)]
+    began: String,
 }
 
 #[derive(QueryableByName)]
@@ -211,16 +212,15 @@ impl Lockable for Pg {
         events: &mut dyn FnMut(LockEvent),
     ) -> Result<Taken, LockError> {
         const TAKING: &str = "take the migration lock";
-        // Outside of a transaction every statement begins one of its own.
-        let sessions: Vec<Session> = sql_query(
-            "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_schema()::text AS schema, \
-             pg_catalog.now() <> pg_catalog.statement_timestamp() AS in_transaction",
-        )
-        .load(connection)
-        .map_err(|error| failed(TAKING, &error))?;
-        let Some(session) = sessions.into_iter().next().filter(|session| !session.in_transaction) else {
+        let mut look = || session(connection).map_err(|error| failed(TAKING, &error));
+        // Outside of a transaction every statement begins one of its own, at its own time.
+        let (session, again) = (look()?, look()?);
+        if session.began == again.began {
             return Err(LockError::InTransaction);
-        };
+        }
+        if session.pid != again.pid {
+            return Err(LockError::Pooler);
+        }
         let mut how = How::Session;
         if let Some(pass) = &options.pass {
             let held = holds(&pass.pid.to_string(), Some(&pass.token));
@@ -281,6 +281,14 @@ impl Lockable for Pg {
             Err(error) => Err(lost(error.to_string())),
         }
     }
+}
+
+fn session<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> diesel::QueryResult<Session> {
+    sql_query(
+        "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_schema()::text AS schema, \
+         pg_catalog.now()::text AS began",
+    )
+    .get_result(connection)
 }
 
 fn ask<C: LoadConnection<Backend = Pg>>(connection: &mut C, condition: &str) -> diesel::QueryResult<bool> {

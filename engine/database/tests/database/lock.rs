@@ -29,12 +29,7 @@ fn excludes_another_run_and_names_it() {
         };
         assert_eq!(holder.application.as_deref(), Some("tollgate"));
         assert!(holder.since.is_some());
-        assert!(
-            error
-                .to_string()
-                .starts_with("another run holds the migration lock: process "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("lock already held by PID "), "{error}");
         assert!(matches!(&events[0], LockEvent::Waiting { holder: Some(_), .. }));
 
         // State and ledger stay usable under the lock.

@@ -5,6 +5,8 @@ mod apply_postgres;
 mod apply_sqlite;
 mod connect;
 mod crash;
+mod hold;
+mod leases;
 mod ledger;
 mod lock;
 mod real;

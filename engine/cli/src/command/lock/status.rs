@@ -34,6 +34,9 @@ pub struct Shown {
 
 impl Body for Shown {}
 
+/// From this width on there is room for statements in the table; in a narrower one they stand below it.
+const WIDE: u16 = 150;
+
 /// Runs the command.
 pub fn run(_: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let ui = context.ui;
@@ -78,7 +81,7 @@ fn table<const N: usize>(head: [&str; N], rows: &[[Option<String>; N]], width: u
     table
 }
 
-fn holders(holders: &[LockHolder], width: u16) -> Table {
+fn holders(holders: &[LockHolder], width: u16) -> String {
     let head = [
         "pid",
         "user",
@@ -90,6 +93,7 @@ fn holders(holders: &[LockHolder], width: u16) -> Table {
         "duration",
         "query",
     ];
+    let wide = width >= WIDE;
     let row = |holder: &LockHolder| {
         [
             Some(holder.pid.to_string()),
@@ -100,10 +104,16 @@ fn holders(holders: &[LockHolder], width: u16) -> Table {
             holder.since.map(|since| format!("{since:.0}")),
             holder.query_start.map(|start| format!("{start:.0}")),
             holder.query_age.map(words),
-            holder.excerpt(EXCERPT),
+            holder.excerpt(EXCERPT).filter(|_| wide),
         ]
     };
-    table(head, &holders.iter().map(row).collect::<Vec<_>>(), width)
+    let mut text = table(head, &holders.iter().map(row).collect::<Vec<_>>(), width).to_string();
+    for holder in holders.iter().filter(|_| !wide) {
+        if let Some(query) = holder.excerpt(EXCERPT) {
+            text.push_str(&format!("\n{} runs, or ran last: {query}", holder.pid));
+        }
+    }
+    text
 }
 
 fn leases(status: &LockStatus, width: u16) -> Table {
