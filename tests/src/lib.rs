@@ -38,27 +38,6 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// The program where every user of this system can run it: in its own folder when that can be passed, or copied.
-///
-/// # Panics
-/// When it has not been built or cannot be copied.
-pub fn program_for_everybody() -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    static COPY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
-    let program = program();
-    let passable =
-        |folder: &Path| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
-    if program.ancestors().skip(1).all(passable) {
-        return program;
-    }
-    let copy = COPY.path().join("tollgate");
-    if !copy.exists() {
-        fs::copy(&program, &copy).expect("the program can be copied");
-        fs::set_permissions(COPY.path(), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
-    }
-    copy
-}
-
 /// A project in a temporary folder.
 pub struct Project {
     dir: TempDir,
@@ -120,6 +99,24 @@ impl Project {
     pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// The program where every user of this system can run it: in its own folder when that can be passed, else a copy
+    /// here.
+    ///
+    /// # Panics
+    /// When it has not been built or cannot be copied.
+    pub fn program_for_everybody(&self) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let program = program();
+        let passable =
+            |folder: &Path| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
+        if program.ancestors().skip(1).all(passable) {
+            return program;
+        }
+        let copy = self.path().join("tollgate");
+        fs::copy(&program, &copy).expect("the program can be copied");
+        copy
     }
 
     /// The program with these arguments, not yet run: no environment but this project's own.

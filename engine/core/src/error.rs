@@ -116,6 +116,18 @@ pub enum Error {
     /// A reset had emptied the database when this happened.
     #[error(transparent)]
     Emptied(Box<Error>),
+    /// Something other than a script ended the run between two migrations, or when everything was done.
+    #[error("{source}")]
+    Stopped {
+        /// What.
+        source: Box<Error>,
+        /// Migrations that this run had finished before.
+        finished: Vec<String>,
+        /// The one that would have come next. `None`: everything was done.
+        next: Option<String>,
+        /// They were to be taken back.
+        taking_back: bool,
+    },
     /// The run was asked to stop, and did so between two migrations.
     #[error("interrupted {}", moment(finished, next.as_deref()))]
     Interrupted {
@@ -150,7 +162,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused(refusal) => refusal.kind(),
-            Self::Emptied(error) => error.kind(),
+            Self::Emptied(error) | Self::Stopped { source: error, .. } => error.kind(),
             Self::Interrupted { .. } | Self::Lock(LockError::Interrupted) => ErrorKind::Interrupted,
             Self::Execution { source, .. } if matches!(&*source.problem, Problem::Interrupted { .. }) => {
                 ErrorKind::Interrupted
@@ -201,7 +213,18 @@ impl Error {
             Self::Interrupted { .. } => "interrupted",
             Self::Refused(refusal) => refusal.code(),
             Self::Seed(_) => "seed-failed",
-            Self::Emptied(error) => error.code(),
+            Self::Emptied(error) | Self::Stopped { source: error, .. } => error.code(),
+        }
+    }
+
+    /// Migrations that the run had finished before: applied, or taken back.
+    pub fn finished(&self) -> &[String] {
+        match self {
+            Self::Execution { finished, .. } | Self::Stopped { finished, .. } | Self::Interrupted { finished, .. } => {
+                finished
+            }
+            Self::Emptied(error) => error.finished(),
+            _ => &[],
         }
     }
 
@@ -228,6 +251,12 @@ impl Error {
                 finished,
                 next,
                 taking_back,
+            }
+            | Self::Stopped {
+                finished,
+                next,
+                taking_back,
+                ..
             } if !finished.is_empty() => between(finished.len(), next.as_deref(), *taking_back),
             _ => "nothing was changed".to_owned(),
         }
@@ -236,7 +265,9 @@ impl Error {
     /// The same when a reset had dropped everything before.
     pub fn state_after_reset(&self) -> String {
         let after = match self {
-            Self::Execution { .. } | Self::Interrupted { .. } | Self::NotNotified(_) => self.state(),
+            Self::Execution { .. } | Self::Interrupted { .. } | Self::Stopped { .. } | Self::NotNotified(_) => {
+                self.state()
+            }
             _ => "no migration was applied again".to_owned(),
         };
         format!("everything that was there was dropped; {after}")
@@ -256,7 +287,10 @@ impl Error {
             Self::Catalog(error) if error.to_string().contains("lock timeout") => {
                 "another session holds a lock on one of the tables: run the command again when that is done".to_owned()
             }
-            Self::Catalog(_) => "look at the privileges of the user that connects".to_owned(),
+            Self::Catalog(error) => error
+                .help
+                .clone()
+                .unwrap_or_else(|| "look at the privileges of the user that connects".to_owned()),
             Self::NotEmpty => {
                 "if it was made by the folder's first migrations, or is what they make, `tollgate baseline` \
                                records them; otherwise use an empty database"
@@ -285,7 +319,7 @@ impl Error {
             Self::RollbackScript { problem, .. } => return problem.help().map(str::to_owned),
             Self::Refused(refusal) => refusal.help(),
             Self::Seed(error) => return error.help(),
-            Self::Emptied(error) => return error.help(),
+            Self::Emptied(error) | Self::Stopped { source: error, .. } => return error.help(),
             Self::NotNotified(_) => "mend the notifier, or set `required = false` for it".to_owned(),
             Self::Interrupted {
                 next: None, finished, ..

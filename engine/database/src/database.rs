@@ -26,7 +26,7 @@ use crate::state::{State, setup};
 use crate::target::{Target, TargetKind};
 
 /// Oldest PostgreSQL that is known to work.
-const OLDEST_POSTGRES: u32 = 11;
+pub(crate) const OLDEST_POSTGRES: u32 = 11;
 
 /// How to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +221,7 @@ impl Database {
                 let connect = move || {
                     open_client(&target, &session).map_err(|error| BaseError {
                         message: error.to_string(),
+                        help: error.help(),
                     })
                 };
                 let catalog = Arc::new(PostgresCatalog::new(connect, CatalogOptions::default()));
@@ -233,6 +234,7 @@ impl Database {
                 Ok(Arc::new(SqliteCatalog::new(move || {
                     crate::sqlite::connect::open(&target, Access::Read).map_err(|error| BaseError {
                         message: error.to_string(),
+                        help: error.help(),
                     })
                 })))
             }

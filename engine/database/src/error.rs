@@ -49,11 +49,11 @@ impl ServerError {
         self.sqlstate.as_deref() == Some(code)
     }
 
-    /// What to do about errors that mean the same wherever they come up.
-    pub fn advice(&self) -> Option<&'static str> {
+    /// What to do about an error that means the same wherever it comes up: nothing is wrong with the statement then.
+    pub fn cure(&self) -> Option<&'static str> {
         match self.sqlstate.as_deref() {
-            Some(code) => advice_by_code(code),
-            None => advice_of_sqlite(&self.message),
+            Some(code) => cure_by_code(code),
+            None => cure_of_sqlite(&self.message),
         }
     }
 }
@@ -126,6 +126,8 @@ pub enum DatabaseError {
         target: String,
         /// Why.
         reason: String,
+        /// What to do.
+        help: String,
     },
     /// The server is older than what Tollgate knows how to talk to, or is none.
     #[error("{target} cannot be used: {reason}")]
@@ -159,6 +161,17 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// A schema or database that the server did not make.
+    pub(crate) fn not_created(target: String, error: ServerError) -> Self {
+        // Who may not make it can ask for it to be made.
+        let cure = error.cure().filter(|_| !error.is("42501"));
+        Self::NotCreated {
+            target,
+            help: cure.unwrap_or("create it yourself, or use a role that may").to_owned(),
+            reason: error.message,
+        }
+    }
+
     /// A server error, and what was being done.
     pub(crate) fn server(doing: impl Into<String>, error: ServerError) -> Self {
         Self::Server {
@@ -183,45 +196,54 @@ impl DatabaseError {
                 Some(help.clone())
             }
             Self::Missing { .. } => Some("deploy creates it, or create it yourself".to_owned()),
-            Self::NotCreated { .. } => Some("create it yourself, or use a role that may".to_owned()),
+            Self::NotCreated { help, .. } => Some(help.clone()),
             Self::Tls { help, .. } | Self::State { help, .. } => help.clone(),
             Self::NotOpened { reason, .. } => Some(not_opened(reason).to_owned()),
-            Self::Server { error, .. } => error.advice().map(str::to_owned).or_else(|| error.more.hint.clone()),
+            Self::Server { error, .. } => error.cure().map(str::to_owned).or_else(|| error.more.hint.clone()),
             Self::Ledger(error) => Some(error.help()),
             Self::Unsupported { .. } => None,
         }
     }
 }
 
-fn advice_by_code(code: &str) -> Option<&'static str> {
+fn cure_by_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "42501" => "give that right to the role in the URL, or use a role that has it",
         "25006" => {
-            "this server or session only reads: give the URL of the primary server, or look at \
+            "give the URL of the primary server, which takes writes; where this is one, look at \
              default_transaction_read_only of the role and the database"
         }
-        "53100" => "make room on the server's disk, or on that of the tablespace, and run the command again",
-        "53200" => "the server has no memory left: run the command again when it has, or look at its settings",
-        "53300" => crate::postgres::refusal::crowded(),
-        "57P01" | "57P02" | "57P03" => "run the command again when the server accepts connections",
+        "53100" => "make room on the server's disk, or on that of the tablespace",
+        "53200" => "give the server more memory, or look at its settings",
+        "53300" => crate::postgres::refusal::CROWDED,
+        "57P01" | "57P02" | "57P03" => "wait until the server accepts connections",
         _ => return None,
     })
 }
 
 /// `SQLite` has codes, too, but diesel passes on only its words, which are the same everywhere.
-fn advice_of_sqlite(message: &str) -> Option<&'static str> {
-    Some(match message {
-        "database is locked" => "another program is writing to the database: run the command again when that is done",
-        "database or disk is full" => "make room on the disk of the database, and run the command again",
-        "attempt to write a readonly database" => {
-            "this user may not write the database file: give it that right, or run the command as another user"
-        }
-        "unable to open database file" => {
-            "SQLite keeps a journal beside the database while it writes: this user has to be allowed to write to the folder"
-        }
-        "disk I/O error" => "the disk of the database failed, or is full: look at it, and run the command again",
-        _ => return None,
-    })
+fn cure_of_sqlite(message: &str) -> Option<&'static str> {
+    const CURES: [(&str, &str); 5] = [
+        (
+            "database is locked",
+            "another program is writing to the database: run the command again when that is done",
+        ),
+        ("database or disk is full", "make room on the disk of the database"),
+        (
+            "attempt to write a readonly database",
+            "let this user write the database's file and the .tollgate.db file beside it, or use a user who may",
+        ),
+        (
+            "unable to open database file",
+            "let this user write to the database's folder, where SQLite keeps a journal, or use a user who may",
+        ),
+        (
+            "disk I/O error",
+            "look at the disk of the database: it fails, or is full",
+        ),
+    ];
+    let cure = CURES.iter().find(|(words, _)| message.contains(words));
+    cure.map(|(_, cure)| *cure)
 }
 
 fn not_opened(reason: &str) -> &'static str {

@@ -53,6 +53,7 @@ fn read_after(server: &Cluster, common: &str, script: &Path, problems: &mut Vec<
     let connect = move || {
         config.connect(NoTls).map_err(|error| BaseError {
             message: error.to_string(),
+            help: None,
         })
     };
     let catalog = PostgresCatalog::new(connect, CatalogOptions::default());

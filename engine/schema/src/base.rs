@@ -11,6 +11,8 @@ use crate::model::{Dependent, Function, Relation, Sequence, UserType};
 pub struct BaseError {
     /// What happened, lower case, no full stop.
     pub message: String,
+    /// What to do, where that is known.
+    pub help: Option<String>,
 }
 
 /// Why a probe of rows gave no number.

@@ -6,6 +6,8 @@
 
 pub mod pooler;
 pub mod postgres;
+pub mod proxy;
+pub mod restart;
 pub mod sqlite;
 pub mod standby;
 pub mod tls;

@@ -45,6 +45,16 @@ pub(crate) fn ending(result: &Result<(), Error>) -> &'static str {
     }
 }
 
+/// What ended a run that may have done something already.
+fn stopped(error: impl Into<Error>, applied: &[AppliedMigration], next: Option<String>) -> Error {
+    Error::Stopped {
+        source: Box::new(error.into()),
+        finished: names(applied),
+        next,
+        taking_back: false,
+    }
+}
+
 /// Names of what a run has done.
 fn names(applied: &[AppliedMigration]) -> Vec<String> {
     applied.iter().map(|migration| migration.name.clone()).collect()
@@ -102,7 +112,7 @@ impl Deploy<'_> {
         drop(self.lock);
         // Why the run failed matters more than that its end could not be recorded, which a lost connection explains.
         result?;
-        let deliveries = deliveries?;
+        let deliveries = deliveries.map_err(|error| stopped(error, &applied, None))?;
         settings.go_on_with(None, false, || names(&applied))?;
         if let Some(lost) = deliveries
             .iter()
@@ -160,7 +170,7 @@ impl Deploy<'_> {
                 && let Err(error) = self.lock.check()
             {
                 notifications.send(&stopped_event(&name, &error), observe);
-                return Err(error.into());
+                return Err(stopped(error, applied, Some(name)));
             }
             observe(Event::Applying {
                 migration: name.clone(),
@@ -176,7 +186,7 @@ impl Deploy<'_> {
                 }) if *problem == Problem::LockLost => {
                     let error = self.lock_lost();
                     notifications.send(&stopped_event(&name, &error), observe);
-                    return Err(error.into());
+                    return Err(stopped(error, applied, Some(name)));
                 }
                 Err(source) => {
                     notifications.send(&failed_event(&name, &source), observe);

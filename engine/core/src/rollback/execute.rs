@@ -287,8 +287,18 @@ fn run(
     notifications.send(&finished, observe);
     let deliveries = end_run(database, &run.id, ending(&result), notifications);
     result?;
-    report.deliveries = deliveries?;
+    report.deliveries = deliveries.map_err(|error| stopped(error, &report.taken_back, None))?;
     project.settings.go_on_with(None, true, || names(&report.taken_back))
+}
+
+/// What ended a run that may have taken something back already.
+fn stopped(error: impl Into<Error>, taken_back: &[TakenBack], next: Option<String>) -> Error {
+    Error::Stopped {
+        source: Box::new(error.into()),
+        finished: names(taken_back),
+        next,
+        taking_back: true,
+    }
 }
 
 /// Names of what a run has taken back.
@@ -307,7 +317,8 @@ fn take_back(
     project
         .settings
         .go_on_with(Some(&plan.migration), true, || names(before))?;
-    lock.check()?;
+    lock.check()
+        .map_err(|error| stopped(error, before, Some(plan.migration.clone())))?;
     let request = RollbackRequest {
         name: &plan.migration,
         script: &read.script,

@@ -22,5 +22,6 @@ fn is_own(name: &ObjectName) -> bool {
 fn failure(message: impl Into<String>) -> BaseError {
     BaseError {
         message: message.into(),
+        help: None,
     }
 }

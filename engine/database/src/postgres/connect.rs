@@ -28,6 +28,14 @@ pub(crate) fn open(target: &PostgresTarget, options: &SessionOptions) -> Result<
         .map_err(|error| DatabaseError::server(format!("set up the session with {}", target.describe()), error))
 }
 
+/// Opens a connection that leaves its session as the server has set it up: behind a pooler, what is set stays for others.
+pub(crate) fn open_untouched(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
+    let notices = Notices::default();
+    let client = client(target, options, &notices)?;
+    PgConnection::new(client, notices, String::new())
+        .map_err(|error| DatabaseError::server(format!("begin a session with {}", target.describe()), error))
+}
+
 /// Opens a connection as the driver gives it, its session as the server has set it up.
 pub(crate) fn open_client(
     target: &PostgresTarget,
@@ -57,10 +65,7 @@ pub(crate) fn open_or_create(target: &PostgresTarget, options: &SessionOptions) 
     );
     connection
         .execute_script(&sql)
-        .map_err(|error| DatabaseError::NotCreated {
-            target: format!("schema \"{}\"", target.schema),
-            reason: error.message,
-        })?;
+        .map_err(|error| DatabaseError::not_created(format!("schema \"{}\"", target.schema), error))?;
     Ok(connection)
 }
 
@@ -81,10 +86,7 @@ fn create_database(target: &PostgresTarget, options: &SessionOptions) -> Result<
                     Ok(()) => Ok(()),
                     // Another process was faster.
                     Err(error) if error.is("42P04") || error.is("23505") => Ok(()),
-                    Err(error) => Err(DatabaseError::NotCreated {
-                        target: target.describe(),
-                        reason: error.message,
-                    }),
+                    Err(error) => Err(DatabaseError::not_created(target.describe(), error)),
                 };
             }
             Err(error) => refused = Some(error),

@@ -120,7 +120,7 @@ fn by_server(target: &PostgresTarget, answer: &DbError) -> DatabaseError {
         ),
         "28000" => refused(not_let_in(target)),
         "42501" => refused("let an administrator run: GRANT CONNECT ON DATABASE the_database TO the_role".to_owned()),
-        "53300" => later(crowded().to_owned()),
+        "53300" => later(CROWDED.to_owned()),
         "57P03" | "57P01" | "57P02" => later(
             "wait until the server accepts connections, and run the command again; a standby that lets nobody in never \
              will: give the URL of the primary server"
@@ -137,21 +137,28 @@ fn by_server(target: &PostgresTarget, answer: &DbError) -> DatabaseError {
 }
 
 /// What to do about a server that has no connection left.
-pub(crate) fn crowded() -> &'static str {
-    "a deploy takes three connections: end sessions that nobody needs, or raise the limit that is reached (max_connections; \
-     CONNECTION LIMIT of the role or database), and run the command again"
-}
+pub(crate) const CROWDED: &str = "a deploy takes three connections: end sessions that nobody needs, or raise the limit that \
+    is reached (max_connections; CONNECTION LIMIT of the role or database)";
 
 /// `pg_hba.conf` decides by user, database, address, encryption and certificate.
 fn not_let_in(target: &PostgresTarget) -> String {
     let encrypted = match target.encryption {
         Encryption::Never => "without encryption (sslmode=disable): try sslmode=require",
         Encryption::IfOffered | Encryption::Always if target.identity.is_none() => {
-            "from this address: a line may be missing there, or want a certificate of ours (sslidentity=/path/client.pem)"
+            "from this address with encryption: a line may be missing there, take connections without it only \
+             (sslmode=disable), or want a certificate of ours (sslidentity=/path/client.pem)"
         }
         Encryption::IfOffered | Encryption::Always => "from this address with this certificate",
     };
     format!("the server's pg_hba.conf does not let this user into this database {encrypted}")
+}
+
+/// What went wrong with the encryption, where that is the cause of `error`, and what to do.
+pub(crate) fn tls_problem(
+    target: &PostgresTarget,
+    error: &(dyn std::error::Error + 'static),
+) -> Option<(String, Option<String>)> {
+    tls_error(error).map(|problem| tls(target, problem))
 }
 
 /// rustls' error at the bottom of the driver's.

@@ -17,6 +17,11 @@ use crate::postgres::target::{PostgresTarget, Trust};
 
 /// The connector for `target`.
 pub(crate) fn connector(target: &PostgresTarget) -> Result<MakeRustlsConnect, DatabaseError> {
+    Ok(MakeRustlsConnect::new(client_config(target)?))
+}
+
+/// What TLS is to do and to check for `target`.
+pub(crate) fn client_config(target: &PostgresTarget) -> Result<ClientConfig, DatabaseError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new(target, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
@@ -37,7 +42,7 @@ pub(crate) fn connector(target: &PostgresTarget) -> Result<MakeRustlsConnect, Da
             })?
         }
     };
-    Ok(MakeRustlsConnect::new(config))
+    Ok(config)
 }
 
 fn failure(target: &PostgresTarget, reason: String, help: Option<String>) -> DatabaseError {
@@ -57,7 +62,7 @@ fn identity(
         failure(
             target,
             format!("cannot read sslidentity {}: {error}", path.display()),
-            None,
+            Some("name a PEM file with our certificate and its key that this user may read".to_owned()),
         )
     })?;
     if !bytes.windows(11).any(|window| window == b"-----BEGIN ") {
@@ -88,13 +93,19 @@ fn identity(
 
 /// Certificates of a PEM file.
 fn certificates(target: &PostgresTarget, path: &Path) -> Result<Vec<CertificateDer<'static>>, DatabaseError> {
-    let problem = |error: String| failure(target, format!("cannot read sslcert {}: {error}", path.display()), None);
+    let problem = |error: String| {
+        failure(
+            target,
+            format!("cannot read the root certificates in {}: {error}", path.display()),
+            Some("name a PEM file with certificates that this user may read: sslrootcert=/path/root.pem".to_owned()),
+        )
+    };
     let bytes = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
         .map_err(|error| problem(error.to_string()))?;
     if found.is_empty() {
-        return Err(problem("no certificate in it; a PEM file is expected".to_owned()));
+        return Err(problem("there is none in it".to_owned()));
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::connection::Connection;
-use crate::error::DatabaseError;
+use crate::error::{DatabaseError, ServerError};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::target::PostgresTarget;
 use crate::sqlite::connect::{Access, open_file};
@@ -85,14 +85,19 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
          DO $tollgate$ BEGIN IF pg_catalog.to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $tollgate$"
     ));
     made.map_err(|error| {
-        let help = error
-            .is("42501")
-            .then(|| format!("let an administrator run: CREATE SCHEMA {SCHEMA} AUTHORIZATION the_role_that_deploys"));
+        let administrator =
+            || format!("let an administrator run: CREATE SCHEMA {SCHEMA} AUTHORIZATION the_role_that_deploys");
+        let help = if error.is("42501") {
+            Some(administrator())
+        } else {
+            error.cure().map(str::to_owned)
+        };
         failed(error.message, help)
     })?;
-    connection
-        .run_pending_migrations(POSTGRES)
-        .map_err(|error| failed(error.to_string(), None))?;
+    connection.run_pending_migrations(POSTGRES).map_err(|error| {
+        let help = "see to what the server says; the tables are made by the next command that needs them".to_owned();
+        failed(error.to_string(), Some(help))
+    })?;
     Ok(())
 }
 
@@ -101,10 +106,10 @@ pub(crate) fn open_sqlite(path: &Path) -> Result<SqliteConnection, DatabaseError
     let place = path.display().to_string();
     let failed = |reason: String| DatabaseError::State {
         place: place.clone(),
+        help: ServerError::text(reason.as_str()).cure().map(str::to_owned),
         reason,
-        help: None,
     };
-    let mut connection = open_file(path, Access::Create, WAIT, &place).map_err(|error| failed(error.to_string()))?;
+    let mut connection = open_file(path, Access::Create, WAIT, &place)?;
     // Two processes at once: the second waits here, and then finds nothing left to do.
     connection
         .immediate_transaction(|connection| {

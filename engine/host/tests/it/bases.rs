@@ -23,6 +23,7 @@ impl Counter {
             Some(_) => Ok(T::default()),
             None => Err(BaseError {
                 message: "the server closed the connection".to_owned(),
+                help: None,
             }),
         }
     }

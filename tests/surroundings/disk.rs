@@ -1,0 +1,243 @@
+//! A disk that is full.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use tollgate_testing::postgres::{Cluster, TestDatabase, cluster};
+use tollgate_testing::tmpfs::SmallDisk;
+use tollgate_tests::Project;
+
+use crate::session::{APPLIED, BLOG_APPLIED, LEDGER, blog, on, session, sqlite3};
+
+/// A project whose database is the file `disk/app.db` on a small disk.
+fn on_disk(test: &str, kilobytes: u64) -> Option<(Project, SmallDisk)> {
+    let project = on("file:./disk/app.db");
+    blog(&project);
+    let disk = SmallDisk::mount_or_skip(test, &project.path().join("disk"), kilobytes)?;
+    Some((project, disk))
+}
+
+#[test]
+fn sqlite_says_so_and_goes_on_once_there_is_room() {
+    let Some((project, disk)) = on_disk("a full disk under SQLite", 2048) else {
+        return;
+    };
+    project.migration(
+        "2_posts",
+        "CREATE TABLE posts (id integer PRIMARY KEY, title text);\n\n-- More than there is room for.\n\
+         INSERT INTO posts (title) VALUES (hex(zeroblob(1000000)));\n",
+    );
+    disk.leave(200);
+    assert_snapshot!(session(&project, &["deploy", "status"]), @r#"
+    $ tollgate deploy
+    status: 1
+    -- stdout
+    applied 1_users [duration]
+    -- stderr
+    migration-failed
+
+      × migration "2_posts" failed: the transaction could not be committed: database or disk is full
+      help: make room on the disk of the database, then run `tollgate deploy`
+      the database now: 1 migration of this run is in and recorded; nothing of it is in the database
+
+
+    $ tollgate status
+    status: 5
+    -- stdout
+    SQLite database disk/app.db
+    applied     1_users
+    rolled back 2_posts  failed when it was last tried
+    pending     3_views
+    3 migrations: 1 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
+    "#);
+    let database = disk.folder().join("app.db");
+    assert_eq!(sqlite3(&database, "PRAGMA integrity_check"), "ok\n");
+    project.migration("2_posts", "CREATE TABLE posts (id integer PRIMARY KEY, title text);\n");
+    assert_snapshot!(session(&project, &["deploy"]), @"
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    2 migrations applied in [duration]
+    ");
+    assert_eq!(sqlite3(&database, APPLIED), BLOG_APPLIED);
+}
+
+#[test]
+fn a_full_disk_makes_no_sqlite_file() {
+    let Some((project, disk)) = on_disk("a full disk under SQLite", 1024) else {
+        return;
+    };
+    disk.leave(0);
+    assert_snapshot!(session(&project, &["deploy"]), @"
+    $ tollgate deploy
+    status: 1
+    -- stderr
+    database
+
+      × failed to create the migration ledger: database or disk is full
+      help: make room on the disk of the database
+      the database now: nothing was changed
+    ");
+    disk.empty();
+    project.succeed(&["deploy"]);
+    assert_eq!(sqlite3(&disk.folder().join("app.db"), APPLIED), BLOG_APPLIED);
+}
+
+/// Wherever in a deploy the space runs out: the error is one, nothing is half done, and the next deploy completes.
+#[test]
+fn sqlite_at_every_page() {
+    let Some((project, disk)) = on_disk("full disks under SQLite", 1024) else {
+        return;
+    };
+    let database = disk.folder().join("app.db");
+    let mut complete = 0;
+    // A deploy takes fewer than 60 pages, those of its own tables included.
+    for pages in (0..80).step_by(3) {
+        disk.leave(pages);
+        let first = project.run(&["deploy"]);
+        match first.status {
+            Some(0) => complete += 1,
+            Some(1) => {
+                assert!(first.stderr.contains("help: "), "{pages} pages\n{first}");
+                let full = ["disk is full", "No space left", "disk I/O error"];
+                assert!(
+                    full.iter().any(|words| first.stderr.contains(words)),
+                    "{pages} pages\n{first}"
+                );
+            }
+            _ => panic!("{pages} pages\n{first}"),
+        }
+        disk.empty();
+        let second = project.run(&["deploy"]);
+        assert_eq!(second.status, Some(0), "{pages} pages\n{first}\n{second}");
+        assert_eq!(
+            sqlite3(&database, APPLIED),
+            BLOG_APPLIED,
+            "{pages} pages\n{first}\n{second}"
+        );
+        assert_eq!(sqlite3(&database, "PRAGMA integrity_check"), "ok\n");
+        for entry in fs::read_dir(disk.folder()).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+    assert!(complete > 0 && complete < 25, "{complete} deploys had room enough");
+}
+
+/// A tablespace on a small disk.
+struct Tablespace<'a> {
+    cluster: &'a Cluster,
+    name: &'static str,
+    disk: SmallDisk,
+    _folder: tempfile::TempDir,
+}
+
+impl<'a> Tablespace<'a> {
+    fn new(cluster: &'a Cluster, name: &'static str, kilobytes: u64) -> Option<Self> {
+        if cluster.port().is_none() {
+            println!("skipped: {name} needs a server that is ours");
+            return None;
+        }
+        let folder = tempfile::Builder::new().prefix("tollgate-disk-").tempdir().unwrap();
+        allow_passage(folder.path());
+        let disk = SmallDisk::mount_or_skip("a full tablespace", &folder.path().join("disk"), kilobytes)?;
+        let place = disk.folder_of_server().unwrap();
+        cluster
+            .admin(&format!("CREATE TABLESPACE {name} LOCATION '{}'", place.display()))
+            .unwrap();
+        Some(Self {
+            cluster,
+            name,
+            disk,
+            _folder: folder,
+        })
+    }
+
+    /// A database that lies in it.
+    fn database(&self) -> TestDatabase<'a> {
+        let database = self.cluster.database();
+        let (name, tablespace) = (&database.name, self.name);
+        self.cluster
+            .admin(&format!("ALTER DATABASE {name} SET TABLESPACE {tablespace}"))
+            .unwrap();
+        database
+    }
+}
+
+impl Drop for Tablespace<'_> {
+    fn drop(&mut self) {
+        let _ = self.cluster.admin(&format!("DROP TABLESPACE IF EXISTS {}", self.name));
+    }
+}
+
+/// The server's user has to get through.
+fn allow_passage(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn postgres_says_so_and_goes_on_once_there_is_room() {
+    let Some(small) = Tablespace::new(cluster(), "small_for_rows", 1024) else {
+        return;
+    };
+    let database = cluster().database();
+    let project = on(&database.url());
+    blog(&project);
+    project.migration(
+        "2_posts",
+        "CREATE TABLE posts (id integer PRIMARY KEY, title text) TABLESPACE small_for_rows;\n\n\
+         INSERT INTO posts SELECT n, repeat('title', 20) FROM generate_series(1, 50000) AS n;\n",
+    );
+    assert_snapshot!(session(&project, &["deploy", "status"]), @r#"
+    $ tollgate deploy
+    status: 1
+    -- stdout
+    applied 1_users [duration]
+    -- stderr
+    migration-failed
+
+      × migration "2_posts" failed: could not extend file
+      │ "pg_tblspc/16593/PG_15_202209061/16594/16680": No space left on device
+       ╭─[migrations/2_posts/migration.sql:3:1]
+     2 │ 
+     3 │ INSERT INTO posts SELECT n, repeat('title', 20) FROM generate_series(1, 50000) AS n;
+       · ─────────────────────────────────────────┬─────────────────────────────────────────
+       ·                                          ╰── could not extend file "pg_tblspc/16593/PG_15_202209061/16594/16680": No space left on device
+       ╰────
+      help: SQLSTATE: 53100
+            hint: Check free disk space.
+            make room on the server's disk, or on that of the tablespace, then run `tollgate deploy`
+      the database now: 1 migration of this run is in and recorded; nothing of it is in the database
+
+
+    $ tollgate status
+    status: 5
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
+    rolled back 2_posts  failed when it was last tried
+    pending     3_views
+    3 migrations: 1 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
+    "#);
+    assert_snapshot!(database.psql(LEDGER), @"
+    1_users applied
+    2_posts rolled back
+    ");
+    small.disk.empty();
+    project.migration(
+        "2_posts",
+        "CREATE TABLE posts (id integer PRIMARY KEY, title text) TABLESPACE small_for_rows;\n",
+    );
+    assert_snapshot!(session(&project, &["deploy"]), @"
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    2 migrations applied in [duration]
+    ");
+    assert_eq!(database.psql(APPLIED), BLOG_APPLIED);
+    database.psql("DROP TABLE posts CASCADE");
+}
