@@ -64,10 +64,10 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
     });
     match (&*failed.problem, &failed.state) {
         (Problem::Interrupted { .. }, DatabaseState::Unchanged) => format!("{again}: it does the rest"),
-        (Problem::Interrupted { .. }, DatabaseState::Partly { in_doubt: None, .. }) => {
+        (Problem::Interrupted { goes_on: true, .. }, DatabaseState::Partly { .. }) => {
             format!("{again}: it goes on after what is in")
         }
-        (Problem::Database(error), DatabaseState::Unchanged) if error.help().is_some() => {
+        (Problem::Database(error), DatabaseState::Unchanged) if failed.server().is_none() && error.help().is_some() => {
             error.help().unwrap_or_default()
         }
         (Problem::Statement { .. } | Problem::Commit { .. } | Problem::Database(_), DatabaseState::Unchanged) => {
@@ -93,18 +93,13 @@ fn why(failed: &ExecuteError) -> Option<String> {
     }
     if let Some(blocker) = failed.problem.blockers().first() {
         return Some(format!(
-            "{} stood in the way: wait for its end, or end it with SELECT pg_terminate_backend({}); \
-             deploy.statement_lock_timeout_ms and deploy.retries say how long a deploy tries",
+            "wait until {} is done, or end it with SELECT pg_terminate_backend({})",
             blocker.as_blocker(),
             blocker.pid
         ));
     }
     match error.sqlstate.as_deref() {
-        Some("55P03") => Some(
-            "another session held a lock: wait for its end; deploy.statement_lock_timeout_ms and deploy.retries say how long \
-             a deploy tries"
-                .to_owned(),
-        ),
+        Some("55P03") => Some("wait until the session that holds the lock is done".to_owned()),
         Some("57014") if error.message.contains("statement timeout") => Some(
             "give it more time, with `-- tollgate:timeout 30min` above the first statement of the file or with \
              deploy.statement_timeout_ms"
@@ -113,7 +108,8 @@ fn why(failed: &ExecuteError) -> Option<String> {
         None if error.message.contains("database is locked") => {
             Some("another program is writing to the database: wait for its end".to_owned())
         }
-        _ => None,
+        // Nothing is wrong with the file.
+        _ => error.cure().map(str::to_owned),
     }
 }
 

@@ -397,9 +397,8 @@ impl Database {
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
         let mut sql = within.to_owned();
         // Where an interrupted migration stands is on record already, and logs would say that it failed.
-        let interrupted = matches!(problem, Problem::Interrupted { .. });
-        let stands = interrupted && matches!(state, DatabaseState::Partly { in_doubt: None, .. });
-        if direction == Direction::Up && !stands {
+        let goes_on = !unchanged && matches!(problem, Problem::Interrupted { goes_on: true, .. });
+        if direction == Direction::Up && !goes_on {
             sql += &(self.place.fail(row, &logs(name, problem, after.notices.as_deref())) + ";");
             if unchanged {
                 sql += &(self.place.roll_back(row) + ";");

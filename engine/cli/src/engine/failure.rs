@@ -46,11 +46,7 @@ impl From<Error> for Failure {
         if let Some(snippet) = snippet(&error) {
             report = report.snippet(snippet);
         }
-        let finished = match error {
-            Error::Execution { finished, .. } | Error::Interrupted { finished, .. } => finished,
-            _ => Vec::new(),
-        };
-        Self::new(exit, report).finished(finished)
+        Self::new(exit, report).finished(error.finished().to_vec())
     }
 }
 

@@ -71,6 +71,8 @@ pub enum Problem {
     Interrupted {
         /// The statement that was cancelled for it, from zero.
         cancelled: Option<usize>,
+        /// The next attempt goes on by itself. `false`: what the cancelled statement has left is for a person to see.
+        goes_on: bool,
     },
     /// Something other than a statement of the file.
     #[error(transparent)]
@@ -117,14 +119,22 @@ impl Problem {
         }
     }
 
+    /// The run stopped between two statements.
+    pub(crate) fn interrupted() -> Self {
+        Self::Interrupted {
+            cancelled: None,
+            goes_on: true,
+        }
+    }
+
     /// The same, once a run was asked to stop: a statement that the server cancelled has not failed then.
     pub(crate) fn after(self, interrupt: &Interrupt) -> Self {
         let cancelled = self.server().is_some_and(|error| error.is(CANCELLED));
         match self {
             Self::Statement { index, .. } if cancelled && interrupt.asked() > 0 => {
-                Self::Interrupted { cancelled: Some(index) }
+                Self::Interrupted { cancelled: Some(index), goes_on: true }
             }
-            _ if cancelled && interrupt.asked() > 0 => Self::Interrupted { cancelled: None },
+            _ if cancelled && interrupt.asked() > 0 => Self::interrupted(),
             other => other,
         }
     }
@@ -227,7 +237,7 @@ impl ExecuteError {
                 }
                 _ => "nothing of it is in the database: mend the cause and run the command again".to_owned(),
             },
-            DatabaseState::Partly { done, in_doubt: None } if matches!(&*self.problem, Problem::Interrupted { .. }) => {
+            DatabaseState::Partly { done, .. } if matches!(&*self.problem, Problem::Interrupted { goes_on: true, .. }) => {
                 format!(
                     "{} of its statements {} in the database: run the command again, it goes on from there",
                     done,

@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
     fn go_on(&self) -> Result<(), Problem> {
         match self.options.interrupt.asked() {
             0 => Ok(()),
-            _ => Err(Problem::Interrupted { cancelled: None }),
+            _ => Err(Problem::interrupted()),
         }
     }
 
@@ -397,19 +397,15 @@ impl<'a> Run<'a> {
                 self.mark_none_in_flight()?;
             } else {
                 self.left = true;
-                self.in_doubt = self.doubt(index, &problem);
+                self.in_doubt = Some(index);
+                if let Problem::Interrupted { goes_on, .. } = &mut problem {
+                    *goes_on = outside::is_repeatable(&self.script.statements[index]);
+                }
             }
             return Err(problem);
         }
         self.left = true;
         Ok(self.record_apart(false, index + 1)?)
-    }
-
-    /// A statement that did not come to its end, and not because the next run repeats it by itself.
-    fn doubt(&self, index: usize, problem: &Problem) -> Option<usize> {
-        let interrupted = matches!(problem, Problem::Interrupted { .. });
-        let goes_on = interrupted && outside::is_repeatable(&self.script.statements[index]);
-        (!goes_on).then_some(index)
     }
 
     /// The statement, and after it a session that what is recorded is safe in.
