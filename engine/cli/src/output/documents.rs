@@ -116,6 +116,7 @@ mod tests {
         compare::<crate::command::check::Checked>("check");
         compare::<crate::command::deploy::Deployed>("deploy");
         compare::<crate::command::status::Stands>("status");
+        compare::<crate::command::doctor::Examined>("doctor");
         compare::<crate::command::rollback::RolledBack>("rollback");
         compare::<crate::command::resolve::Resolved>("resolve");
         compare::<crate::command::lock::acquire::Acquired>("lock-acquire");

@@ -81,6 +81,11 @@ impl Ui {
         u16::try_from(width()).unwrap_or(u16::MAX)
     }
 
+    /// How much is printed.
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
     /// Whether a program reads the output.
     pub fn json(&self) -> bool {
         self.format == Format::Json
