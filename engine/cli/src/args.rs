@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    baseline, check, completions, config, deploy, init, lock, new, plugin, reset, resolve, rollback, seed, status,
+    baseline, check, completions, config, deploy, doctor, init, lock, new, plugin, reset, resolve, rollback, seed, status,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -136,6 +136,7 @@ pub enum Command {
     Check(check::Args),
     Deploy(deploy::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
     Rollback(rollback::Args),
     Resolve(resolve::Args),
     Lock(lock::Args),
@@ -159,6 +160,7 @@ impl Command {
             | Self::New(_)
             | Self::Check(_)
             | Self::Status(_)
+            | Self::Doctor(_)
             | Self::Plugin(_)
             | Self::Config(_)
             | Self::Completions(_) => OnSignal::End,
@@ -173,6 +175,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Deploy(_) => "deploy",
             Self::Status(_) => "status",
+            Self::Doctor(_) => "doctor",
             Self::Rollback(_) => "rollback",
             Self::Resolve(_) => "resolve",
             Self::Lock(args) => args.name(),

@@ -8,6 +8,7 @@ pub mod bundled;
 mod check;
 mod comments;
 mod deploy;
+mod doctor;
 pub mod error;
 mod event;
 mod failed;
@@ -34,6 +35,7 @@ pub use check::{CheckReport, CheckedMigration, check_folder};
 pub use deploy::{
     AppliedMigration, DeployOptions, DeployOutcome, DeployReport, PlannedMigration, PlannedStatement, deploy,
 };
+pub use doctor::{Examination, doctor};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
 pub use folder::{Folder, FolderError, MigrationFile};
@@ -56,6 +58,7 @@ pub use status::{MigrationProgress, MigrationStatus, StatusReport, Unfinished, s
 pub use with_lock::{WithLockError, with_migration_lock, with_migration_lock_watched};
 
 pub use diesel;
+pub use tollgate_database::diagnose::{Diagnosis, Finding, Group, Status};
 pub use tollgate_database::{
     ConnectOptions, Doing, ExecuteEvent, ExecuteOptions, Interrupt, LockEvent, LockOptions, Target,
 };

@@ -4,6 +4,7 @@
 //! runs apart, reads catalogs, and keeps Tollgate's own state beside the ledger. It reads no environment and prints nothing.
 
 pub mod catalog;
+pub mod diagnose;
 pub mod error;
 pub mod execute;
 mod interrupt;

@@ -31,6 +31,11 @@ impl Context<'_> {
         Ok(config)
     }
 
+    /// The text with the flags of this run in every command that it names.
+    pub fn with_flags(&self, text: &str) -> String {
+        again::with_flags(text, &self.again)
+    }
+
     /// How to call a command for the environment that this one was called for: it must not hit another database.
     pub fn call(&self, command: &str) -> String {
         format!("`tollgate{} {command}`", self.again)
@@ -55,6 +60,7 @@ fn dispatch(cli: &Cli, context: Context<'_>) -> Result<Exit, Failure> {
         Command::Check(args) => super::check::run(args, &context),
         Command::Deploy(args) => super::deploy::run(args, context),
         Command::Status(args) => super::status::run(args, &context),
+        Command::Doctor(args) => super::doctor::run(args, &context),
         Command::Rollback(args) => super::rollback::run(args, &context),
         Command::Resolve(args) => super::resolve::run(args, &context),
         Command::Lock(args) => super::lock::run(args, context),

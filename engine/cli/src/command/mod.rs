@@ -1,15 +1,20 @@
 //! The commands, one a file. A command's doc comment is its help.
 
+pub mod baseline;
 pub mod check;
 pub mod completions;
 pub mod config;
 mod context;
 pub mod deploy;
+pub mod doctor;
 pub mod init;
+pub mod lock;
 pub mod new;
 pub mod plugin;
+pub mod reset;
 pub mod resolve;
 pub mod rollback;
+pub mod seed;
 pub mod status;
 
 pub use context::{Context, run};

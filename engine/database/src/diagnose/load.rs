@@ -42,7 +42,11 @@ pub(super) fn describe(row: &Row) -> String {
         text.push_str(&format!(", transaction open for {}", age(seconds)));
     }
     if let Some(query) = row.some("query").map(|query| without_literals(&query)) {
-        let last = if row.text("state").starts_with("idle") { "last " } else { "" };
+        let last = if row.text("state").starts_with("idle") {
+            "last "
+        } else {
+            ""
+        };
         text.push_str(&format!(": {last}{query}"));
     }
     text
@@ -111,7 +115,11 @@ pub(super) fn idle_in_transaction(session: &mut Session<'_>, _: &Request) -> Res
          ORDER BY a.state_change"
     ))?;
     let Some(first) = rows.first() else {
-        return Ok(vec![finding("idle-in-transaction", Status::Ok, "no session idles in a transaction")]);
+        return Ok(vec![finding(
+            "idle-in-transaction",
+            Status::Ok,
+            "no session idles in a transaction",
+        )]);
     };
     let details: Vec<String> = rows
         .iter()
@@ -121,7 +129,11 @@ pub(super) fn idle_in_transaction(session: &mut Session<'_>, _: &Request) -> Res
         })
         .collect();
     let longest = rows.iter().map(|row| row.seconds("since")).fold(0.0, f64::max);
-    let status = if longest >= LONG.as_secs_f64() { Status::Warn } else { Status::Note };
+    let status = if longest >= LONG.as_secs_f64() {
+        Status::Warn
+    } else {
+        Status::Note
+    };
     let sessions = match number(&rows) {
         1 => "1 session idles in a transaction".to_owned(),
         several => format!("{several} sessions idle in transactions"),
@@ -144,7 +156,11 @@ pub(super) fn blocked(session: &mut Session<'_>, _: &Request) -> Result<Vec<Find
          a.wait_event_type = 'Lock' AND a.datname = current_database() AND a.pid <> pg_backend_pid() ORDER BY a.state_change"
     ))?;
     if rows.is_empty() {
-        return Ok(vec![finding("blocked-sessions", Status::Ok, "no session waits for a lock")]);
+        return Ok(vec![finding(
+            "blocked-sessions",
+            Status::Ok,
+            "no session waits for a lock",
+        )]);
     }
     let details: Vec<String> = rows
         .iter()
@@ -177,7 +193,11 @@ pub(super) fn prepared(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
          pg_prepared_xacts WHERE database = current_database() ORDER BY prepared",
     )?;
     let Some(oldest) = rows.first() else {
-        return Ok(vec![finding("prepared-transactions", Status::Ok, "no prepared transactions")]);
+        return Ok(vec![finding(
+            "prepared-transactions",
+            Status::Ok,
+            "no prepared transactions",
+        )]);
     };
     let details: Vec<String> = rows
         .iter()
@@ -186,8 +206,16 @@ pub(super) fn prepared(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
             format!("'{}' of {}, prepared {age} ago", row.text("gid"), row.text("owner"))
         })
         .collect();
-    let line = format!("{} left open: {}", count(number(&rows), "prepared transaction"), some(&details, 2));
-    let status = if oldest.seconds("age") >= LONG.as_secs_f64() { Status::Warn } else { Status::Note };
+    let line = format!(
+        "{} left open: {}",
+        count(number(&rows), "prepared transaction"),
+        some(&details, 2)
+    );
+    let status = if oldest.seconds("age") >= LONG.as_secs_f64() {
+        Status::Warn
+    } else {
+        Status::Note
+    };
     Ok(vec![
         finding("prepared-transactions", status, line)
             .help(format!(
@@ -207,16 +235,23 @@ pub(super) fn wraparound(session: &mut Session<'_>, _: &Request) -> Result<Vec<F
     )?;
     if let Some(running) = row.some("running") {
         let line = format!("a vacuum that gives way to nobody is running: {running}");
-        return Ok(vec![
-            finding("wraparound", Status::Warn, line)
-                .help("DDL on that table waits until it is done: deploy later, or leave the table out"),
-        ]);
+        return Ok(vec![finding("wraparound", Status::Warn, line).help(
+            "DDL on that table waits until it is done: deploy later, or leave the table out",
+        )]);
     }
     let age = row.int("age");
-    let line = format!("transaction numbers: the oldest is {} million back", age / 1_000_000);
+    let line = format!(
+        "{} million of 2000 million transaction numbers are in use",
+        age / 1_000_000
+    );
     let help = "VACUUM (FREEZE) the database before the server has to, and see why autovacuum did not";
     Ok(vec![if age > WRAPAROUND.1 {
-        finding("wraparound", Status::Bad, format!("{line}; at 2000 the server stops taking writes")).help(help)
+        finding(
+            "wraparound",
+            Status::Bad,
+            format!("{line}; at the end the server stops taking writes"),
+        )
+        .help(help)
     } else if age > WRAPAROUND.0 {
         finding("wraparound", Status::Warn, line).help(help)
     } else {
@@ -244,7 +279,10 @@ mod tests {
         assert_eq!(judge_long(&[of(61)]).status, Status::Note);
         let finding = judge_long(&[of(7500), of(61)]);
         assert_eq!(finding.status, Status::Warn);
-        assert_eq!(finding.line, "2 transactions older than a minute; the oldest for 2 h 5 min");
+        assert_eq!(
+            finding.line,
+            "2 transactions older than a minute; the oldest for 2 h 5 min"
+        );
         assert_eq!(
             finding.details[0],
             "process 7, user app, \"worker\" from 10.0.0.1, active, transaction open for 2 h 5 min: UPDATE users SET token \
@@ -254,7 +292,15 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_left_out() {
-        assert_eq!(describe(&row(r#"{"pid": 7, "username": null, "query": "<insufficient privilege>"}"#)), "process 7: <insufficient privilege>");
-        assert_eq!(describe(&row(r#"{"pid": 7, "state": "idle", "query": "COMMIT"}"#)), "process 7, idle: last COMMIT");
+        assert_eq!(
+            describe(&row(
+                r#"{"pid": 7, "username": null, "query": "<insufficient privilege>"}"#
+            )),
+            "process 7: <insufficient privilege>"
+        );
+        assert_eq!(
+            describe(&row(r#"{"pid": 7, "state": "idle", "query": "COMMIT"}"#)),
+            "process 7, idle: last COMMIT"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Who holds the migration lock, and other advisory locks.
 
+use crate::connection::Connection;
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::load::describe;
 use crate::diagnose::run::Request;
@@ -7,8 +8,7 @@ use crate::diagnose::session::{Session, VERY_LONG};
 use crate::diagnose::words::{age, count};
 use crate::error::DatabaseError;
 use crate::postgres::lock::KEY;
-use crate::sql_text::literal;
-use crate::state::setup::SCHEMA;
+use crate::state::{Lease, leases};
 
 fn finding(name: &'static str, status: Status, line: impl Into<String>) -> Finding {
     Finding::new(Group::Locks, name, status, line)
@@ -36,18 +36,27 @@ pub(super) fn migration_lock(session: &mut Session<'_>, _: &Request) -> Result<V
         line.push_str(&format!(", connected since {since}"));
     }
     if waiting > 0 {
-        line.push_str(&format!("; {} for it", if waiting == 1 { "1 waits".to_owned() } else { format!("{waiting} wait") }));
+        line.push_str(&format!(
+            "; {} for it",
+            if waiting == 1 {
+                "1 waits".to_owned()
+            } else {
+                format!("{waiting} wait")
+            }
+        ));
     }
     let status = if holder.seconds("held") >= VERY_LONG.as_secs_f64() {
         Status::Warn
     } else {
         Status::Note
     };
-    let held = holder.number("held").map_or_else(String::new, |held| format!(" (connected for {})", age(held)));
+    let held = holder
+        .number("held")
+        .map_or_else(String::new, |held| format!(" (connected for {})", age(held)));
     Ok(vec![
         finding("migration-lock", status, line)
             .help(format!(
-                "a deploy waits for it: let that run end; if it hangs, SELECT pg_terminate_backend({})",
+                "a deploy waits for it: let that run end; if it hangs, `tollgate lock release --terminate {}`",
                 holder.int("pid")
             ))
             .details(rows.iter().map(|row| describe(row) + &held).collect()),
@@ -61,12 +70,19 @@ pub(super) fn others(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
     ))?;
     let line = match rows.len() {
         0 => "no other advisory locks".to_owned(),
-        number => format!("{}, not ours", count(number.try_into().unwrap_or(i64::MAX), "other advisory lock")),
+        number => format!(
+            "{}, not ours",
+            count(number.try_into().unwrap_or(i64::MAX), "other advisory lock")
+        ),
     };
     let details = rows
         .iter()
         .map(|row| {
-            let verb = if row.flag("granted") { "held by" } else { "waited for by" };
+            let verb = if row.flag("granted") {
+                "held by"
+            } else {
+                "waited for by"
+            };
             format!("{} {verb} {}", row.text("key"), describe(row))
         })
         .collect();
@@ -74,41 +90,44 @@ pub(super) fn others(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
 }
 
 pub(super) fn lease(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
-    let there = session.row(&format!("SELECT to_regclass('{SCHEMA}.leases') IS NOT NULL AS there"))?;
-    if !there.flag("there") {
-        return Ok(vec![no_lease()]);
+    let leases = session.bounded(|connection| {
+        let found = match &mut *connection {
+            Connection::Postgres(inner) => leases::on_postgres(&mut **inner),
+            Connection::Sqlite(inner) => leases::on_sqlite(inner),
+        };
+        found.map_err(|error| connection.explain(leases::READING, &error))
+    })?;
+    let ledger = &session.target.schema;
+    let ours = leases.iter().find(|lease| lease.ledger == *ledger);
+    Ok(vec![judge_lease(ours)])
+}
+
+/// A lease of this ledger.
+pub(super) fn judge_lease(lease: Option<&Lease>) -> Finding {
+    match lease {
+        None => finding("lease", Status::Ok, "nobody has leased the migration lock"),
+        Some(lease) if !lease.is_valid() => {
+            let line = format!(
+                "the lease of {} is over since {:.0}: it does not count",
+                lease.holder(),
+                lease.expires_at
+            );
+            finding("lease", Status::Ok, line)
+        }
+        Some(lease) => {
+            let reason = lease
+                .reason
+                .as_ref()
+                .map_or_else(String::new, |reason| format!(": {reason}"));
+            let line = format!(
+                "{} has leased the migration lock from {:.0} to {:.0}{reason}",
+                lease.holder(),
+                lease.acquired_at,
+                lease.expires_at
+            );
+            finding("lease", Status::Note, line).help(
+                "deploys without its token are refused until then; its owner ends it with `tollgate lock release`",
+            )
+        }
     }
-    // Times are RFC 3339 in UTC and sort as text.
-    let rows = session.rows(&format!(
-        "SELECT owner, host, pid, reason, acquired_at, expires_at FROM {SCHEMA}.leases WHERE ledger = {} AND expires_at > \
-         to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
-        literal(&session.target.schema)
-    ))?;
-    let Some(row) = rows.first() else {
-        return Ok(vec![no_lease()]);
-    };
-    Ok(vec![leased(
-        &row.text("owner"),
-        row.some("host"),
-        row.some("reason"),
-        &row.text("acquired_at"),
-        &row.text("expires_at"),
-    )])
-}
-
-pub(super) fn no_lease() -> Finding {
-    finding("lease", Status::Ok, "nobody has leased the migration lock")
-}
-
-pub(super) fn leased(
-    owner: &str,
-    host: Option<String>,
-    reason: Option<String>,
-    since: &str,
-    until: &str,
-) -> Finding {
-    let host = host.map_or_else(String::new, |host| format!(" at {host}"));
-    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-    let line = format!("{owner}{host} has leased the migration lock from {since} to {until}{reason}");
-    finding("lease", Status::Note, line).help("deploys without its token are refused until then: `tollgate lock status`")
 }

@@ -24,5 +24,4 @@ mod wire;
 mod words;
 
 pub use finding::{Finding, Group, Status};
-pub use query_text::without_literals;
 pub use run::{Diagnosis, Request, WantedExtension, diagnose};

@@ -40,11 +40,18 @@ fn judge(target: &PostgresTarget, pooled: bool, has_lock_url: bool, seen: &[Stri
     let finding = match (pooled, target.pooler, has_lock_url) {
         (false, false, _) => finding("pooler", Status::Ok, line),
         (_, _, true) => finding("pooler", Status::Note, format!("{line}; the lock has a URL of its own")),
-        (true, _, false) => {
-            finding("pooler", Status::Bad, format!("{line}: no lock can be held, so deploys are refused")).help(DIRECT)
-        }
-        (false, true, false) => finding("pooler", Status::Bad, format!("{line}; deploys are refused all the same"))
-            .help("take pgbouncer=true out of the URL if no transaction pooler is there, or set lock.url"),
+        (true, _, false) => finding(
+            "pooler",
+            Status::Bad,
+            format!("{line}: no lock can be held, so deploys are refused"),
+        )
+        .help(DIRECT),
+        (false, true, false) => finding(
+            "pooler",
+            Status::Bad,
+            format!("{line}; deploys are refused all the same"),
+        )
+        .help("take pgbouncer=true out of the URL if no transaction pooler is there, or set lock.url"),
     };
     finding.details(seen.to_vec())
 }
@@ -98,10 +105,20 @@ fn lock_url(session: &mut Session<'_>, lock: &Target) -> Finding {
     match same_server(session, target) {
         Ok(_) if target.pooler => finding("lock-url", Status::Bad, "lock.url says pgbouncer=true").help(DIRECT),
         Ok((true, false)) => finding("lock-url", Status::Ok, "lock.url leads straight to the same server"),
-        Ok((_, true)) => finding("lock-url", Status::Bad, "lock.url leads through a transaction pooler, too").help(DIRECT),
+        Ok((_, true)) => finding(
+            "lock-url",
+            Status::Bad,
+            "lock.url leads through a transaction pooler, too",
+        )
+        .help(DIRECT),
         Ok((false, _)) => finding("lock-url", Status::Bad, "lock.url leads to another server or database")
             .help("the lock has to be where the database is: write the same host, port and database"),
-        Err(error) => finding("lock-url", Status::Bad, format!("lock.url cannot be used: {}", told(&error))).help(DIRECT),
+        Err(error) => finding(
+            "lock-url",
+            Status::Bad,
+            format!("lock.url cannot be used: {}", told(&error)),
+        )
+        .help(DIRECT),
     }
 }
 

@@ -26,8 +26,10 @@ pub(super) fn missing_database(session: &mut Session<'_>, _: &Request) -> Result
         Finding::new(Group::Connection, name, Status::Note, format!("{line} yet")).help("`tollgate deploy` creates it")
     } else {
         let line = format!("{line}, and this role may not create it");
-        Finding::new(Group::Connection, name, Status::Bad, line)
-            .help(format!("check its name in the URL, create it, or ALTER ROLE {} CREATEDB", session.facts.role))
+        Finding::new(Group::Connection, name, Status::Bad, line).help(format!(
+            "check its name in the URL, create it, or ALTER ROLE {} CREATEDB",
+            session.facts.role
+        ))
     }])
 }
 
@@ -59,19 +61,29 @@ pub(super) fn role(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding
     let mut findings = vec![finding("role", Status::Ok, line).details(details)];
     if let Some(until) = row.some("until").filter(|until| until != "infinity") {
         findings.push(
-            finding("password-expiry", Status::Note, format!("its password is good until {until}"))
-                .help(format!("ALTER ROLE {} VALID UNTIL 'infinity', or set a new one in time", session.facts.role)),
+            finding(
+                "password-expiry",
+                Status::Note,
+                format!("its password is good until {until}"),
+            )
+            .help(format!(
+                "ALTER ROLE {} VALID UNTIL 'infinity', or set a new one in time",
+                session.facts.role
+            )),
         );
     }
     if !row.flag("connect") {
         findings.push(
-            finding("connect", Status::Warn, "it has lost CONNECT on the database: the next login is refused").help(
-                format!(
-                    "GRANT CONNECT ON DATABASE {} TO {}",
-                    identifier(&session.target.database),
-                    session.facts.role
-                ),
-            ),
+            finding(
+                "connect",
+                Status::Warn,
+                "it has lost CONNECT on the database: the next login is refused",
+            )
+            .help(format!(
+                "GRANT CONNECT ON DATABASE {} TO {}",
+                identifier(&session.target.database),
+                session.facts.role
+            )),
         );
     }
     Ok(findings)
@@ -97,16 +109,24 @@ pub(super) fn schema(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
         (true, true, _) => finding("schema", Status::Ok, format!("may create in schema {name}")),
         (true, false, _) => {
             let missing = missing.join(" and ");
-            finding("schema", Status::Bad, format!("lacks {missing} on schema {name}"))
-                .help(format!("GRANT {} ON SCHEMA {name} TO {role}", missing.replace(" and ", ", ")))
+            finding("schema", Status::Bad, format!("lacks {missing} on schema {name}")).help(format!(
+                "GRANT {} ON SCHEMA {name} TO {role}",
+                missing.replace(" and ", ", ")
+            ))
         }
-        (false, _, true) => finding("schema", Status::Ok, format!("schema {name} is not there yet; a deploy creates it")),
+        (false, _, true) => finding(
+            "schema",
+            Status::Ok,
+            format!("schema {name} is not there yet; a deploy creates it"),
+        ),
         (false, _, false) => finding(
             "schema",
             Status::Bad,
             format!("schema {name} is not there, and the role may not create it"),
         )
-        .help(format!("check `schema` in the URL, or CREATE SCHEMA {name} AUTHORIZATION {role}")),
+        .help(format!(
+            "check `schema` in the URL, or CREATE SCHEMA {name} AUTHORIZATION {role}"
+        )),
     }])
 }
 
@@ -134,7 +154,11 @@ fn missing_on(
     ))?;
     Ok(rows.first().map(|row| {
         let missing = row.text("missing");
-        missing.split(", ").filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        missing
+            .split(", ")
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
     }))
 }
 
@@ -142,15 +166,24 @@ pub(super) fn ledger(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
     let schema = session.target.schema.clone();
     let missing = missing_on(session, &schema, TABLE, &["SELECT", "INSERT", "UPDATE"])?;
     Ok(vec![match missing {
-        None => finding("ledger-access", Status::Ok, "there is no ledger yet; a deploy creates it"),
-        Some(missing) if missing.is_empty() => {
-            finding("ledger-access", Status::Ok, "may read and write the ledger")
-        }
+        None => finding(
+            "ledger-access",
+            Status::Ok,
+            "there is no ledger yet; a deploy creates it",
+        ),
+        Some(missing) if missing.is_empty() => finding("ledger-access", Status::Ok, "may read and write the ledger"),
         Some(missing) => {
             let missing = missing.join(", ");
-            finding("ledger-access", Status::Bad, format!("lacks {missing} on the ledger {schema}.{TABLE}")).help(
-                format!("GRANT {missing} ON {}.{TABLE} TO {}", identifier(&schema), session.facts.role),
+            finding(
+                "ledger-access",
+                Status::Bad,
+                format!("lacks {missing} on the ledger {schema}.{TABLE}"),
             )
+            .help(format!(
+                "GRANT {missing} ON {}.{TABLE} TO {}",
+                identifier(&schema),
+                session.facts.role
+            ))
         }
     }])
 }
@@ -173,8 +206,9 @@ pub(super) fn state(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
             finding(name, Status::Ok, line)
         } else {
             let line = format!("lacks CREATE on the database, to make schema {SCHEMA} for Tollgate's own tables");
-            finding(name, Status::Bad, line)
-                .help(format!("let an administrator run: CREATE SCHEMA {SCHEMA} AUTHORIZATION {role}"))
+            finding(name, Status::Bad, line).help(format!(
+                "let an administrator run: CREATE SCHEMA {SCHEMA} AUTHORIZATION {role}"
+            ))
         }]);
     }
     let grants = format!(
@@ -182,7 +216,12 @@ pub(super) fn state(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
          {role}"
     );
     Ok(vec![match (row.flag("usage"), row.some("closed")) {
-        (false, _) => finding(name, Status::Bad, format!("lacks USAGE on schema {SCHEMA}, Tollgate's own")).help(grants),
+        (false, _) => finding(
+            name,
+            Status::Bad,
+            format!("lacks USAGE on schema {SCHEMA}, Tollgate's own"),
+        )
+        .help(grants),
         (true, Some(closed)) => {
             let line = format!("lacks SELECT, INSERT, UPDATE or DELETE on Tollgate's own tables: {closed}");
             finding(name, Status::Bad, line).help(grants)
@@ -228,7 +267,9 @@ pub(super) fn ownership(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fi
         owners.join(", "),
         session.facts.role
     );
-    Ok(vec![finding("ownership", Status::Warn, line).help(help).details(details)])
+    Ok(vec![
+        finding("ownership", Status::Warn, line).help(help).details(details),
+    ])
 }
 
 /// What makes diagnosis and the way out of a blocked deploy possible.
@@ -242,14 +283,20 @@ pub(super) fn monitoring(session: &mut Session<'_>, _: &Request) -> Result<Vec<F
     findings.push(if row.flag("stats") {
         finding("monitoring", Status::Ok, "sees what other sessions do")
     } else {
-        finding("monitoring", Status::Note, "does not see what other roles' sessions do")
-            .help(format!("to have whoever blocks a deploy named with query and state: GRANT pg_monitor TO {role}"))
+        finding("monitoring", Status::Note, "does not see what other roles' sessions do").help(format!(
+            "to have whoever blocks a deploy named with query and state: GRANT pg_monitor TO {role}"
+        ))
     });
     findings.push(if row.flag("signal") {
-        finding("signalling", Status::Ok, "may end other sessions (`tollgate lock release --force`)")
+        finding(
+            "signalling",
+            Status::Ok,
+            "may end other sessions (`tollgate lock release --force`)",
+        )
     } else {
-        finding("signalling", Status::Note, "may end only sessions of its own role")
-            .help(format!("to end a session of another role that hangs with the lock: GRANT pg_signal_backend TO {role}"))
+        finding("signalling", Status::Note, "may end only sessions of its own role").help(format!(
+            "to end a session of another role that hangs with the lock: GRANT pg_signal_backend TO {role}"
+        ))
     });
     Ok(findings)
 }

@@ -121,12 +121,18 @@ mod tests {
     fn secrets_do_not_survive() {
         let cases = [
             ("SELECT 1", "SELECT ?"),
-            ("ALTER ROLE x PASSWORD 'sec''ret' VALID", "ALTER ROLE x PASSWORD ? VALID"),
+            (
+                "ALTER ROLE x PASSWORD 'sec''ret' VALID",
+                "ALTER ROLE x PASSWORD ? VALID",
+            ),
             ("SELECT E'a\\'secret', b", "SELECT ?, b"),
             ("DO $x$ secret $y$ $x$; SELECT $1", "DO ?; SELECT $1"),
             ("SELECT $$secret", "SELECT ?"),
             ("UPDATE t1 SET a = 4.5e3,\n\n b=x'ff'", "UPDATE t1 SET a = ?, b=x?"),
-            ("SELECT /* se /* cr */ et */ a -- secret\nFROM \"T 1\"", "SELECT a FROM \"T 1\""),
+            (
+                "SELECT /* se /* cr */ et */ a -- secret\nFROM \"T 1\"",
+                "SELECT a FROM \"T 1\"",
+            ),
             ("SELECT 'cut off in the midd", "SELECT ?"),
             ("INSERT INTO ü VALUES ('é')", "INSERT INTO ü VALUES (?)"),
             ("", ""),

@@ -13,8 +13,8 @@ use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Sink;
 use crate::diagnose::wire::{self, Method, Offer, Stream};
 use crate::error::DatabaseError;
-use crate::postgres::connect::{SessionOptions, open_client};
-use crate::postgres::connection::{Notices, PgConnection};
+use crate::postgres::connect::{SessionOptions, open_untouched};
+use crate::postgres::refusal::tls_problem;
 use crate::postgres::target::{Encryption, PostgresTarget, Trust};
 use crate::postgres::tls;
 
@@ -62,7 +62,7 @@ pub(super) fn reach(target: &PostgresTarget, session: &SessionOptions, sink: &mu
     let method = ask_method(target, &mut line);
     let open = (line.encrypted, line.local);
     drop(line);
-    log_in(target, session, method, open, sink)
+    log_in(target, session, method.as_ref(), open, sink)
 }
 
 fn connection(name: &'static str, status: Status, line: impl Into<String>) -> Finding {
@@ -77,7 +77,11 @@ fn look_up(target: &PostgresTarget, sink: &mut Sink<'_>) -> Option<Address> {
     let host = &target.host;
     if host.starts_with('/') {
         let path = format!("{host}/.s.PGSQL.{}", target.port);
-        sink.add(connection("dns", Status::Ok, "a Unix socket: there is no name to look up"));
+        sink.add(connection(
+            "dns",
+            Status::Ok,
+            "a Unix socket: there is no name to look up",
+        ));
         return Some(Address::Socket(path));
     }
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -102,7 +106,11 @@ fn look_up(target: &PostgresTarget, sink: &mut Sink<'_>) -> Option<Address> {
         Some(Err(error)) => error.to_string(),
         None => format!("no answer within {} s", patience(target).as_secs()),
     };
-    let finding = connection("dns", Status::Bad, format!("the name {host} cannot be looked up: {problem}"));
+    let finding = connection(
+        "dns",
+        Status::Bad,
+        format!("the name {host} cannot be looked up: {problem}"),
+    );
     sink.add(
         finding
             .took(took)
@@ -138,7 +146,11 @@ fn call_socket(target: &PostgresTarget, path: &str, sink: &mut Sink<'_>) -> Opti
             })
         }
         Err(error) => {
-            let finding = connection("tcp", Status::Bad, format!("the socket {path} cannot be opened: {error}"));
+            let finding = connection(
+                "tcp",
+                Status::Bad,
+                format!("the socket {path} cannot be opened: {error}"),
+            );
             sink.add(
                 finding
                     .took(took)
@@ -196,6 +208,8 @@ fn call_addresses(target: &PostgresTarget, addresses: &[SocketAddr], sink: &mut 
         connection("tcp", Status::Warn, line)
             .help("every connection may wait for the address that does not answer: take it out of the name, or mend it")
     };
+    // Of one address the line says all.
+    let details = if addresses.len() > 1 { details } else { Vec::new() };
     sink.add(finding.took(took).details(details));
     Some(Line {
         stream: Box::new(stream),
@@ -251,7 +265,11 @@ fn encrypt(target: &PostgresTarget, mut line: Line, sink: &mut Sink<'_>) -> Opti
 
 fn unencrypted(why: &str, local: bool) -> Finding {
     if local {
-        connection("tls", Status::Ok, format!("{why}; the connection stays on this machine"))
+        connection(
+            "tls",
+            Status::Ok,
+            format!("{why}; the connection stays on this machine"),
+        )
     } else {
         connection("tls", Status::Note, format!("{why}: the connection is not encrypted")).help(IN_THE_CLEAR)
     }
@@ -301,13 +319,8 @@ fn shake(target: &PostgresTarget, stream: Box<dyn Stream>) -> Shaken {
         DatabaseError::Tls { reason, help, .. } => (reason, help),
         other => (other.to_string(), other.help()),
     };
-    let failed = |error: &dyn std::error::Error| {
-        let text = format!("no encrypted connection: {error}");
-        let help = text.contains("not valid for name").then(|| {
-            "the certificate is for another name: use the name it is for, or sslmode=verify-ca to check only who signed it"
-                .to_owned()
-        });
-        (text, help)
+    let failed = |error: &(dyn std::error::Error + 'static)| {
+        tls_problem(target, error).unwrap_or_else(|| (format!("no encrypted connection: {error}"), None))
     };
     let config = tls::client_config(target).map_err(ours)?;
     let name = ServerName::try_from(target.host.clone()).map_err(|error| failed(&error))?;
@@ -336,7 +349,7 @@ fn ask_method(target: &PostgresTarget, line: &mut Line) -> Option<Method> {
 fn log_in(
     target: &PostgresTarget,
     session: &SessionOptions,
-    method: Option<Method>,
+    method: Option<&Method>,
     (encrypted, local): (bool, bool),
     sink: &mut Sink<'_>,
 ) -> Reached {
@@ -345,12 +358,11 @@ fn log_in(
     let took = begin.elapsed();
     let role = target.user.as_deref().unwrap_or("the system's user");
     let by = method
-        .as_ref()
         .and_then(Method::describe)
         .map_or_else(String::new, |method| format!(" ({method})"));
     let welcome = || {
         let line = format!("{role} may log in{by}; a new connection all in all");
-        if method == Some(Method::Cleartext) && !encrypted && !local {
+        if method == Some(&Method::Cleartext) && !encrypted && !local {
             connection("authentication", Status::Warn, line).help(
                 "the password crosses the network as it is: use TLS, or scram-sha-256 in the server's pg_hba.conf",
             )
@@ -375,43 +387,27 @@ fn log_in(
 }
 
 fn refused(role: &str, by: &str, error: &DatabaseError) -> Finding {
-    let (reason, help) = match error {
-        DatabaseError::LoginRefused { reason, .. } if reason.contains("pg_hba.conf") => (
-            reason.clone(),
-            Some("the server's pg_hba.conf has to allow this role, database and address: ask whoever runs it".to_owned()),
-        ),
-        DatabaseError::LoginRefused { reason, .. } => (reason.clone(), error.help()),
-        DatabaseError::Unreachable { reason, .. } if reason.contains("(53300)") => (
-            reason.clone(),
-            Some("all connections are taken: close some, or raise max_connections or the role's limit".to_owned()),
-        ),
-        DatabaseError::Unreachable { reason, .. } | DatabaseError::Tls { reason, .. } => {
-            (reason.clone(), error.help())
-        }
-        other => (other.to_string(), other.help()),
+    let reason = match error {
+        DatabaseError::LoginRefused { reason, .. }
+        | DatabaseError::Unavailable { reason, .. }
+        | DatabaseError::Unreachable { reason, .. }
+        | DatabaseError::Tls { reason, .. } => reason.clone(),
+        other => other.to_string(),
     };
-    let finding = connection("authentication", Status::Bad, format!("{role} may not log in{by}: {reason}"));
-    match help {
+    let finding = connection(
+        "authentication",
+        Status::Bad,
+        format!("{role} may not log in{by}: {reason}"),
+    );
+    match error.help() {
         Some(help) => finding.help(help),
         None => finding,
     }
 }
 
-/// Opens a connection whose session is left as the server gives it: behind a pooler, what is set there stays for others.
-///
-/// The driver's time limit ends with the TCP connection; a server that says nothing would be waited for without end.
+/// Opens a connection whose session is left as the server gives it.
 pub(super) fn open(target: &PostgresTarget, session: &SessionOptions) -> Result<Connection, DatabaseError> {
-    let limit = patience(target) * 2;
-    let (there, options) = (target.clone(), session.clone());
-    let client = within(limit, move || open_client(&there, &options)).unwrap_or_else(|| {
-        Err(DatabaseError::Unreachable {
-            target: target.describe(),
-            reason: format!("connected, but no answer to the login within {} s", limit.as_secs()),
-        })
-    })?;
-    let connection = PgConnection::new(client, Notices::default(), String::new())
-        .map_err(|error| DatabaseError::server("begin a session", error))?;
-    Ok(Connection::Postgres(Box::new(connection)))
+    Ok(Connection::Postgres(Box::new(open_untouched(target, session)?)))
 }
 
 /// The median of five questions for nothing.

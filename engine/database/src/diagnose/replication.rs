@@ -41,12 +41,19 @@ pub(super) fn replicas(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
         .map(|row| {
             let (seconds, behind) = (row.seconds("seconds"), row.int("bytes"));
             late |= seconds > LAG.0 || behind > LAG.1 || row.text("state") != "streaming";
-            let address = row.some("address").map_or_else(String::new, |address| format!(" at {address}"));
+            let address = row
+                .some("address")
+                .map_or_else(String::new, |address| format!(" at {address}"));
             let lag = match row.number("seconds") {
                 Some(seconds) => format!("{} behind, {}", bytes(behind), age(seconds)),
                 None => format!("{} behind", bytes(behind)),
             };
-            format!("{}{address}: {}, {}, {lag}", row.text("name"), row.text("state"), row.text("sync"))
+            format!(
+                "{}{address}: {}, {}, {lag}",
+                row.text("name"),
+                row.text("state"),
+                row.text("sync")
+            )
         })
         .collect();
     let line = format!("{standbys} connected: {}", details.join("; "));
@@ -74,15 +81,27 @@ pub(super) fn synchronous(session: &mut Session<'_>, _: &Request) -> Result<Vec<
     let name = "synchronous-standbys";
     let there = count(row.int("there"), "synchronous standby");
     let finding = if !waits {
-        finding(name, Status::Ok, format!("commits of this role do not wait for {names}"))
+        finding(
+            name,
+            Status::Ok,
+            format!("commits of this role do not wait for {names}"),
+        )
     } else if row.int("there") > 0 {
         finding(name, Status::Ok, format!("commits wait for {names}: {there} connected"))
     } else if !session.facts.sees_others {
-        finding(name, Status::Note, format!("commits wait for {names}; whether they are there is hidden from this role"))
-            .help(format!("GRANT pg_monitor TO {}", session.facts.role))
+        finding(
+            name,
+            Status::Note,
+            format!("commits wait for {names}; whether they are there is hidden from this role"),
+        )
+        .help(format!("GRANT pg_monitor TO {}", session.facts.role))
     } else {
-        finding(name, Status::Bad, format!("commits wait for {names}, and none of them is connected: every commit hangs"))
-            .help("bring the standby back, or change synchronous_standby_names and reload the server")
+        finding(
+            name,
+            Status::Bad,
+            format!("commits wait for {names}, and none of them is connected: every commit hangs"),
+        )
+        .help("bring the standby back, or change synchronous_standby_names and reload the server")
     };
     Ok(vec![finding])
 }
@@ -97,7 +116,10 @@ pub(super) fn slots(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
     if idle.is_empty() {
         let line = match rows.len() {
             0 => "no replication slots".to_owned(),
-            number => format!("{}, all in use", count(number.try_into().unwrap_or(i64::MAX), "replication slot")),
+            number => format!(
+                "{}, all in use",
+                count(number.try_into().unwrap_or(i64::MAX), "replication slot")
+            ),
         };
         return Ok(vec![finding("replication-slots", Status::Ok, line)]);
     }
@@ -106,7 +128,11 @@ pub(super) fn slots(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
         .map(|row| {
             let vacuum = if row.flag("holds") { ", holds vacuum back" } else { "" };
             let kept = bytes(row.int("kept").max(0));
-            format!("{} ({}): keeps {kept} of the log{vacuum}", row.text("name"), row.text("kind"))
+            format!(
+                "{} ({}): keeps {kept} of the log{vacuum}",
+                row.text("name"),
+                row.text("kind")
+            )
         })
         .collect();
     let status = if idle.iter().any(|row| row.int("kept") > KEPT) {
@@ -117,7 +143,9 @@ pub(super) fn slots(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
     let line = format!("nobody reads from {}", details.join("; "));
     Ok(vec![
         finding("replication-slots", status, line)
-            .help("a slot without a reader fills the disk: start the reader, or SELECT pg_drop_replication_slot('NAME')")
+            .help(
+                "a slot without a reader fills the disk: start the reader, or SELECT pg_drop_replication_slot('NAME')",
+            )
             .details(details),
     ])
 }

@@ -3,9 +3,7 @@
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::reach::{self, Reached};
 use crate::diagnose::session::Session;
-use crate::diagnose::{
-    ledger, load, locks, pooler, privileges, replication, server, settings, sqlite, storage,
-};
+use crate::diagnose::{ledger, load, locks, pooler, privileges, replication, server, settings, sqlite, storage};
 use crate::error::DatabaseError;
 use crate::postgres::connect::SessionOptions;
 use crate::postgres::target::PostgresTarget;
@@ -157,27 +155,22 @@ fn postgres(target: &PostgresTarget, request: &Request, sink: &mut Sink<'_>) -> 
 }
 
 /// The server is there and the database is not: another one of the same server tells whether a deploy can make it.
-fn without_database(
-    target: &PostgresTarget,
-    options: SessionOptions,
-    request: &Request,
-    sink: &mut Sink<'_>,
-) -> bool {
+fn without_database(target: &PostgresTarget, options: SessionOptions, request: &Request, sink: &mut Sink<'_>) -> bool {
     let elsewhere = target.elsewhere("postgres", "public");
-    match reach::open(&elsewhere, &options) {
-        Ok(connection) => {
-            let missing = &[probe(Group::Connection, "database-exists", privileges::missing_database)];
-            let groups: [&[Probe]; 3] = [missing, SERVER, SURROUNDINGS];
-            let session = Session::new(target, &elsewhere, options, connection);
-            ask(session, &groups, request, sink)
-        }
-        Err(_) => {
-            let line = format!("the database \"{}\" does not exist", target.database);
-            let finding = Finding::new(Group::Connection, "database-exists", Status::Bad, line);
-            sink.add(finding.help("create it, or check its name in the URL"));
-            false
-        }
-    }
+    let Ok(connection) = reach::open(&elsewhere, &options) else {
+        let line = format!("the database \"{}\" does not exist", target.database);
+        let finding = Finding::new(Group::Connection, "database-exists", Status::Bad, line);
+        sink.add(finding.help("create it, or check its name in the URL"));
+        return false;
+    };
+    let missing = &[probe(
+        Group::Connection,
+        "database-exists",
+        privileges::missing_database,
+    )];
+    let groups: [&[Probe]; 3] = [missing, SERVER, SURROUNDINGS];
+    let session = Session::new(target, &elsewhere, options, connection);
+    ask(session, &groups, request, sink)
 }
 
 fn ask(mut session: Session<'_>, groups: &[&[Probe]], request: &Request, sink: &mut Sink<'_>) -> bool {

@@ -34,6 +34,7 @@ fn server(name: &'static str, status: Status, line: impl Into<String>) -> Findin
     Finding::new(Group::Server, name, status, line)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of many that are called alike")]
 pub(super) fn version(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let facts = &session.facts;
@@ -46,8 +47,9 @@ fn judge_version((major, minor): (i64, i64), text: &str, today: Date) -> Finding
     let name = format!("PostgreSQL {major}.{minor}");
     if major < i64::from(OLDEST_POSTGRES) {
         let line = format!("{name} is too old");
-        return server("version", Status::Bad, line)
-            .help(format!("PostgreSQL {OLDEST_POSTGRES} or newer is needed: upgrade the server"));
+        return server("version", Status::Bad, line).help(format!(
+            "PostgreSQL {OLDEST_POSTGRES} or newer is needed: upgrade the server"
+        ));
     }
     // `PostgreSQL 19beta1 on x86_64…`
     let release = text.split_whitespace().nth(1).unwrap_or_default();
@@ -108,12 +110,21 @@ pub(super) fn connections(session: &mut Session<'_>, _: &Request) -> Result<Vec<
     let room = Room {
         most: row.int("most"),
         used: row.int("used"),
-        reserved: if session.facts.superuser { 0 } else { row.int("reserved") },
+        reserved: if session.facts.superuser {
+            0
+        } else {
+            row.int("reserved")
+        },
     };
     let mut findings = vec![room.judge("connections", "the server")];
     let limits = [
         ("role-connections", "this role", "role_most", "role_used"),
-        ("database-connections", "this database", "database_most", "database_used"),
+        (
+            "database-connections",
+            "this database",
+            "database_most",
+            "database_used",
+        ),
     ];
     // Superusers are not counted; -1 is no limit.
     for (name, whose, most, used) in limits {
@@ -184,7 +195,11 @@ fn judge_clock(skew: f64, uncertain: f64) -> Finding {
     }
     let direction = if skew > 0.0 { "ahead of" } else { "behind" };
     let line = format!("the server's clock is {size:.1} s {direction} this machine's");
-    let status = if size > SKEW[1] + uncertain { Status::Warn } else { Status::Note };
+    let status = if size > SKEW[1] + uncertain {
+        Status::Warn
+    } else {
+        Status::Note
+    };
     server("clock", status, line).help("synchronise both (NTP): times in the ledger and of leases are compared")
 }
 

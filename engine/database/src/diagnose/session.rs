@@ -45,8 +45,6 @@ pub(super) struct Facts {
     pub in_recovery: bool,
     /// It sees what others do.
     pub sees_others: bool,
-    /// Our own process at the server.
-    pub pid: i64,
 }
 
 impl<'a> Session<'a> {
@@ -76,7 +74,7 @@ impl<'a> Session<'a> {
         let row = self.row(
             "SELECT current_setting('server_version_num')::int8 AS number, version() AS text, current_user::text AS role, \
              (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser, pg_is_in_recovery() AS standby, \
-             pg_backend_pid() AS pid, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees",
+             pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees",
         )?;
         let number = row.int("number");
         Ok(Facts {
@@ -86,7 +84,6 @@ impl<'a> Session<'a> {
             superuser: row.flag("superuser"),
             in_recovery: row.flag("standby"),
             sees_others: row.flag("sees"),
-            pid: row.int("pid"),
         })
     }
 
@@ -214,7 +211,7 @@ impl Row {
 }
 
 /// From a minute on a transaction is worth a word.
-pub(super) const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// From five minutes on it is worth a warning.
-pub(super) const VERY_LONG: Duration = Duration::from_secs(300);
+pub(super) const VERY_LONG: Duration = Duration::from_mins(5);

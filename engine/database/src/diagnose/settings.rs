@@ -40,14 +40,22 @@ pub(super) fn settings(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
     }
     if row.text("encoding") == "SQL_ASCII" {
         findings.push(
-            server("encoding", Status::Warn, "the database has no encoding (SQL_ASCII): any bytes get in")
-                .help("make the database again with ENCODING 'UTF8'"),
+            server(
+                "encoding",
+                Status::Warn,
+                "the database has no encoding (SQL_ASCII): any bytes get in",
+            )
+            .help("make the database again with ENCODING 'UTF8'"),
         );
     }
     if row.text("fsync") == "off" {
         findings.push(
-            server("fsync", Status::Warn, "fsync is off: a crash of the machine loses the database")
-                .help("switch it on, except for databases that may be lost"),
+            server(
+                "fsync",
+                Status::Warn,
+                "fsync is off: a crash of the machine loses the database",
+            )
+            .help("switch it on, except for databases that may be lost"),
         );
     }
     Ok(findings)
@@ -62,15 +70,18 @@ pub(super) fn time_limits(session: &mut Session<'_>, _: &Request) -> Result<Vec<
          ORDER BY name",
     )?;
     if rows.is_empty() {
-        return Ok(vec![server("time-limits", Status::Ok, "the server sets no time limits for this role")]);
+        return Ok(vec![server(
+            "time-limits",
+            Status::Ok,
+            "the server sets no time limits for this role",
+        )]);
     }
     let limits: Vec<String> = rows
         .iter()
         .map(|row| format!("{} = {} ms", row.text("name"), row.text("value")))
         .collect();
     let line = format!("the server limits this role: {}", limits.join(", "));
-    Ok(vec![
-        server("time-limits", Status::Note, line)
-            .help("a longer statement of a migration is cancelled: give the role that deploys limits of its own"),
-    ])
+    Ok(vec![server("time-limits", Status::Note, line).help(
+        "a longer statement of a migration is cancelled: give the role that deploys limits of its own",
+    )])
 }

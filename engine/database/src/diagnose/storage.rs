@@ -104,7 +104,11 @@ pub(super) fn invalid_indexes(session: &mut Session<'_>, _: &Request) -> Result<
             first.text("name")
         )
     };
-    Ok(vec![finding("invalid-indexes", Status::Warn, line).help(help).details(details)])
+    Ok(vec![
+        finding("invalid-indexes", Status::Warn, line)
+            .help(help)
+            .details(details),
+    ])
 }
 
 pub(super) fn unvalidated(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
@@ -114,13 +118,21 @@ pub(super) fn unvalidated(session: &mut Session<'_>, _: &Request) -> Result<Vec<
          ORDER BY 1, 2, 3",
     )?;
     let Some(first) = rows.first() else {
-        return Ok(vec![finding("unvalidated-constraints", Status::Ok, "all constraints are validated")]);
+        return Ok(vec![finding(
+            "unvalidated-constraints",
+            Status::Ok,
+            "all constraints are validated",
+        )]);
     };
     let details: Vec<String> = rows
         .iter()
         .map(|row| format!("{} on {}.{}", row.text("name"), row.text("schema"), row.text("table")))
         .collect();
-    let line = format!("{} not validated: {}", count(number(&rows), "constraint"), some(&details, 3));
+    let line = format!(
+        "{} not validated: {}",
+        count(number(&rows), "constraint"),
+        some(&details, 3)
+    );
     Ok(vec![
         finding("unvalidated-constraints", Status::Note, line)
             .help(format!(
@@ -162,7 +174,14 @@ fn installed_extensions(installed: &[Row]) -> Finding {
         .iter()
         .filter(|row| row.some("newest").is_some_and(|newest| newest != row.text("version")));
     let details = older
-        .map(|row| format!("{} {} could be updated to {}", row.text("name"), row.text("version"), row.text("newest")))
+        .map(|row| {
+            format!(
+                "{} {} could be updated to {}",
+                row.text("name"),
+                row.text("version"),
+                row.text("newest")
+            )
+        })
         .collect();
     let line = if names.is_empty() {
         "no extensions are installed".to_owned()
@@ -183,7 +202,11 @@ enum Offer {
 
 fn offered(session: &mut Session<'_>, name: &str) -> Result<Offer, DatabaseError> {
     // Before version 13 no extension was trusted.
-    let trusted = if session.facts.version.0 >= 13 { "v.trusted" } else { "false" };
+    let trusted = if session.facts.version.0 >= 13 {
+        "v.trusted"
+    } else {
+        "false"
+    };
     let rows = session.rows(&format!(
         "SELECT v.superuser AND NOT {trusted} AS closed FROM pg_available_extensions a JOIN pg_available_extension_versions \
          v ON v.name = a.name AND v.version = a.default_version WHERE a.name = {}",
@@ -199,11 +222,16 @@ fn offered(session: &mut Session<'_>, name: &str) -> Result<Offer, DatabaseError
 fn judge_wanted(wanted: &WantedExtension, offer: &Offer, major: i64, role: &str) -> Finding {
     let WantedExtension { name, migration } = wanted;
     match offer {
-        Offer::Free => finding("wanted-extension", Status::Ok, format!("{name}, which {migration} creates, is available")),
+        Offer::Free => finding(
+            "wanted-extension",
+            Status::Ok,
+            format!("{name}, which {migration} creates, is available"),
+        ),
         Offer::Superuser => {
             let line = format!("{name}, which {migration} creates, can only be created by a superuser");
-            finding("wanted-extension", Status::Bad, line)
-                .help(format!("let an administrator run: CREATE EXTENSION \"{name}\"; {role} needs nothing more then"))
+            finding("wanted-extension", Status::Bad, line).help(format!(
+                "let an administrator run: CREATE EXTENSION \"{name}\"; {role} needs nothing more then"
+            ))
         }
         Offer::Missing => {
             let line = format!("{name}, which {migration} creates, is not available on the server");
@@ -226,8 +254,10 @@ fn debian_package(name: &str, major: i64) -> Option<String> {
         "hypopg" => "hypopg",
         // Those that PostgreSQL brings itself lie in the server's own package.
         "bloom" | "btree_gin" | "btree_gist" | "citext" | "cube" | "dblink" | "earthdistance" | "fuzzystrmatch"
-        | "hstore" | "intarray" | "isn" | "lo" | "ltree" | "pg_stat_statements" | "pg_trgm" | "pgcrypto" | "pgrowlocks"
-        | "postgres_fdw" | "seg" | "tablefunc" | "unaccent" | "uuid-ossp" => return Some(format!("postgresql-{major}")),
+        | "hstore" | "intarray" | "isn" | "lo" | "ltree" | "pg_stat_statements" | "pg_trgm" | "pgcrypto"
+        | "pgrowlocks" | "postgres_fdw" | "seg" | "tablefunc" | "unaccent" | "uuid-ossp" => {
+            return Some(format!("postgresql-{major}"));
+        }
         _ => return None,
     };
     Some(format!("postgresql-{major}-{package}"))

@@ -147,7 +147,10 @@ mod tests {
         assert_eq!(sasl.describe().as_deref(), Some("SCRAM-SHA-256"));
         assert_eq!(ask(b"E\0\0\0\x08....").unwrap(), Method::Refused);
         assert!(ask(b"HTTP/1.1 400 Bad Request").is_err());
-        assert!(ask(b"R\xff\xff\xff\xff\0\0\0\0").is_err(), "a length that no such message has");
+        assert!(
+            ask(b"R\xff\xff\xff\xff\0\0\0\0").is_err(),
+            "a length that no such message has"
+        );
         assert!(ask(b"R\0\0").is_err());
     }
 

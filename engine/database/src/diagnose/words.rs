@@ -71,6 +71,9 @@ mod tests {
         );
         assert_eq!(some(&["a", "b", "c"], 2), "a, b and 1 more");
         assert_eq!(some(&["a"], 2), "a");
-        assert_eq!([count(1, "index"), count(2, "index"), count(0, "row")], ["1 index", "2 indexes", "0 rows"]);
+        assert_eq!(
+            [count(1, "index"), count(2, "index"), count(0, "row")],
+            ["1 index", "2 indexes", "0 rows"]
+        );
     }
 }
