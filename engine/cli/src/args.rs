@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    baseline, check, completions, config, deploy, doctor, init, lock, new, plugin, reset, resolve, rollback, seed, status,
+    baseline, check, completions, config, deploy, doctor, init, lock, new, plugin, reset, resolve, rollback, seed,
+    status,
 };
 use crate::config::Flags;
 use crate::exit;

@@ -11,8 +11,8 @@ use crate::notify::Delivery;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// Another run holds the lock; sent now and then while waiting.
-    WaitingForLock(LockEvent),
+    /// On the way to the lock: who holds it, sent now and then while waiting, and what becomes of leases.
+    Lock(LockEvent),
     /// The policies are being asked.
     Judging {
         /// How many migrations.
@@ -52,6 +52,15 @@ pub enum Event {
     RolledBack {
         /// Its name.
         migration: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A reset has dropped everything that was there.
+    Emptied,
+    /// A seed file is in.
+    Seeded {
+        /// What it is called.
+        file: String,
         /// How long it took.
         took: Duration,
     },

@@ -70,6 +70,10 @@ impl Database {
     pub fn empty(&mut self, also: &AlsoEmptied) -> Result<(), DatabaseError> {
         self.end_catalogs();
         let knows = self.read_state()?.is_some();
+        if knows {
+            // From reading it to writing it.
+            self.prepare_state()?;
+        }
         let rows: Vec<String> = self
             .ledger()
             .unwrap_or_default()
@@ -148,7 +152,7 @@ impl Database {
              AND d.refobjid = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {schema}) \
              AND i.identity IS NOT NULL AND i.type IN ({kinds}) \
              AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend m WHERE m.classid = d.classid AND m.objid = d.objid \
-             AND m.deptype IN ('e', 'i')) \
+             AND m.deptype IN ('e', 'i') AND NOT (m.refclassid = m.classid AND m.refobjid = m.objid)) \
              AND (i.type <> 'extension' OR EXISTS (SELECT 1 FROM pg_catalog.pg_extension e WHERE e.oid = d.objid \
              AND pg_catalog.pg_has_role(e.extowner, 'USAGE'))) \
              ORDER BY pg_catalog.array_position(ARRAY[{kinds}], i.type), i.identity",

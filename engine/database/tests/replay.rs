@@ -76,6 +76,7 @@ fn differences(replayed: &Schema, url: &str, normaliser: Option<&Normaliser>) ->
         right: "server",
         normalise: &normalise,
         privileges: normaliser.is_some(),
+        ..Options::default()
     };
     compare(replayed, &read(url), &options)
         .unwrap()

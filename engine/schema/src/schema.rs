@@ -162,6 +162,18 @@ impl Schema {
     /// # Errors
     /// When the base cannot answer.
     pub fn apply_script(&mut self, script: &Script) -> Result<(), BaseError> {
+        self.apply_each(script, |_, _| Ok(()))
+    }
+
+    /// The same, and shows what there is after each statement: its index and the schema.
+    ///
+    /// # Errors
+    /// When the base cannot answer, and whatever `seen` returns.
+    pub fn apply_each(
+        &mut self,
+        script: &Script,
+        mut seen: impl FnMut(usize, &Self) -> Result<(), BaseError>,
+    ) -> Result<(), BaseError> {
         let mut transactions = Vec::new();
         for statement in &script.statements {
             let rebuilt = statement.part_of.and_then(|at| script.changes.get(at));
@@ -192,6 +204,7 @@ impl Schema {
             if let Some(Change::TableRebuild(rebuild)) = rebuilt {
                 self.follow_rebuild(statement.index, rebuild)?;
             }
+            seen(statement.index, self)?;
         }
         self.overlay.search_path = None;
         self.overlay.legacy_alter = false;

@@ -1,7 +1,7 @@
 //! `tollgate init`
 
 mod find;
-mod package_json;
+pub mod package_json;
 mod template;
 
 use std::path::{Path, PathBuf};

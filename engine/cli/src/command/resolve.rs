@@ -1,7 +1,7 @@
 //! `tollgate resolve`
 
 use serde::Serialize;
-use tollgate_engine::{Resolution, resolve};
+use tollgate_engine::{Extent, Inspection, Presence, Proposal, Resolution, Standing, inspect, resolve};
 
 use super::Context;
 use crate::engine::events::Show;
@@ -9,55 +9,292 @@ use crate::engine::project;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::documents::Body;
-use crate::output::style::{NAME, paint};
+use crate::output::path::shown;
+use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 
-/// Tell the ledger what happened to a migration, without running anything
+/// Tell the ledger what happened to migrations, without running anything
+///
+/// Without --applied or --rolled-back it looks which statements of a failed migration are in the database, and proposes
+/// what to record. With them, what the database clearly contradicts is refused.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
 pub struct Args {
-    /// Its changes are in the database: record it as applied
-    #[arg(long, value_name = "NAME")]
-    applied: Option<String>,
-    /// It failed and nothing of it is left: record that, so that it can be deployed again
-    #[arg(long, value_name = "NAME")]
-    rolled_back: Option<String>,
+    /// Migrations to look at; changes nothing without asking [default: those that failed]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Their changes are in the database: record them as applied
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with_all = ["rolled_back", "names"])]
+    applied: Vec<String>,
+    /// They failed and nothing of them is left: record that, so that they can be deployed again
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "names")]
+    rolled_back: Vec<String>,
+    /// Record it although the database shows something else
+    #[arg(long)]
+    force: bool,
 }
 
 /// The document of `resolve`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resolved {
+    /// What was recorded, in order.
+    recorded: Vec<RecordedDocument>,
+    /// What was found of the migrations that were looked at.
+    inspected: Vec<InspectedDocument>,
+}
+
+/// A migration that was recorded.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RecordedDocument {
     /// The migration.
     migration: String,
     /// `applied` or `rolled-back`.
     recorded: &'static str,
 }
 
-impl Body for Resolved {}
+/// What was found of a migration.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct InspectedDocument {
+    /// The migration.
+    migration: String,
+    /// `applied`, `pending`, `rolled-back`, `interrupted` or `failed`.
+    standing: &'static str,
+    /// How much of it is in the database: `all`, `none`, `partly` (some first statements), `mixed` (some, but not the first
+    /// ones) or `untold`.
+    extent: &'static str,
+    /// What to do: `nothing`, `applied`, `rolled-back` (record that), `deploy`, `resume` (`deploy --resume`) or `by-hand`.
+    proposal: &'static str,
+    /// Its statements.
+    statements: Vec<StatementDocument>,
+    /// What is there in a form that the file does not explain.
+    surprises: Vec<String>,
+    /// The file is not the one that was started.
+    edited: bool,
+    /// Its folder is gone.
+    missing: bool,
+}
+
+/// A statement.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct StatementDocument {
+    /// Its line, counted from 1.
+    line: usize,
+    /// Its beginning.
+    excerpt: String,
+    /// `in`, `out`, or `untold`: the catalog does not show it.
+    presence: &'static str,
+}
+
+impl Body for Resolved {
+    const VERSION: u32 = 2;
+}
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let resolution = if args.applied.is_empty() && args.rolled_back.is_empty() {
+        return look(args, context);
+    } else if args.applied.is_empty() {
+        Resolution::RolledBack(args.rolled_back.clone())
+    } else {
+        Resolution::Applied(args.applied.clone())
+    };
+    let recorded = record(&resolution, args.force, context)?;
+    context.ui.document(&Resolved {
+        recorded,
+        inspected: Vec::new(),
+    });
+    Ok(Exit::Done)
+}
+
+/// Records and says so.
+fn record(resolution: &Resolution, force: bool, context: &Context<'_>) -> Result<Vec<RecordedDocument>, Failure> {
     let ui = context.ui;
     let config = context.config()?;
     let (project, _) = project::project(&config, ui, &[])?;
-    // clap sees to it that there is exactly one of the two.
-    let (name, recorded, resolution) = match (&args.applied, &args.rolled_back) {
-        (Some(name), _) => (name, "applied", Resolution::Applied(name.clone())),
-        (None, name) => {
-            let name = name.clone().unwrap_or_default();
-            (&name.clone(), "rolled-back", Resolution::RolledBack(name))
-        }
-    };
     let mut show = Show::new(ui);
-    resolve(&project, &resolution, &mut |event| show.event(event))?;
-    ui.line(format!(
-        "{} is recorded as {}",
-        paint(NAME, name),
-        recorded.replace('-', " ")
-    ));
-    ui.document(&Resolved {
+    resolve(&project, resolution, force, &mut |event| show.event(event))?;
+    let (names, recorded) = match resolution {
+        Resolution::Applied(names) => (names, "applied"),
+        Resolution::RolledBack(names) => (names, "rolled-back"),
+    };
+    for name in names {
+        let words = recorded.replace('-', " ");
+        ui.line(format!("{} is recorded as {words}", paint(NAME, name)));
+    }
+    let document = |name: &String| RecordedDocument {
         migration: name.clone(),
         recorded,
+    };
+    Ok(names.iter().map(document).collect())
+}
+
+/// Looks what is in the database, says what to do, and does it when it is to be recorded and somebody agrees.
+fn look(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let ui = context.ui;
+    let config = context.config()?;
+    let folder = project::folder(&config, ui)?;
+    let target = project::target(&config, ui)?;
+    let inspections = inspect(&folder, &target, &args.names)?;
+    if inspections.is_empty() {
+        ui.line(format!("{}: no migration failed", paint(GOOD, "nothing to resolve")));
+    }
+    let (mut recorded, mut open) = (Vec::new(), false);
+    for inspection in &inspections {
+        show(context, inspection);
+        let resolution = match inspection.proposal {
+            Proposal::Nothing => continue,
+            Proposal::Applied => Resolution::Applied(vec![inspection.migration.clone()]),
+            Proposal::RolledBack => Resolution::RolledBack(vec![inspection.migration.clone()]),
+            Proposal::Deploy | Proposal::Resume | Proposal::ByHand => {
+                open = true;
+                continue;
+            }
+        };
+        let word = match &resolution {
+            Resolution::Applied(_) => "applied",
+            Resolution::RolledBack(_) => "rolled back",
+        };
+        if ui.confirm(&format!("Record {} as {word}?", inspection.migration)) == Some(true) {
+            recorded.extend(record(&resolution, false, context)?);
+        } else {
+            open = true;
+        }
+    }
+    ui.document(&Resolved {
+        recorded,
+        inspected: inspections.iter().map(document).collect(),
     });
-    Ok(Exit::Done)
+    Ok(if open { Exit::Unexpected } else { Exit::Done })
+}
+
+fn show(context: &Context<'_>, inspection: &Inspection) {
+    let ui = context.ui;
+    let name = paint(NAME, &inspection.migration);
+    if inspection.missing {
+        ui.line(format!("{name}: its folder is gone, so there is nothing to look for"));
+    } else {
+        let file = paint(DIM, shown(&inspection.path));
+        ui.line(format!("{name} {file}"));
+        for statement in &inspection.statements {
+            let word = match statement.presence {
+                Presence::In => paint(GOOD, "in       "),
+                Presence::Out => paint(BAD, "not in   "),
+                Presence::Untold => paint(WARN, "unclear  "),
+            };
+            ui.line(format!("  {word} line {:<4} {}", statement.line, statement.excerpt));
+        }
+        for surprise in &inspection.surprises {
+            ui.line(format!("  {} {surprise}", paint(WARN, "but")));
+        }
+        if inspection.edited {
+            ui.line(format!(
+                "  {} the file was changed since it was started",
+                paint(WARN, "but")
+            ));
+        }
+        ui.line(found(inspection));
+    }
+    ui.line(advice(context, inspection));
+}
+
+/// What was found, in a sentence.
+fn found(inspection: &Inspection) -> String {
+    let untold = inspection
+        .statements
+        .iter()
+        .filter(|statement| statement.presence == Presence::Untold)
+        .count();
+    let rest = match (inspection.extent, untold) {
+        (Extent::Untold | Extent::Mixed, _) | (_, 0) => String::new(),
+        (_, 1) => "; one statement leaves no trace in the catalog".to_owned(),
+        (_, number) => format!("; {number} statements leave no trace in the catalog"),
+    };
+    let all = if untold == 0 {
+        "all of it is"
+    } else {
+        "all that can be seen of it is"
+    };
+    let text = match inspection.extent {
+        Extent::All => format!("{all} in the database"),
+        Extent::None => "nothing of it is in the database".to_owned(),
+        Extent::Partly => format!("{} of it are in the database", lines(inspection)),
+        Extent::Mixed => "some of it is in the database, but not as running the file leaves it".to_owned(),
+        Extent::Untold => "the catalog does not show whether it is in the database".to_owned(),
+    };
+    text + &rest
+}
+
+/// `lines 3 to 7` of the statements that are in.
+fn lines(inspection: &Inspection) -> String {
+    let mut present = inspection
+        .statements
+        .iter()
+        .filter(|statement| statement.presence == Presence::In)
+        .map(|statement| statement.line);
+    let first = present.next().unwrap_or_default();
+    match present.last() {
+        Some(last) => format!("the statements from line {first} to line {last}"),
+        None => format!("the statement in line {first} and no other"),
+    }
+}
+
+/// What to do, with the commands for it.
+fn advice(context: &Context<'_>, inspection: &Inspection) -> String {
+    let name = &inspection.migration;
+    let applied = context.call(&format!("resolve --applied {name}"));
+    let rolled_back = context.call(&format!("resolve --rolled-back {name}"));
+    match inspection.proposal {
+        Proposal::Nothing if inspection.standing == Standing::Applied => {
+            "it is recorded as applied: nothing to resolve".to_owned()
+        }
+        Proposal::Nothing => "nothing to resolve".to_owned(),
+        Proposal::Applied => format!("next: {applied}"),
+        Proposal::RolledBack => format!("next: {rolled_back}, then {}", context.call("deploy")),
+        Proposal::Deploy => format!("next: {}", context.call("deploy")),
+        Proposal::Resume => {
+            let resume = context.call("deploy --resume");
+            format!("next: mend the cause and run {resume}, which goes on after what is in")
+        }
+        Proposal::ByHand => format!(
+            "next: run the rest by hand, then {applied}; or undo by hand what is in, then {rolled_back} and {}",
+            context.call("deploy")
+        ),
+    }
+}
+
+fn document(inspection: &Inspection) -> InspectedDocument {
+    let statements = inspection.statements.iter().map(|statement| StatementDocument {
+        line: statement.line,
+        excerpt: statement.excerpt.clone(),
+        presence: match statement.presence {
+            Presence::In => "in",
+            Presence::Out => "out",
+            Presence::Untold => "untold",
+        },
+    });
+    InspectedDocument {
+        migration: inspection.migration.clone(),
+        standing: super::status::standing(inspection.standing),
+        extent: match inspection.extent {
+            Extent::All => "all",
+            Extent::None => "none",
+            Extent::Partly => "partly",
+            Extent::Mixed => "mixed",
+            Extent::Untold => "untold",
+        },
+        proposal: match inspection.proposal {
+            Proposal::Nothing => "nothing",
+            Proposal::Applied => "applied",
+            Proposal::RolledBack => "rolled-back",
+            Proposal::Deploy => "deploy",
+            Proposal::Resume => "resume",
+            Proposal::ByHand => "by-hand",
+        },
+        statements: statements.collect(),
+        surprises: inspection.surprises.clone(),
+        edited: inspection.edited,
+        missing: inspection.missing,
+    }
 }

@@ -1,7 +1,7 @@
 //! `tollgate status`
 
 use serde::Serialize;
-use tollgate_engine::{MigrationStatus, Standing, StatusReport, status};
+use tollgate_engine::{MigrationProgress, MigrationStatus, Standing, StatusReport, Unfinished, status};
 
 use super::Context;
 use crate::config::model::{Migrations, Reaction};
@@ -14,12 +14,17 @@ use crate::output::path::shortened;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 
 /// Show which migrations are applied, pending, failed, missing or edited
+///
+/// Takes no lock and changes nothing. Ends with status 5 when there is something to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// List every migration, also those that are applied and in order
+    /// List every migration; of more than 30, those that are applied and in order are only counted otherwise
     #[arg(long)]
     all: bool,
 }
+
+/// So many migrations are listed whole: a page of a terminal.
+const PAGE: usize = 30;
 
 /// The document of `status`.
 #[derive(Debug, Serialize)]
@@ -37,6 +42,40 @@ pub struct Stands {
     last_common: Option<String>,
     /// Every migration of folder and ledger, by name.
     migrations: Vec<MigrationDocument>,
+    /// There are tables and no ledger: a deploy refuses that, `baseline` takes it over.
+    needs_baseline: bool,
+    /// Who holds the lock now.
+    lock: Vec<HolderDocument>,
+    /// Who keeps others from deploying.
+    lease: Option<LeaseDocument>,
+}
+
+/// Somebody who holds the lock.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct HolderDocument {
+    /// Process of the server, or of this machine for SQLite.
+    pid: i32,
+    /// Role.
+    user: Option<String>,
+    /// Application name.
+    application: Option<String>,
+    /// Since when, RFC 3339.
+    since: Option<String>,
+}
+
+/// A lease that holds.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct LeaseDocument {
+    /// Who has it.
+    owner: String,
+    /// On which machine it was taken.
+    host: Option<String>,
+    /// What for.
+    reason: Option<String>,
+    /// Until when, RFC 3339.
+    expires_at: String,
 }
 
 /// One migration.
@@ -61,6 +100,25 @@ struct MigrationDocument {
     rolled_back_at: Option<String>,
     /// What the ledger keeps of a failure.
     logs: Option<String>,
+    /// Of one that was started and not finished: `running`, `failed`, `died` (Tollgate's process ended in the middle) or
+    /// `unknown` (another program's, which did not say how it ended).
+    unfinished: Option<&'static str>,
+    /// Of one that was started and not finished: how far it came, where that is on record.
+    progress: Option<ProgressDocument>,
+}
+
+/// How far a migration came.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ProgressDocument {
+    /// Statements that are in.
+    done: usize,
+    /// Statements of the file, where it is there.
+    statements: Option<usize>,
+    /// Line of the statement that comes next.
+    next_line: Option<usize>,
+    /// That statement may be in, or have left something.
+    in_doubt: bool,
 }
 
 impl Body for Stands {}
@@ -80,6 +138,23 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         up_to_date: report.up_to_date,
         last_common: report.last_common.clone(),
         migrations: report.migrations.iter().map(document).collect(),
+        needs_baseline: report.needs_baseline,
+        lock: report
+            .holders
+            .iter()
+            .map(|holder| HolderDocument {
+                pid: holder.pid,
+                user: holder.user.clone(),
+                application: holder.application.clone(),
+                since: holder.since.map(|since| since.to_string()),
+            })
+            .collect(),
+        lease: report.lease.as_ref().map(|lease| LeaseDocument {
+            owner: lease.owner.clone(),
+            host: lease.host.clone(),
+            reason: lease.reason.clone(),
+            expires_at: lease.expires_at.to_string(),
+        }),
     });
     Ok(if report.up_to_date {
         Exit::Done
@@ -99,10 +174,23 @@ fn document(migration: &MigrationStatus) -> MigrationDocument {
         finished_at: migration.finished_at.clone(),
         rolled_back_at: migration.rolled_back_at.clone(),
         logs: migration.logs.clone(),
+        unfinished: migration.unfinished.map(|unfinished| match unfinished {
+            Unfinished::Running => "running",
+            Unfinished::Failed => "failed",
+            Unfinished::Died => "died",
+            Unfinished::Unknown => "unknown",
+        }),
+        progress: migration.progress.map(|progress| ProgressDocument {
+            done: progress.done,
+            statements: progress.statements,
+            next_line: progress.next_line,
+            in_doubt: progress.in_doubt,
+        }),
     }
 }
 
-fn standing(standing: Standing) -> &'static str {
+/// A standing as documents name it.
+pub(super) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Applied => "applied",
         Standing::Pending => "pending",
@@ -119,11 +207,27 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
         let deploy = context.call("deploy");
         ui.line(format!("the database does not exist yet; {deploy} creates it"));
     }
-    for migration in report
-        .migrations
-        .iter()
-        .filter(|migration| args.all || notable(migration))
-    {
+    for holder in &report.holders {
+        ui.line(format!(
+            "{} {} holds the lock",
+            paint(WARN, "at work:"),
+            holder.describe()
+        ));
+    }
+    if let Some(lease) = &report.lease {
+        let reason = lease
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(": {reason}"));
+        let until = format!("{:.0}", lease.expires_at);
+        ui.line(format!(
+            "{} {} keeps the lock until {until}{reason}",
+            paint(WARN, "leased:"),
+            lease.holder()
+        ));
+    }
+    let whole = args.all || report.migrations.len() <= PAGE;
+    for migration in report.migrations.iter().filter(|migration| whole || notable(migration)) {
         ui.line(line(migration));
         if let Some(logs) = &migration
             .logs
@@ -133,6 +237,13 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
             let lines = essence(logs).lines().filter(|line| !line.trim().is_empty());
             ui.line(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
         }
+    }
+    let diverged = report.migrations.iter().any(|migration| migration.missing);
+    if let Some(last) = report.last_common.as_ref().filter(|_| diverged) {
+        ui.line(format!(
+            "the last one in both folder and database is {}",
+            paint(NAME, last)
+        ));
     }
     ui.line(summary(context, report, migrations));
 }
@@ -154,24 +265,63 @@ fn line(migration: &MigrationStatus) -> String {
     };
     let mut notes = Vec::new();
     if migration.edited {
-        notes.push("edited since it was applied");
+        notes.push("edited since it was applied".to_owned());
     }
     if migration.missing {
-        notes.push("not in the folder");
+        notes.push("not in the folder".to_owned());
     }
     if migration.out_of_order {
-        notes.push("later ones are applied");
+        notes.push("later ones are applied".to_owned());
     }
     if migration.standing == Standing::RolledBack && migration.finished_at.is_none() {
-        notes.push("failed when it was last tried");
+        notes.push("failed when it was last tried".to_owned());
     }
+    notes.extend(migration.unfinished.and_then(how));
+    notes.extend(migration.progress.as_ref().map(far));
     let notes = if notes.is_empty() {
         String::new()
     } else {
-        format!("  {}", paint(WARN, notes.join(", ")))
+        format!("  {}", paint(WARN, notes.join("; ")))
     };
-    let word = format!("{:<11}", standing(migration.standing).replace('-', " "));
-    format!("{} {}{notes}", paint(style, word), paint(NAME, &migration.name))
+    format!(
+        "{} {}{notes}",
+        paint(style, format!("{:<11}", word(migration))),
+        paint(NAME, &migration.name)
+    )
+}
+
+/// What a migration is, in a word.
+fn word(migration: &MigrationStatus) -> String {
+    match migration.unfinished {
+        Some(Unfinished::Running) => "running".to_owned(),
+        Some(Unfinished::Died) => "interrupted".to_owned(),
+        Some(Unfinished::Unknown) => "unfinished".to_owned(),
+        Some(Unfinished::Failed) | None => standing(migration.standing).replace('-', " "),
+    }
+}
+
+/// How it came to be unfinished, where the word does not say it.
+fn how(unfinished: Unfinished) -> Option<String> {
+    match unfinished {
+        Unfinished::Died => Some("its process ended in the middle".to_owned()),
+        Unfinished::Unknown => Some("another program started it and did not say how it ended".to_owned()),
+        Unfinished::Running | Unfinished::Failed => None,
+    }
+}
+
+/// `3 of 7 statements are in; line 12 may be`.
+fn far(progress: &MigrationProgress) -> String {
+    let are = if progress.done == 1 { "is" } else { "are" };
+    let text = match (progress.done, progress.statements) {
+        (0, _) => "nothing of it is known to be in".to_owned(),
+        (done, Some(all)) => format!("{done} of {} {are} in", count(all, "statement")),
+        (done, None) => format!("{} {are} in", count(done, "statement")),
+    };
+    match progress.next_line {
+        Some(line) if progress.in_doubt => format!("{text}; line {line} may be"),
+        Some(line) if progress.done > 0 => format!("{text}; line {line} comes next"),
+        _ => text,
+    }
 }
 
 /// Tells one kind of migration from the others.
@@ -179,13 +329,15 @@ type Pick<'a> = &'a dyn Fn(&MigrationStatus) -> bool;
 
 fn summary(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> String {
     let number = |pick: Pick<'_>| report.migrations.iter().filter(|migration| pick(migration)).count();
-    let applied = number(&|migration| migration.standing == Standing::Applied);
-    let mut parts = vec![format!("{applied} applied")];
-    let others: [(&str, Pick<'_>); 6] = [
-        ("interrupted", &|migration| migration.standing == Standing::Interrupted),
-        ("pending", &|migration| migration.standing == Standing::Pending),
-        ("rolled back", &|migration| migration.standing == Standing::RolledBack),
-        ("failed", &|migration| migration.standing == Standing::Failed),
+    let is = |migration: &MigrationStatus, wanted: &str| word(migration) == wanted;
+    let mut parts = vec![format!("{} applied", number(&|migration| is(migration, "applied")))];
+    let others: [(&str, Pick<'_>); 8] = [
+        ("running", &|migration| is(migration, "running")),
+        ("interrupted", &|migration| is(migration, "interrupted")),
+        ("unfinished", &|migration| is(migration, "unfinished")),
+        ("pending", &|migration| is(migration, "pending")),
+        ("rolled back", &|migration| is(migration, "rolled back")),
+        ("failed", &|migration| is(migration, "failed")),
         ("edited", &|migration| migration.edited),
         ("missing", &|migration| migration.missing),
     ];
@@ -205,9 +357,16 @@ fn summary(context: &Context<'_>, report: &StatusReport, settings: &Migrations) 
 /// What to do first about what is not in order.
 fn next(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> String {
     let find = |pick: Pick<'_>| report.migrations.iter().find(|migration| pick(migration));
+    if find(&|migration| migration.unfinished == Some(Unfinished::Running)).is_some() {
+        return "wait until the run that holds the lock is done".to_owned();
+    }
     if let Some(failed) = find(&|migration| migration.standing == Standing::Failed) {
-        let resolve = context.call(&format!("resolve --rolled-back {}", failed.name));
-        return format!("{resolve} or `--applied {}`", failed.name);
+        if failed.progress.is_some() && failed.unfinished == Some(Unfinished::Failed) {
+            let resume = context.call("deploy --resume");
+            return format!("mend the cause and go on with {resume}");
+        }
+        let resolve = context.call(&format!("resolve {}", failed.name));
+        return format!("{resolve} looks what of it is in the database");
     }
     if let Some(edited) = find(&|migration| migration.edited && settings.edited == Some(Reaction::Error)) {
         return format!("put {} back as it was applied", edited.name);
@@ -216,8 +375,8 @@ fn next(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> 
         return format!("bring the folder {} back", missing.name);
     }
     if report.needs_baseline {
-        let resolve = context.call("resolve --applied NAME");
-        return format!("the database has tables and no ledger: {resolve} records what is in it");
+        let baseline = context.call("baseline");
+        return format!("the database has tables and no ledger: {baseline} records what is in it");
     }
     match find(&|migration| migration.standing != Standing::Applied) {
         Some(_) => context.call("deploy"),

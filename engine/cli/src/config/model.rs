@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Everything in this environment's database may be dropped at any time. It does not pass from the top of the file to
+    /// an environment: see [`super::Config::development`].
+    pub development: Option<bool>,
     /// `[database]`
     pub database: Database,
     /// `[prisma]`
@@ -26,6 +29,8 @@ pub struct Settings {
     pub lock: Lock,
     /// `[state]`
     pub state: State,
+    /// `[seed]`
+    pub seed: Seed,
     /// `[limits]`
     pub limits: Limits,
     /// `[plugins.NAME]`
@@ -142,6 +147,9 @@ pub struct Deploy {
     pub statement_lock_timeout_ms: Option<u64>,
     /// How long a statement may run.
     pub statement_timeout_ms: Option<u64>,
+    /// How long the server waits in the middle of a transaction for the next statement before it takes the transaction
+    /// back: a suspended deploy must not keep its locks.
+    pub idle_timeout_ms: Option<u64>,
     /// How often a migration is tried again after a lock timeout, a deadlock or a serialization failure.
     pub retries: Option<u32>,
 }
@@ -162,6 +170,69 @@ pub struct Lock {
 pub struct State {
     /// Another database for Tollgate's own tables. URL or `env:NAME`.
     pub url: Option<String>,
+}
+
+/// What fills a database with rows to work with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seed {
+    /// A program and its arguments, run without a shell.
+    pub command: Option<CommandLine>,
+    /// SQL files; `*` and `**` stand for any names.
+    pub files: Option<Vec<String>>,
+}
+
+/// A program and its arguments: a list of texts, or one text that is split at spaces as Prisma splits its seed command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct CommandLine(pub Vec<String>);
+
+impl CommandLine {
+    /// Splits a text at its spaces; one after a backslash is none. Quotes mean nothing: there is no shell.
+    pub fn split(text: &str) -> Self {
+        let mut words = vec![String::new()];
+        let mut rest = text.trim().chars().peekable();
+        while let Some(next) = rest.next() {
+            let escaped = next == '\\' && rest.peek() == Some(&' ');
+            if escaped {
+                rest.next();
+            }
+            match words.last_mut() {
+                Some(word) if escaped => word.push(' '),
+                _ if next == ' ' => words.push(String::new()),
+                Some(word) => word.push(next),
+                None => {}
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        Self(words)
+    }
+}
+
+impl<'de> Deserialize<'de> for CommandLine {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl<'de> serde::de::Visitor<'de> for Words {
+            type Value = CommandLine;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<CommandLine, E> {
+                Ok(CommandLine::split(text))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<CommandLine, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = items.next_element()? {
+                    words.push(word);
+                }
+                Ok(CommandLine(words))
+            }
+        }
+        deserializer.deserialize_any(Words)
+    }
 }
 
 /// What one call of a plugin may use; what is not set is the engine's default.
@@ -262,6 +333,7 @@ pub fn defaults() -> Settings {
             lock_timeout_ms: Some(30_000),
             statement_lock_timeout_ms: Some(5_000),
             statement_timeout_ms: Some(0),
+            idle_timeout_ms: Some(60_000),
             retries: Some(5),
         },
         lock: Lock {
@@ -292,5 +364,32 @@ fn bundled(name: &str, grant: &[&str]) -> Plugin {
         source: Some(format!("builtin:{name}")),
         grant: Some(grant.iter().map(|&capability| capability.to_owned()).collect()),
         ..Plugin::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandLine;
+
+    #[test]
+    fn a_command_is_split_at_spaces_and_nowhere_else() {
+        for (text, words) in [
+            ("npm run seed", vec!["npm", "run", "seed"]),
+            ("  node   seed.js ", vec!["node", "seed.js"]),
+            ("run my\\ file.sh x", vec!["run", "my file.sh", "x"]),
+            (
+                "ts-node --compiler-options {\"module\":\"CommonJS\"} prisma/seed.ts",
+                vec![
+                    "ts-node",
+                    "--compiler-options",
+                    "{\"module\":\"CommonJS\"}",
+                    "prisma/seed.ts",
+                ],
+            ),
+            ("C:\\node.exe 'a", vec!["C:\\node.exe", "'a"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(CommandLine::split(text).0, words);
+        }
     }
 }

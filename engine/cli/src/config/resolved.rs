@@ -1,5 +1,6 @@
 //! The configuration of one run: the settings, and the answers that need more than a setting (variables, folders).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -65,6 +66,21 @@ impl Config {
             .map(|variable| variable.value)
     }
 
+    /// Whether everything in the database may be dropped. The mark has to stand in a file, and for an environment that was
+    /// chosen in that environment itself: a mark at the top must not reach production.
+    pub fn development(&self) -> bool {
+        let in_place = match self.origin("development") {
+            Origin::File { prefix, .. } => self.environment.is_none() || !prefix.is_empty(),
+            _ => false,
+        };
+        self.settings.development == Some(true) && in_place
+    }
+
+    /// Variables for a program that is started: what the `.env` files set, and the process does not.
+    pub fn variables_of_files(&self) -> BTreeMap<&str, &str> {
+        self.variables.of_files()
+    }
+
     /// Where to keep what can be made again.
     pub fn cache_folder(&self) -> Option<PathBuf> {
         let absolute = |name: &str| {
@@ -73,6 +89,21 @@ impl Config {
         };
         let folder = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
         folder.map(|folder| folder.join("tollgate"))
+    }
+
+    /// Where to keep what has to last, but belongs to this machine.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| {
+            let path = PathBuf::from(self.variables.get(name)?.value);
+            path.is_absolute().then_some(path)
+        };
+        let folder = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+        folder.map(|folder| folder.join("tollgate"))
+    }
+
+    /// A variable that is no setting.
+    pub fn variable(&self, name: &str) -> Option<Secret> {
+        self.variables.get(name).map(|variable| Secret::new(variable.value))
     }
 
     /// The `.env` files that were read.
@@ -91,6 +122,12 @@ impl Config {
     pub fn database_url(&self) -> Result<DatabaseUrl, ConfigError> {
         let url = self.settings.database.url.as_deref().ok_or(ConfigError::NoDatabase)?;
         self.locate("database.url", url)
+    }
+
+    /// Where the lock is taken, when that is not the database's own address.
+    pub fn lock_url(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
+        let url = self.settings.lock.url.as_deref();
+        url.map(|url| self.locate("lock.url", url)).transpose()
     }
 
     /// Prisma's rule: a relative file starts from the schema's folder. Without a schema it starts where the URL was

@@ -22,7 +22,8 @@ pub struct Setting {
 impl Config {
     /// All settings, in the order of the sections of a file.
     pub fn values(&self) -> Vec<Setting> {
-        const SECTIONS: [&str; 9] = [
+        const SECTIONS: [&str; 11] = [
+            "development",
             "database",
             "prisma",
             "migrations",
@@ -30,6 +31,7 @@ impl Config {
             "deploy",
             "lock",
             "state",
+            "seed",
             "limits",
             "plugins",
         ];

@@ -7,6 +7,7 @@ use figment::value::{Dict, Num, Tag, Value};
 
 use super::dotenv;
 use super::error::ConfigError;
+use crate::engine::locking;
 
 /// All variables, with where they are from.
 #[derive(Default)]
@@ -83,6 +84,17 @@ impl Variables {
             .find_map(|(path, values)| Some((values.get(name)?.as_str(), Some(path.as_path()))))
     }
 
+    /// What the `.env` files set and the process does not; the first file that has a name wins.
+    pub fn of_files(&self) -> BTreeMap<&str, &str> {
+        let mut values = BTreeMap::new();
+        for (name, value) in self.files.iter().flat_map(|(_, values)| values) {
+            if !self.real.contains_key(name) {
+                values.entry(name.as_str()).or_insert(value.as_str());
+            }
+        }
+        values
+    }
+
     /// The `.env` files that were read.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.iter().map(|(path, _)| path)
@@ -127,6 +139,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("deploy.lock_timeout_ms", Kind::Number),
     ("deploy.statement_lock_timeout_ms", Kind::Number),
     ("deploy.statement_timeout_ms", Kind::Number),
+    ("deploy.idle_timeout_ms", Kind::Number),
     ("deploy.retries", Kind::Number),
     ("lock.url", Kind::Text),
     ("lock.force_release", Kind::Flag),
@@ -175,7 +188,7 @@ pub fn unknown(variables: &Variables) -> Vec<(String, Option<String>)> {
     let known: Vec<String> = KEYS
         .iter()
         .map(|(key, _)| name_of(key))
-        .chain([CONFIG.to_owned(), ENVIRONMENT.to_owned()])
+        .chain([CONFIG, ENVIRONMENT, locking::TOKEN, locking::HELD].map(str::to_owned))
         .collect();
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
     variables

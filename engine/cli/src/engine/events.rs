@@ -71,10 +71,12 @@ impl<'a> Show<'a> {
     fn execution(&self, migration: &str, event: ExecuteEvent) {
         match event {
             ExecuteEvent::Notice { notice, .. } => {
-                self.line(paint(
-                    DIM,
-                    format!("{migration}: {}: {}", notice.severity, notice.message),
-                ));
+                let text = format!("{migration}: {}: {}", notice.severity, notice.message);
+                match notice.severity.as_str() {
+                    "NOTICE" | "WARNING" => self.line(paint(DIM, text)),
+                    // INFO, LOG and DEBUG are for whoever watches.
+                    _ => self.above(|ui| ui.detail(text)),
+                }
             }
             ExecuteEvent::Retrying {
                 attempt,

@@ -3,6 +3,9 @@
 pub mod events;
 pub mod failure;
 pub mod findings;
+pub mod locking;
 pub mod plugins;
 pub mod project;
 pub mod rollback;
+pub mod seed;
+pub mod tokens;

@@ -121,33 +121,33 @@ fn only_tables_beside_the_ledger_count() {
 fn resolve_marks_as_prisma_does() {
     for mut fixture in both() {
         // A baseline: the ledger is made.
-        fixture.database.mark_applied("1_a", "sum").unwrap();
+        fixture.database.mark_applied(&[("1_a", "sum")]).unwrap();
         let row = fixture.database.ledger().unwrap().unwrap().remove(0);
         assert_eq!((row.applied_steps_count, row.logs.as_deref()), (0, Some("")));
         assert_eq!(row.finished_at, Some(row.started_at));
-        let error = fixture.database.mark_applied("1_a", "sum").unwrap_err();
+        let error = fixture.database.mark_applied(&[("1_a", "sum")]).unwrap_err();
         assert_eq!(error.prisma_code(), Some("P3008"));
 
-        let error = fixture.database.mark_rolled_back("1_a").unwrap_err();
+        let error = fixture.database.mark_rolled_back(&["1_a"]).unwrap_err();
         assert_eq!(
             error,
             ResolveError::NotFailed {
                 migration: "1_a".to_owned()
             }
         );
-        let error = fixture.database.mark_rolled_back("_a").unwrap_err();
+        let error = fixture.database.mark_rolled_back(&["_a"]).unwrap_err();
         assert_eq!(error.prisma_code(), Some("P3011"));
         assert_eq!(error.help().unwrap(), "did you mean \"1_a\"? Give the whole name");
 
         fixture.ask(
             "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('f', 'x', '2_b', CURRENT_TIMESTAMP)",
         );
-        fixture.database.mark_rolled_back("2_b").unwrap();
-        fixture.database.mark_rolled_back("2_b").unwrap();
+        fixture.database.mark_rolled_back(&["2_b"]).unwrap();
+        fixture.database.mark_rolled_back(&["2_b"]).unwrap();
         fixture.ask(
             "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('g', 'x', '3_c', CURRENT_TIMESTAMP)",
         );
-        fixture.database.mark_applied("3_c", "sum").unwrap();
+        fixture.database.mark_applied(&[("3_c", "sum")]).unwrap();
         let ledger = fixture.ledger();
         let mut lines: Vec<_> = ledger.lines().collect();
         lines.sort_unstable();
@@ -176,7 +176,7 @@ fn an_unfinished_row_of_another_program_blocks() {
         state: Unchanged
         help: look at what the database holds of it, then use resolve --applied or resolve --rolled-back
         "#); }
-        fixture.database.mark_rolled_back("1_a").unwrap();
+        fixture.database.mark_rolled_back(&["1_a"]).unwrap();
         fixture.apply("1_a", "CREATE TABLE a (id int);").unwrap();
     }
 }

@@ -61,6 +61,8 @@ pub struct Options<'a> {
     pub normalise: &'a dyn Fn(Place<'_>, &str) -> String,
     /// Compare privileges and owners' grants too.
     pub privileges: bool,
+    /// Compare the text of the statements that `SQLite` keeps, too: the same table can be written in many ways.
+    pub statements: bool,
 }
 
 impl Default for Options<'_> {
@@ -70,6 +72,7 @@ impl Default for Options<'_> {
             right: "the right",
             normalise: &without_space,
             privileges: false,
+            statements: true,
         }
     }
 }

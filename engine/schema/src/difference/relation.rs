@@ -16,7 +16,7 @@ impl Comparison<'_> {
                 format!("{grants:?}")
             });
         }
-        if self.left.is_sqlite() && left.definition.is_some() && right.definition.is_some() {
+        if self.options.statements && self.left.is_sqlite() && left.definition.is_some() && right.definition.is_some() {
             // What `sqlite_master` holds is the same text on both sides, or it is not known.
             self.text("statement", left.definition.as_ref(), right.definition.as_ref());
         }
@@ -224,7 +224,7 @@ impl Comparison<'_> {
         self.differ(&what("options"), &left.options, &right.options, |options| {
             format!("{options:?}")
         });
-        if self.left.is_sqlite() && left.definition.is_some() {
+        if self.options.statements && self.left.is_sqlite() && left.definition.is_some() {
             self.text(&what("statement"), left.definition.as_ref(), right.definition.as_ref());
         }
         let place = Place::Predicate { table: &table.name };

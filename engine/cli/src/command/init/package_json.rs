@@ -14,6 +14,16 @@ pub fn scripts(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// The command that Prisma runs to seed, `prisma.seed`.
+pub fn seed(text: &str) -> Result<Option<String>, String> {
+    let json: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())?;
+    match json.get("prisma").and_then(|prisma| prisma.get("seed")) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(command)) => Ok(Some(command.clone())),
+        Some(_) => Err("`prisma.seed` is not a text".to_owned()),
+    }
+}
+
 /// The text with these scripts: those that are there are replaced where they stand, the others follow the last one.
 pub fn with_scripts(text: &str, wanted: &[(&str, &str)]) -> Result<String, String> {
     scripts(text)?;

@@ -1,0 +1,227 @@
+//! `tollgate reset`
+
+use std::cell::Cell;
+
+use serde::Serialize;
+use tollgate_engine::host::Kind;
+use tollgate_engine::{Event, ResetOptions, ResetPlan, ResetReport, reset};
+
+use super::Context;
+use crate::engine::events::Show;
+use crate::engine::findings::{Counts, Findings, JudgedDocument, count};
+use crate::engine::project;
+use crate::engine::seed::{SeedDocument, Seeds};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Ui;
+use crate::output::documents::Body;
+use crate::output::path::shortened;
+use crate::output::report::Report;
+use crate::output::style::{BAD, DIM, GOOD, NAME, paint};
+
+/// Drop everything and apply all migrations again, then seed
+///
+/// Works only where the configuration says `development = true`: in the environment that --env chooses, or at the top of
+/// the file when none is chosen. On PostgreSQL everything in the schema of the URL goes, and the other schemas and the
+/// extensions that the migrations create; on SQLite everything in the file. What Tollgate knows about that ledger goes too.
+/// Scripts, policies and seed files are looked at before anything is dropped. On a terminal you are asked; elsewhere --force
+/// is needed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do not ask
+    #[arg(long)]
+    force: bool,
+    /// Do not seed afterwards
+    #[arg(long)]
+    skip_seed: bool,
+    /// Show what would be dropped and applied; change nothing
+    #[arg(long, conflicts_with = "force")]
+    dry_run: bool,
+}
+
+/// The document of `reset`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Reset {
+    /// `reset`, `blocked`, `declined` or `planned`.
+    outcome: &'static str,
+    /// The database, without credentials.
+    target: String,
+    /// Tables and views that are dropped, the ledger not counted.
+    relations: Vec<String>,
+    /// Other schemas that are dropped, because the migrations make them.
+    schemas: Vec<String>,
+    /// Extensions that are dropped, because the migrations make them.
+    extensions: Vec<String>,
+    /// Migrations that are applied.
+    migrations: Vec<String>,
+    /// What the policies found.
+    judged: Vec<JudgedDocument>,
+    /// What was seeded.
+    seeded: Option<SeedDocument>,
+}
+
+impl Body for Reset {}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let ui = context.ui;
+    let config = context.config()?;
+    let options = ResetOptions {
+        development: config.development(),
+    };
+    let seeds = if args.skip_seed || !options.development {
+        None
+    } else {
+        Seeds::find(&config)?
+    };
+    // Nobody has to be told that a database to play with begins anew.
+    let (project, loaded) = project::project(&config, ui, &[Kind::Policy, Kind::Rollback])?;
+    if let Some(seeds) = &seeds {
+        seeds.check(&project)?;
+    }
+    let target = project.target.describe();
+    let findings = Findings::new(&project.folder, project.target.dialect());
+    let (mut counts, mut judged) = (Counts::default(), Vec::new());
+    let nobody_to_ask = Cell::new(false);
+    let mut show = Show::new(ui);
+    let mut confirm = |plan: &ResetPlan| confirm(args, ui, &target, plan, seeds.is_some(), &nobody_to_ask);
+    let result = reset(&project, &options, &mut confirm, &mut |event| match event {
+        Event::Judged(checked) => {
+            counts = findings.show(ui, &checked);
+            judged = checked.iter().map(|checked| findings.document(checked)).collect();
+        }
+        event => show.event(event),
+    });
+    drop(show);
+    loaded.show_log(ui);
+    let report = result?;
+    if nobody_to_ask.get() {
+        return Err(unconfirmed(context));
+    }
+    summary(args, ui, &report, counts);
+    let seeded = match &seeds {
+        Some(seeds) if report.emptied && !report.blocked => Some(seeds.run(&project, ui)?),
+        _ => None,
+    };
+    let outcome = outcome(args, &report);
+    ui.document(&document(target, report, judged, seeded, outcome));
+    Ok(match outcome {
+        "blocked" => Exit::Blocked,
+        "declined" => Exit::Failed,
+        _ => Exit::Done,
+    })
+}
+
+fn outcome(args: &Args, report: &ResetReport) -> &'static str {
+    match (report.blocked, report.emptied) {
+        (true, _) => "blocked",
+        (false, true) => "reset",
+        (false, false) if args.dry_run => "planned",
+        (false, false) => "declined",
+    }
+}
+
+/// Says what goes, and asks, as far as that was asked for and there is somebody.
+fn confirm(args: &Args, ui: &Ui, target: &str, plan: &ResetPlan, seeded: bool, nobody_to_ask: &Cell<bool>) -> bool {
+    ui.line(paint(DIM, shortened(target)));
+    ui.line(drops(plan));
+    let then = if seeded { ", then seeds" } else { "" };
+    ui.line(format!("applies {}{then}", count(plan.migrations.len(), "migration")));
+    if args.dry_run {
+        return false;
+    }
+    if args.force {
+        return true;
+    }
+    let answer = ui.confirm("Drop everything?");
+    nobody_to_ask.set(answer.is_none());
+    answer.unwrap_or(false)
+}
+
+/// The most names of tables in one line.
+const NAMES: usize = 10;
+
+fn drops(plan: &ResetPlan) -> String {
+    if !plan.database_exists {
+        return "the database does not exist yet: nothing to drop".to_owned();
+    }
+    let mut parts = Vec::new();
+    if !plan.relations.is_empty() {
+        let mut names: Vec<&str> = plan.relations.iter().take(NAMES).map(String::as_str).collect();
+        if plan.relations.len() > NAMES {
+            names.push("…");
+        }
+        let word = if plan.relations.len() == 1 {
+            "table or view"
+        } else {
+            "tables and views"
+        };
+        parts.push(format!("{} {word} ({})", plan.relations.len(), names.join(", ")));
+    }
+    for (word, names) in [("schema", &plan.schemas), ("extension", &plan.extensions)] {
+        if !names.is_empty() {
+            parts.push(format!("{} ({})", count(names.len(), word), names.join(", ")));
+        }
+    }
+    if parts.is_empty() {
+        return "drops everything; there are no tables".to_owned();
+    }
+    format!("{} everything: {}", paint(BAD, "drops"), parts.join(", "))
+}
+
+fn unconfirmed(context: &Context<'_>) -> Failure {
+    let help = format!(
+        "look at what would go with --dry-run, then run {}",
+        context.call("reset --force")
+    );
+    let report = Report::error(
+        "reset::unconfirmed",
+        "there is nobody here to ask whether to drop everything",
+    )
+    .help(help)
+    .database("nothing was changed");
+    Failure::new(Exit::Usage, report)
+}
+
+fn summary(args: &Args, ui: &Ui, report: &ResetReport, counts: Counts) {
+    if report.blocked {
+        ui.line(counts.summary());
+    }
+    let state = match (report.blocked, report.emptied, &report.deploy) {
+        (true, false, _) => format!("{}; nothing was dropped", paint(BAD, "blocked")),
+        (true, true, _) => format!("{}; the database is empty now", paint(BAD, "blocked")),
+        (false, true, Some(deploy)) => {
+            let applied = count(deploy.applied.len(), "migration");
+            let dropped = if report.plan.database_exists {
+                "everything dropped, "
+            } else {
+                ""
+            };
+            paint(GOOD, format!("{dropped}{applied} applied"))
+        }
+        _ if args.dry_run => "nothing was changed".to_owned(),
+        _ => format!("{} was changed", paint(NAME, "nothing")),
+    };
+    ui.line(state);
+}
+
+fn document(
+    target: String,
+    report: ResetReport,
+    judged: Vec<JudgedDocument>,
+    seeded: Option<SeedDocument>,
+    outcome: &'static str,
+) -> Reset {
+    let plan = report.plan;
+    Reset {
+        outcome,
+        target,
+        relations: plan.relations,
+        schemas: plan.schemas,
+        extensions: plan.extensions,
+        migrations: plan.migrations,
+        judged,
+        seeded,
+    }
+}

@@ -1,0 +1,271 @@
+//! `baseline`: taking over a database that has tables and no ledger. What the migrations make is compared with what is
+//! there, and those whose result is there are recorded as applied.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use tollgate_database::{ConnectOptions, Database};
+use tollgate_schema::difference::{self, Difference, Options, Place};
+use tollgate_schema::{BaseError, Schema};
+
+use crate::deploy::take_lock;
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::plan::{self, ReadMigration};
+use crate::project::Project;
+use crate::refusal::Refusal;
+use crate::resolve::find;
+
+/// Which migrations to record.
+#[derive(Debug, Clone, Default)]
+pub struct BaselineOptions {
+    /// Up to this one. `None`: as many as the database has.
+    pub to: Option<String>,
+    /// Record them although the database differs.
+    pub force: bool,
+}
+
+/// What a baseline recorded or would record.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BaselineReport {
+    /// The migrations whose result is in the database, in order.
+    pub migrations: Vec<String>,
+    /// Those after them, which the next deploy applies.
+    pub pending: Vec<String>,
+    /// What differs all the same; empty unless that was to be overlooked.
+    pub differences: Vec<String>,
+    /// Expressions that the server prints in other words than the migrations: they may mean the same.
+    pub wording: Vec<String>,
+    /// What is in the database and in no migration.
+    pub unknown: Vec<String>,
+    /// They are recorded now.
+    pub recorded: bool,
+}
+
+/// Finds the migrations whose result is in the database, shows them to `confirm`, and records them when that says yes.
+///
+/// # Errors
+/// The ledger has rows already, a script cannot be read, or the database is not what the migrations make.
+pub fn baseline(
+    project: &Project,
+    options: &BaselineOptions,
+    confirm: &mut dyn FnMut(&BaselineReport) -> bool,
+    observe: Observer<'_>,
+) -> Result<BaselineReport, Error> {
+    let folder = &project.folder;
+    folder.expect_dialect(project.target.dialect())?;
+    if let Some(name) = &options.to {
+        find(folder, name)?;
+    }
+    let read = plan::read_scripts(folder, 0..folder.migrations.len(), project.target.dialect())?;
+    let mut database = Database::connect(&project.target, &ConnectOptions::default())?;
+    refuse_used_ledger(&mut database)?;
+    let connected = Schema::over(database.catalog()?, database.context());
+    let states = states(&read, Schema::empty(database.context()))?;
+    let fit = choose(project, options, &states, &connected)?;
+    let mut report = report(&read, &fit, &states, &connected)?;
+    drop(connected);
+    if !fit.fatal.is_empty() {
+        if !options.force {
+            return Err(Refusal::Differs {
+                to: report.migrations.last().cloned().unwrap_or_default(),
+                differences: fit.fatal,
+            }
+            .into());
+        }
+        report.differences = fit.fatal.iter().map(ToString::to_string).collect();
+    }
+    if !confirm(&report) {
+        return Ok(report);
+    }
+    let _lock = take_lock(project, &mut database, observe)?;
+    // Somebody may have been faster while a person was asked.
+    refuse_used_ledger(&mut database)?;
+    let files = read[..fit.count]
+        .iter()
+        .map(|migration| &folder.migrations[migration.local]);
+    let rows: Vec<_> = files.map(|file| (file.name.as_str(), file.checksum.as_str())).collect();
+    database.mark_applied(&rows)?;
+    for text in &report.differences {
+        observe(Event::Warning(format!("recorded although it differs: {text}")));
+    }
+    report.recorded = true;
+    Ok(report)
+}
+
+fn refuse_used_ledger(database: &mut Database) -> Result<(), Error> {
+    match database.ledger()?.unwrap_or_default().len() {
+        0 => Ok(()),
+        rows => Err(Refusal::LedgerInUse { rows }.into()),
+    }
+}
+
+/// What the database would be like after each number of first migrations.
+fn states(read: &[ReadMigration], empty: Schema) -> Result<Vec<Schema>, BaseError> {
+    let mut states = Vec::with_capacity(read.len() + 1);
+    let mut schema = empty;
+    states.push(schema.clone());
+    plan::walk(&mut schema, read, |_, _, after| -> Result<(), BaseError> {
+        states.push(after.clone());
+        Ok(())
+    })?;
+    Ok(states)
+}
+
+/// How well the database fits a number of first migrations.
+struct Fit {
+    count: usize,
+    /// What is missing or different, or there too early.
+    fatal: Vec<Difference>,
+    /// Objects that no migration makes.
+    unknown: BTreeSet<String>,
+}
+
+fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], connected: &Schema) -> Result<Fit, Error> {
+    let named = options.to.as_ref().and_then(|name| {
+        let migrations = &project.folder.migrations;
+        migrations.iter().position(|migration| migration.name == *name)
+    });
+    let mut best: Option<Fit> = None;
+    // What is in the database only, whatever the migrations after the present number make.
+    let mut unknown: Option<BTreeSet<String>> = None;
+    for (count, state) in states.iter().enumerate().rev() {
+        let (extra, mut fatal): (Vec<_>, Vec<_>) = compare(state, connected, &|_, _| String::new())?
+            .into_iter()
+            .partition(|difference| difference.text == ONLY_THERE);
+        let extra_names: BTreeSet<String> = extra.iter().map(|extra| extra.object.clone()).collect();
+        let known = unknown.get_or_insert_with(|| extra_names.clone());
+        known.retain(|name| extra_names.contains(name));
+        let early = extra.into_iter().filter(|extra| !known.contains(&extra.object));
+        fatal.extend(early.map(|extra| Difference {
+            object: extra.object,
+            text: "there already, though only a later migration makes it".to_owned(),
+        }));
+        let wanted = named.is_none_or(|named| named + 1 == count);
+        if wanted && best.as_ref().is_none_or(|best| fatal.len() < best.fatal.len()) {
+            best = Some(Fit {
+                count,
+                fatal,
+                unknown: known.clone(),
+            });
+        }
+        // Nothing can fit better than without a difference; the rest would only be read for nothing.
+        if best.as_ref().is_some_and(|best| best.fatal.is_empty()) {
+            break;
+        }
+    }
+    match best {
+        Some(fit) if fit.count > 0 => Ok(fit),
+        _ => Err(Refusal::NothingThere.into()),
+    }
+}
+
+/// What `difference` says of an object that only the right side has.
+const ONLY_THERE: &str = "only in the database";
+
+/// How an expression is compared.
+type Normalise<'a> = &'a dyn Fn(Place<'_>, &str) -> String;
+
+/// The differences that count. Whether two expressions mean the same only a server could say, and the order of columns
+/// means nothing to whoever names them.
+fn compare(state: &Schema, connected: &Schema, normalise: Normalise<'_>) -> Result<Vec<Difference>, BaseError> {
+    let options = Options {
+        left: "the migrations",
+        right: "the database",
+        normalise,
+        statements: false,
+        ..Options::default()
+    };
+    let mut found = difference::compare(state, connected, &options)?;
+    found.retain(|difference| !difference.text.starts_with("order of columns"));
+    Ok(found)
+}
+
+fn report(
+    read: &[ReadMigration],
+    fit: &Fit,
+    states: &[Schema],
+    connected: &Schema,
+) -> Result<BaselineReport, BaseError> {
+    let names = |read: &[ReadMigration]| read.iter().map(|migration| migration.input.name.clone()).collect();
+    let state = &states[fit.count];
+    let structure = compare(state, connected, &|_, _| String::new())?;
+    let wording = compare(state, connected, &|_, text| plain(text))?
+        .into_iter()
+        .filter(|difference| !structure.contains(difference))
+        .map(|difference| difference.to_string())
+        .collect();
+    Ok(BaselineReport {
+        migrations: names(&read[..fit.count]),
+        pending: names(&read[fit.count..]),
+        differences: Vec::new(),
+        wording,
+        unknown: fit.unknown.iter().cloned().collect(),
+        recorded: false,
+    })
+}
+
+/// An expression without what a server adds when it prints one: casts, parentheses, white space, case outside quotes.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        if next == '\'' {
+            let end = rest[1..].find('\'').map_or(rest.len(), |end| end + 2);
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+        } else if let Some(cast) = rest.strip_prefix("::") {
+            let end = cast
+                .find(|c: char| !(c.is_alphanumeric() || "_. \"[]".contains(c)))
+                .unwrap_or(cast.len());
+            // `character varying` has a space in it, `a::text AND b` has one behind it.
+            let words = [
+                "character varying",
+                "double precision",
+                "timestamp without time zone",
+                "timestamp with time zone",
+            ];
+            let word = words
+                .iter()
+                .find(|word| cast.starts_with(**word))
+                .map(|word| word.len());
+            let end = word.unwrap_or_else(|| cast[..end].find(' ').unwrap_or(end));
+            rest = &cast[end..];
+        } else {
+            if !next.is_whitespace() && !"()\"".contains(next) {
+                out.extend(next.to_lowercase());
+            }
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    match out.strip_prefix("nextval'") {
+        // A server says in which schema the sequence is only where it is not on the search path.
+        Some(sequence) => format!("nextval'{}", sequence.rsplit('.').next().unwrap_or(sequence)),
+        None if out == "now" => "current_timestamp".to_owned(),
+        None => out,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_compared_without_what_servers_add() {
+        for (one, two) in [
+            ("'draft'", "'draft'::text"),
+            ("'draft'", "'draft'::character varying"),
+            ("price > 0 AND price < 10", "((price > 0) AND (price < 10))"),
+            ("now()", "CURRENT_TIMESTAMP"),
+            ("status = 'New'", "((status)::text = 'New'::text)"),
+            ("'{}'", "'{}'::text[]"),
+            ("nextval('a_id_seq'::regclass)", "nextval('public.a_id_seq'::regclass)"),
+            ("'it''s'", "'it''s'::text"),
+        ] {
+            assert_eq!(plain(one), plain(two));
+        }
+        for (one, two) in [("'a'", "'A'"), ("price > 0", "price > 1"), ("'a b'", "'ab'")] {
+            assert_ne!(plain(one), plain(two));
+        }
+    }
+}

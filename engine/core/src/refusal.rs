@@ -1,0 +1,106 @@
+//! Why `resolve`, `baseline` and `reset` do not do what they were asked to: the database or the configuration says
+//! otherwise. Nothing was changed when one of these is returned.
+
+use tollgate_schema::difference::Difference;
+
+use crate::error::{ErrorKind, count};
+
+/// A request that is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The catalog shows that what is to be recorded is not so.
+    #[error("{migration} is not {recorded}: {}", .evidence.join("; "))]
+    Contradicted {
+        /// Migration.
+        migration: String,
+        /// `applied` or `rolled back`.
+        recorded: &'static str,
+        /// What is there, or is not, statement by statement.
+        evidence: Vec<String>,
+    },
+    /// A baseline is for databases that no migration was recorded in.
+    #[error("the ledger records {} already", count(*.rows, "attempt"))]
+    LedgerInUse {
+        /// How many rows it has.
+        rows: usize,
+    },
+    /// Nothing that the migrations make is in the database.
+    #[error("nothing that the migrations make is in the database")]
+    NothingThere,
+    /// The database is not what the migrations make.
+    #[error("the database is not what the migrations up to {to} make: {}", count(.differences.len(), "difference"))]
+    Differs {
+        /// The last migration that was to be recorded.
+        to: String,
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+    /// The environment is not marked as one whose data may go.
+    #[error("{} is not marked as a development environment, and its data is not thrown away", .environment.as_deref().unwrap_or("the configuration"))]
+    NotDevelopment {
+        /// Name of the environment, when one was chosen.
+        environment: Option<String>,
+    },
+}
+
+/// Differences that are shown before it says how many more there are.
+const SHOWN: usize = 20;
+
+impl Refusal {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotDevelopment { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Unexpected,
+        }
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Contradicted { .. } => "contradicted",
+            Self::LedgerInUse { .. } => "ledger-in-use",
+            Self::NothingThere => "nothing-to-baseline",
+            Self::Differs { .. } => "database-differs",
+            Self::NotDevelopment { .. } => "not-development",
+        }
+    }
+
+    pub(crate) fn help(&self) -> String {
+        match self {
+            Self::Contradicted {
+                migration, recorded, ..
+            } => format!(
+                "`tollgate resolve {migration}` shows statement by statement what is in; --force records it as {recorded} all \
+                 the same"
+            ),
+            Self::LedgerInUse { .. } => {
+                "`tollgate status` shows what is recorded; `tollgate resolve --applied NAME` adds a \
+                                         migration that is in the database and not recorded"
+                    .to_owned()
+            }
+            Self::NothingThere => {
+                "`tollgate deploy` applies the migrations to an empty database; otherwise see that this is \
+                                   the right database, and the right schema of it"
+                    .to_owned()
+            }
+            Self::Differs { to, differences } => {
+                let mut lines: Vec<String> = differences.iter().take(SHOWN).map(ToString::to_string).collect();
+                if differences.len() > SHOWN {
+                    lines.push(format!("… and {} more", differences.len() - SHOWN));
+                }
+                lines.push(format!(
+                    "bring the database to what the migrations make, or write a first migration that makes what is there; \
+                     `tollgate baseline --to {to} --force` records them as they are"
+                ));
+                lines.join("\n")
+            }
+            Self::NotDevelopment { environment } => {
+                let place = match environment {
+                    Some(name) => format!("under [environments.{name}] in tollgate.toml"),
+                    None => "at the top of tollgate.toml, or in an environment of it that --env chooses".to_owned(),
+                };
+                format!("where everything may be dropped at any time, write `development = true` {place}")
+            }
+        }
+    }
+}

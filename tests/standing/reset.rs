@@ -1,0 +1,514 @@
+//! Beginning anew: everything goes where that is allowed, and nothing anywhere else.
+
+use insta::assert_snapshot;
+use tollgate_testing::postgres::cluster;
+
+use crate::outside::Database;
+use crate::session::{blog, both, each, insert_row, ledger, on, session, tables};
+
+const DEVELOPMENT: &str = "development = true\n";
+
+#[test]
+fn only_a_development_environment_is_reset() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.succeed(&["deploy"]);
+        let unmarked = session(project, &["reset --force"]);
+        // A mark at the top says nothing about an environment that is chosen.
+        project.file("tollgate.toml", "development = true\n\n[environments.production]\n");
+        let production = session(project, &["reset --force -e production"]);
+        project.file("tollgate.toml", "[environments.play]\ndevelopment = true\n");
+        let unchosen = session(project, &["reset --force"]);
+        let unasked = session(
+            project,
+            &["reset -e play", "reset -e play --dry-run", "reset -e play --force"],
+        );
+        unmarked + &production + &unchosen + &unasked + &tables(database)
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate reset --force
+    status: 2
+    -- stderr
+    not-development
+
+      × the configuration is not marked as a development environment, and its data is not thrown away
+      help: where everything may be dropped at any time, write `development = true` at the top of
+            tollgate.toml, or in an environment of it that --env chooses
+      the database now: nothing was changed
+
+
+    $ tollgate reset --force -e production
+    status: 2
+    -- stderr
+    not-development
+
+      × production is not marked as a development environment, and its data is not thrown away
+      help: where everything may be dropped at any time, write `development = true` under
+            [environments.production] in tollgate.toml
+      the database now: nothing was changed
+
+
+    $ tollgate reset --force
+    status: 2
+    -- stderr
+    not-development
+
+      × the configuration is not marked as a development environment, and its data is not thrown away
+      help: where everything may be dropped at any time, write `development = true` at the top of
+            tollgate.toml, or in an environment of it that --env chooses
+      the database now: nothing was changed
+
+
+    $ tollgate reset -e play
+    status: 2
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (posts, titles, users)
+    applies 3 migrations
+    -- stderr
+    reset::unconfirmed
+
+      × there is nobody here to ask whether to drop everything
+      help: look at what would go with --dry-run, then run `tollgate -e play reset --force`
+      the database now: nothing was changed
+
+
+    $ tollgate reset -e play --dry-run
+    status: 0
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (posts, titles, users)
+    applies 3 migrations
+    nothing was changed
+
+    $ tollgate reset -e play --force
+    status: 0
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (posts, titles, users)
+    applies 3 migrations
+    dropped everything
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    everything dropped, 3 migrations applied
+
+    posts users
+    ");
+}
+
+#[test]
+fn a_failed_migration_does_not_stand_in_the_way() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.file("tollgate.toml", DEVELOPMENT);
+        project.succeed(&["deploy", "--to", "2_posts"]);
+        insert_row(database, "3_views", "x", false);
+        database.run("CREATE TABLE left_over (id integer);");
+        session(project, &["deploy", "reset --force"]) + &tables(database) + "\n" + &ledger(database)
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate deploy
+    status: 5
+    -- stderr
+    unresolved-migration
+
+      × 1 migration failed earlier and must be resolved first: 3_views
+      help: `tollgate resolve 3_views` looks what of it is in the database and says what to record;
+            where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
+      the database now: nothing was changed
+
+
+    $ tollgate reset --force
+    status: 0
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (left_over, posts, users)
+    applies 3 migrations
+    dropped everything
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    everything dropped, 3 migrations applied
+
+    posts users
+    1_users applied 1
+    2_posts applied 1
+    3_views applied 1
+    ");
+}
+
+#[test]
+fn a_database_that_is_not_there_is_made() {
+    let project = crate::session::sqlite();
+    blog(&project);
+    project.file("tollgate.toml", DEVELOPMENT);
+    assert_snapshot!(session(&project, &["reset --force", "status"]), @"
+    $ tollgate reset --force
+    status: 0
+    -- stdout
+    SQLite database app.db
+    the database does not exist yet: nothing to drop
+    applies 3 migrations
+    dropped everything
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    everything dropped, 3 migrations applied
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    SQLite database app.db
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+    ");
+}
+
+#[test]
+fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
+    let seen = each(|project, database| {
+        blog(project);
+        project.file("tollgate.toml", DEVELOPMENT);
+        project.succeed(&["deploy"]);
+        project.migration("4_wrong", "CREATE TABEL x (id integer);\n");
+        let wrong = session(project, &["reset --force"]);
+        project.migration("4_wrong", "DROP INDEX posts_author;\n");
+        project.file("tollgate.toml", "development = true\n[check]\nblock_at = \"low\"\n");
+        let blocked = session(project, &["reset --force"]);
+        std::fs::remove_dir_all(project.path().join("migrations/4_wrong")).unwrap();
+        project.file(
+            "tollgate.toml",
+            "development = true\n[seed]\nfiles = [\"seed/*.sql\"]\n",
+        );
+        let no_seed = session(project, &["reset --force"]);
+        project.file("seed/a.sql", "INSERT INTO users VALUES (1, 'a');\nVACUUM;\n");
+        let bad_seed = session(project, &["reset --force"]);
+        wrong + &blocked + &no_seed + &bad_seed + &tables(database)
+    });
+    assert_snapshot!(seen.join("\n"), @r#"
+    $ tollgate reset --force
+    status: 1
+    -- stderr
+    script::syntax
+
+      × 4_wrong cannot be read
+       ╭─[migrations/4_wrong/migration.sql:1:8]
+     1 │ CREATE TABEL x (id integer);
+       ·        ──┬──
+       ·          ╰── syntax error near 'TABEL'
+       ╰────
+      the database now: nothing was changed
+
+
+    $ tollgate reset --force
+    status: 3
+    -- stdout
+    4 migrations checked: 1 blocking
+    blocked; nothing was dropped
+    -- stderr
+    destructive::drop-index
+
+      × drops the index posts_author of posts
+       ╭─[migrations/4_wrong/migration.sql:1:1]
+     1 │ DROP INDEX posts_author;
+       · ───────────┬───────────
+       ·            ╰── medium: blocks a deploy
+       ╰────
+      help: make the index that takes its place first, and check that no query needs this one
+
+
+    $ tollgate reset --force
+    status: 2
+    -- stderr
+    config::seed-files
+
+      × seed.files: there is no file seed/*.sql
+      help: it is from tollgate.toml
+
+
+    $ tollgate reset --force
+    status: 1
+    -- stderr
+    seed-failed
+
+      × seed/a.sql: a seed file runs in one transaction, and this statement cannot be part of it
+       ╭─[seed/a.sql:2:1]
+     1 │ INSERT INTO users VALUES (1, 'a');
+     2 │ VACUUM;
+       · ───┬──
+       ·    ╰── a seed file runs in one transaction, and this statement cannot be part of it
+       ╰────
+      help: leave it out, or run the file by a command of your own: `[seed] command`
+      the database now: nothing was changed
+
+
+    posts users
+    $ tollgate reset --force
+    status: 1
+    -- stderr
+    script::syntax
+
+      × 4_wrong cannot be read
+       ╭─[migrations/4_wrong/migration.sql:1:8]
+     1 │ CREATE TABEL x (id integer);
+       ·        ──┬──
+       ·          ╰── syntax error at or near "TABEL"
+       ╰────
+      the database now: nothing was changed
+
+
+    $ tollgate reset --force
+    status: 3
+    -- stdout
+    4 migrations checked: 1 blocking
+    blocked; nothing was dropped
+    -- stderr
+    destructive::drop-index
+
+      × drops the index posts_author of posts
+       ╭─[migrations/4_wrong/migration.sql:1:1]
+     1 │ DROP INDEX posts_author;
+       · ───────────┬───────────
+       ·            ╰── medium: blocks a deploy
+       ╰────
+      help: make the index that takes its place first, and check that no query needs this one
+
+
+    $ tollgate reset --force
+    status: 2
+    -- stderr
+    config::seed-files
+
+      × seed.files: there is no file seed/*.sql
+      help: it is from tollgate.toml
+
+
+    $ tollgate reset --force
+    status: 1
+    -- stderr
+    seed-failed
+
+      × seed/a.sql: a seed file runs in one transaction, and this statement cannot be part of it
+       ╭─[seed/a.sql:2:1]
+     1 │ INSERT INTO users VALUES (1, 'a');
+     2 │ VACUUM;
+       · ───┬──
+       ·    ╰── a seed file runs in one transaction, and this statement cannot be part of it
+       ╰────
+      help: leave it out, or run the file by a command of your own: `[seed] command`
+      the database now: nothing was changed
+
+
+    posts users
+    "#);
+}
+
+#[test]
+fn a_migration_that_fails_afterwards_is_told_with_the_truth_about_the_database() {
+    let seen = each(|project, database| {
+        blog(project);
+        project.file("tollgate.toml", DEVELOPMENT);
+        project.succeed(&["deploy"]);
+        project.migration("4_rows", "INSERT INTO users (id) VALUES (1);\n");
+        session(project, &["reset --force"]) + &tables(database)
+    });
+    assert_snapshot!(seen.join("\n"), @r#"
+    $ tollgate reset --force
+    status: 1
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (posts, titles, users)
+    applies 4 migrations
+    dropped everything
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    -- stderr
+    migration-failed
+
+      × migration "4_rows" failed: NOT NULL constraint failed: users.email
+       ╭─[migrations/4_rows/migration.sql:1:1]
+     1 │ INSERT INTO users (id) VALUES (1);
+       · ────────────────┬────────────────
+       ·                 ╰── NOT NULL constraint failed: users.email
+       ╰────
+      help: mend the file, then run `tollgate deploy`
+      the database now: everything that was there was dropped; 3 migrations of this run are in and recorded; nothing of it is in the database
+
+
+    posts users
+    $ tollgate reset --force
+    status: 1
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (public.posts, public.titles, public.users)
+    applies 4 migrations
+    dropped everything
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    -- stderr
+    migration-failed
+
+      × migration "4_rows" failed: null value in column "email" of relation "users" violates not-null
+      │ constraint
+       ╭─[migrations/4_rows/migration.sql:1:1]
+     1 │ INSERT INTO users (id) VALUES (1);
+       · ────────────────┬────────────────
+       ·                 ╰── null value in column "email" of relation "users" violates not-null constraint
+       ╰────
+      help: SQLSTATE: 23502
+            detail: Failing row contains (1, null).
+            mend the file, then run `tollgate deploy`
+      the database now: everything that was there was dropped; 3 migrations of this run are in and recorded; nothing of it is in the database
+
+
+    posts users
+    "#);
+}
+
+#[test]
+fn whoever_holds_the_lock_keeps_everything() {
+    let database = Database::postgres();
+    let project = on(&database);
+    blog(&project);
+    project.file("tollgate.toml", "development = true\n[deploy]\nlock_timeout_ms = 0\n");
+    project.succeed(&["deploy"]);
+    let Database::Postgres(server) = &database else {
+        unreachable!()
+    };
+    let mut other = server.session("another");
+    other.run("SELECT pg_advisory_lock(72707369);");
+    let refused = project.run(&["reset", "--force"]);
+    assert_eq!(refused.status, Some(4), "{refused}");
+    assert_eq!(tables(&database), "posts users");
+}
+
+#[test]
+fn everything_in_the_schema_goes_and_nothing_beside_it() {
+    let database = Database::postgres();
+    let project = on(&database);
+    project.file("tollgate.toml", DEVELOPMENT);
+    project.migration(
+        "1_all",
+        "CREATE SCHEMA made;\n\
+         CREATE EXTENSION citext;\n\
+         CREATE TYPE mood AS ENUM ('ok');\n\
+         CREATE DOMAIN short AS varchar(5);\n\
+         CREATE SEQUENCE numbers;\n\
+         CREATE TABLE made.t (id serial PRIMARY KEY, name public.citext);\n\
+         CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mood mood, n integer DEFAULT nextval('numbers'));\n\
+         CREATE TABLE parts (at date) PARTITION BY RANGE (at);\n\
+         CREATE TABLE part PARTITION OF parts DEFAULT;\n\
+         CREATE MATERIALIZED VIEW m AS SELECT id FROM t;\n\
+         CREATE FUNCTION f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';\n\
+         CREATE AGGREGATE total(integer) (SFUNC = int4pl, STYPE = integer);\n\
+         CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);\n\
+         CREATE STATISTICS s ON id, n FROM t;\n\
+         CREATE TEXT SEARCH CONFIGURATION words (COPY = english);\n",
+    );
+    project.succeed(&["deploy"]);
+    database.run(
+        "CREATE SCHEMA other; CREATE TABLE other.kept (id integer); CREATE TABLE public.by_hand (id integer);\
+         GRANT USAGE ON SCHEMA public TO pg_monitor; COMMENT ON SCHEMA public IS 'ours';",
+    );
+    let before = database.run("SELECT nspowner, nspacl FROM pg_namespace WHERE nspname = 'public'");
+    let seen = session(&project, &["reset --force"]);
+    assert_eq!(
+        database.run("SELECT nspowner, nspacl FROM pg_namespace WHERE nspname = 'public'"),
+        before
+    );
+    assert_eq!(database.run("SELECT count(*) FROM other.kept"), "0\n");
+    // Made again without the schema's migrations, there is nothing left but the ledger.
+    std::fs::remove_dir_all(project.path().join("migrations/1_all")).unwrap();
+    project.migration("1_other", "SELECT 1;\n");
+    project.succeed(&["reset", "--force"]);
+    let left = database.run(
+        "SELECT i.type, i.identity FROM pg_depend d, pg_identify_object(d.classid, d.objid, d.objsubid) i \
+         WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'public'::regnamespace ORDER BY 1, 2",
+    );
+    assert_eq!(left, "table|public._prisma_migrations\n");
+    assert_snapshot!(seen, @r#"
+    $ tollgate reset --force
+    status: 0
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    drops everything: 6 tables and views (made.t, public.by_hand, public.m, public.part, public.parts, public.t), 1 schema (made), 1 extension (citext)
+    applies 1 migration
+    dropped everything
+    applied 1_all [duration]
+    everything dropped, 1 migration applied
+    "#);
+}
+
+#[test]
+fn other_ledgers_of_the_same_database_are_left_alone() {
+    let database = Database::postgres();
+    let mut billing = on(&database);
+    let joint = if database.url().contains('?') { '&' } else { '?' };
+    billing.set("DATABASE_URL", &format!("{}{joint}schema=billing", database.url()));
+    billing.migration("1_bills", "CREATE TABLE bills (id integer PRIMARY KEY);\n");
+    billing.succeed(&["deploy"]);
+    let project = on(&database);
+    blog(&project);
+    project.migration("0_schemas", "CREATE SCHEMA IF NOT EXISTS billing;\n");
+    project.file("tollgate.toml", DEVELOPMENT);
+    project.succeed(&["deploy"]);
+    let seen = session(&project, &["reset --force"]);
+    assert_eq!(database.run("SELECT count(*) FROM billing.bills"), "0\n");
+    assert_eq!(
+        database.run("SELECT count(*) FROM tollgate.rollback_plans WHERE ledger = 'billing'"),
+        "1\n"
+    );
+    billing.succeed(&["status"]);
+    assert_snapshot!(seen, @r#"
+    $ tollgate reset --force
+    status: 0
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    drops everything: 3 tables and views (public.posts, public.titles, public.users)
+    applies 4 migrations
+    dropped everything
+    applied 0_schemas [duration]
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    everything dropped, 4 migrations applied
+    -- stderr
+    warning: the schema billing has a ledger of its own and is left alone, although the migrations create it
+    0_schemas: NOTICE: schema "billing" already exists, skipping
+    "#);
+}
+
+#[test]
+fn without_the_right_to_drop_something_nothing_is_dropped() {
+    let database = Database::postgres();
+    let Database::Postgres(server) = &database else {
+        unreachable!()
+    };
+    let mut project = on(&database);
+    blog(&project);
+    project.file("tollgate.toml", DEVELOPMENT);
+    let role = format!("{}_dev", server.name);
+    database.run(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role};"
+    ));
+    database.run(&format!("GRANT CREATE ON DATABASE {} TO {role};", server.name));
+    database.run("CREATE TABLE not_theirs (id integer);");
+    project.set("DATABASE_URL", &server.url_as(&role, None));
+    let outcome = project.run(&["reset", "--force"]);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(
+        outcome.stderr.contains("must be owner of table not_theirs"),
+        "{outcome}"
+    );
+    assert!(outcome.stderr.contains("nothing was changed"), "{outcome}");
+    database.run(&format!("ALTER TABLE not_theirs OWNER TO {role};"));
+    project.succeed(&["reset", "--force"]);
+    assert_eq!(tables(&database), "posts users");
+    database.run(&format!("DROP OWNED BY {role}"));
+    cluster().admin(&format!("DROP ROLE {role}")).unwrap();
+}
