@@ -28,8 +28,14 @@ fn version_and_help_are_no_mistakes() {
                    anything
       deploy       Check pending migrations, apply them, tell people
       status       Show which migrations are applied, pending, failed, missing or edited
+      doctor       Look at everything that a deploy depends on: connection, privileges, locks, load,
+                   ledger
       rollback     Take applied migrations back
-      resolve      Tell the ledger what happened to a migration, without running anything
+      resolve      Tell the ledger what happened to migrations, without running anything
+      lock         Keep deploys away for a while, see who does, take the lock away
+      baseline     Take over a database that has tables and no ledger
+      reset        Drop everything and apply all migrations again, then seed
+      seed         Fill the database with rows to work with
       plugin       Look at the plugins
       config       Look at the configuration
       completions  Print a completion script for your shell
@@ -58,6 +64,7 @@ fn version_and_help_are_no_mistakes() {
       3  blocked by a policy
       4  the lock is held by somebody else
       5  the database is not in the expected state (pending for `status`, failed, missing, edited)
+      130, 143, 129  interrupted: Ctrl-C, SIGTERM, the terminal was closed
     ");
     assert_eq!(project.run(&[]).status, 2);
 }
@@ -149,7 +156,8 @@ fn an_error_is_a_document_too() {
           "help": "did you mean `block_at`?",
           "database": null
         }
-      ]
+      ],
+      "finished": []
     }
     "#);
 }
