@@ -76,10 +76,12 @@ pub struct Database {
     catalogs: Vec<Weak<PostgresCatalog>>,
     /// Who holds the lock for it.
     pub(crate) hold: Option<Hold>,
+    /// The run that it works for.
+    run: Option<String>,
     /// Names that the ledger has rows of, as read under the lock: nobody adds any while it is held.
     names: Option<BTreeSet<String>>,
     /// The main connection at the server.
-    session: Option<Session>,
+    pub(crate) session: Option<Session>,
 }
 
 #[derive(QueryableByName)]
@@ -122,6 +124,7 @@ impl Database {
             role,
             catalogs: Vec::new(),
             hold: None,
+            run: None,
             names: None,
             session,
         })
@@ -150,10 +153,8 @@ impl Database {
     pub fn ledger(&mut self) -> Result<Option<Vec<LedgerRow>>, DatabaseError> {
         let rows = store::read(&mut self.connection, &self.place)?;
         let under_lock = self.hold.as_ref().is_some_and(Hold::is_active);
-        self.names = rows
-            .as_ref()
-            .filter(|_| under_lock)
-            .map(|rows| rows.iter().map(|row| row.migration_name.clone()).collect());
+        let names = rows.iter().flatten().map(|row| row.migration_name.clone());
+        self.names = under_lock.then(|| names.collect());
         Ok(rows)
     }
 
@@ -161,6 +162,17 @@ impl Database {
     pub(crate) fn hold_by(&mut self, hold: Option<Hold>) {
         self.hold = hold;
         self.names = None;
+    }
+
+    /// Says which run of the state tables it works for from now on.
+    pub fn work_for(&mut self, run: &str) {
+        self.run = Some(run.to_owned());
+    }
+
+    /// The row of a migration that is tried for the first time, where the run tells that it is ours.
+    pub(crate) fn row_in_run(&self, migration: &str) -> Option<String> {
+        let run = self.run.as_deref().filter(|_| self.connection.is_postgres())?;
+        Some(store::id_in_run(run, migration))
     }
 
     /// The ledger's rows of one migration that is about to be applied.
@@ -345,7 +357,9 @@ impl Database {
     }
 
     /// The statements that record progress or the end of a script, for the same transaction as its statements.
-    pub(crate) fn record(&self, direction: Direction, row: &str, finished: bool, progress: &Progress) -> String {
+    /// `tracked`: there is a record of its progress.
+    pub(crate) fn record(&self, direction: Direction, finished: bool, tracked: bool, progress: &Progress) -> String {
+        let row = &progress.row;
         let ledger = match (direction, finished) {
             (Direction::Up, true) => Some(self.place.finish(row)),
             (Direction::Up, false) => Some(self.place.progress(row, progress.done)),
@@ -354,11 +368,11 @@ impl Database {
         };
         let mut sql = ledger.map_or_else(String::new, |sql| sql + ";");
         if self.connection.is_postgres() {
-            sql.push_str(&if finished {
-                progress::forget(true, row)
-            } else {
-                progress.save(true)
-            });
+            if !finished {
+                sql.push_str(&progress.save(true));
+            } else if tracked {
+                sql.push_str(&progress::forget(true, row));
+            }
         }
         sql
     }
@@ -413,7 +427,14 @@ impl Database {
 
     /// Opens the main connection again. Says whether it is certain that nothing of the old one can still come through.
     pub(crate) fn reconnect(&mut self) -> Result<bool, DatabaseError> {
+        let settled = match &self.connection {
+            Connection::Postgres(connection) => connection.is_settled(),
+            Connection::Sqlite(_) => false,
+        };
         self.connection = Connection::open(&self.target, &self.options)?;
+        if settled {
+            self.settle()?;
+        }
         let session = guard::session(&mut self.connection);
         match std::mem::replace(&mut self.session, session) {
             Some(lost) => self.end_lost_session(&lost),

@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::{DatabaseError, ServerError};
 use crate::execute::Problem;
-use crate::postgres::lock::KEY;
+use crate::postgres::lock::{KEY, TRANSACTIONS, holds};
 use crate::sql_text::literal;
 use crate::target::TargetKind;
 
@@ -23,6 +23,8 @@ use crate::target::TargetKind;
 #[derive(Debug, Clone)]
 pub(crate) struct Hold {
     pub pid: i32,
+    /// What that session holds besides, and nobody else. `None`: it is another process's.
+    pub run: Option<i32>,
     /// It has not been let go of.
     pub held: Arc<AtomicBool>,
 }
@@ -69,16 +71,23 @@ pub(crate) fn session(connection: &mut Connection) -> Option<Session> {
     rows.into_iter().next()
 }
 
+/// Takes part in the run: in what tells the next run that this one's transactions are over, which must work, and in the
+/// lock itself, which keeps others than us away. The latter is no failure: while a session waits in the server's queue for
+/// it, as Prisma's commands do, the server gives nobody else a share, although the lock's session still has it.
+fn taking_part(take: &str) -> String {
+    format!("SELECT pg_catalog.{take}_shared({KEY}), 1 / (pg_catalog.{take}_shared({KEY}, {TRANSACTIONS}))::int4")
+}
+
 impl Database {
     /// A statement for the start of a transaction: it fails when the lock is not held any more. Empty without a lock.
     pub(crate) fn guard(&self) -> String {
-        self.guarding("pg_try_advisory_xact_lock_shared")
+        self.guarding("pg_try_advisory_xact_lock")
     }
 
-    /// The same without looking at the lock's session: it fails when somebody else has the lock.
+    /// The same without looking at the lock's session: after it has been looked at in the same message.
     pub(crate) fn take_part(&self) -> String {
         match self.hold.as_ref().filter(|hold| hold.is_active()) {
-            Some(_) => format!("SELECT 1 / pg_catalog.pg_try_advisory_xact_lock_shared({KEY})::int4;"),
+            Some(_) => taking_part("pg_try_advisory_xact_lock") + ";",
             None => String::new(),
         }
     }
@@ -95,7 +104,7 @@ impl Database {
             // What is taken for a session would stay behind in a pooler's. For a transaction it is a check at least.
             self.guard()
         } else {
-            self.guarding("pg_try_advisory_lock_shared")
+            self.guarding("pg_try_advisory_lock")
         };
         if guard.is_empty() {
             return Ok(());
@@ -103,19 +112,18 @@ impl Database {
         self.connection.run(&guard).map_err(|error| self.unguarded(error))
     }
 
+    /// `take` is the function that takes a lock for as long as what follows lasts.
     fn guarding(&self, take: &str) -> String {
         let Some(hold) = self.hold.as_ref().filter(|hold| hold.is_active()) else {
             return String::new();
         };
-        // Not getting a part of it is no failure: while a session waits for the lock in the server's queue, as Prisma's
-        // commands do, the server gives it to nobody else in any mode, although the lock's session still has it.
-        format!(
-            "SELECT 1 / (EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' \
-             AND granted AND classid = 0 AND objid = {KEY} AND objsubid = 1 AND pid = {} AND database = \
-             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())))::int4, \
-             pg_catalog.{take}({KEY});",
-            hold.pid
-        )
+        let held = match hold.run {
+            // Nobody but the lock's session has this; whoever gets it has outlived that session. Looking through the
+            // server's list of locks would take ten times as long.
+            Some(run) => format!("NOT pg_catalog.{take}({KEY}, {run})"),
+            None => holds(&hold.pid.to_string(), None),
+        };
+        format!("{}, 1 / ({held})::int4;", taking_part(take))
     }
 
     /// What an error before the first statement of a transaction means.

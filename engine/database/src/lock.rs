@@ -15,6 +15,7 @@ use crate::sqlite::lock::{BorrowedFile, FileLock};
 use crate::state::{Lease, LockToken};
 use crate::target::{Target, TargetKind};
 
+mod detour;
 mod error;
 mod pass;
 pub(crate) mod release;
@@ -86,6 +87,14 @@ impl RunLock {
         }
     }
 
+    /// What the lock's session holds for this run alone.
+    fn run(&self) -> Option<i32> {
+        match &self.kind {
+            Kind::Advisory(lock) => Some(lock.run()),
+            _ => None,
+        }
+    }
+
     /// The server process of the session that holds it. `None` on `SQLite`.
     pub fn session(&self) -> Option<i32> {
         match &self.kind {
@@ -106,7 +115,7 @@ impl Database {
     /// Takes the lock, waiting for whoever has it. Somebody else's lease is respected: nobody waits for its end.
     pub fn lock(&mut self, options: &LockOptions, events: &mut dyn FnMut(LockEvent)) -> Result<RunLock, LockError> {
         let borrowed = match &options.pass {
-            Some(pass) => self.borrow_lock(pass)?,
+            Some(pass) => self.borrow_lock(pass, options.direct.as_ref())?,
             None => None,
         };
         let kind = if let Some(kind) = borrowed {
@@ -123,12 +132,17 @@ impl Database {
             kind,
             held: Arc::new(AtomicBool::new(true)),
         };
+        if let Some(direct) = &options.direct {
+            self.leave_pooler(direct)?;
+        }
+        self.settle()?;
         let ledger = self.ledger_name();
         // Only now: before it had the lock, somebody could have taken a lease after it looked.
         let lease = self.leases()?.into_iter().find(|lease| lease.ledger == ledger);
         respect(lease, options.token.as_ref(), events)?;
         self.hold_by(lock.session().map(|pid| Hold {
             pid,
+            run: lock.run(),
             held: Arc::clone(&lock.held),
         }));
         Ok(lock)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::database::Database;
 use crate::error::DatabaseError;
-use crate::execute::leftovers::applied_part;
+use crate::execute::applied::first_change;
 use crate::execute::notices::Log;
 use crate::execute::opening::Opening;
 use crate::execute::run::Run;
@@ -24,6 +24,8 @@ struct Start {
     done: usize,
     in_doubt: Option<usize>,
     again: bool,
+    /// See [`Run::tracked`].
+    tracked: bool,
     /// See [`Run::opening`].
     opening: Option<Opening>,
 }
@@ -34,8 +36,24 @@ impl Database {
         if self.read_state()?.is_none() {
             return Ok(Leftovers::Unknown);
         }
-        let progress = self.progress(&row.id, Direction::Up)?;
+        let progress = match self.progress(&row.id, Direction::Up)? {
+            Some(progress) => Some(progress),
+            // Nothing is on record of a migration before something of it is in.
+            None if self.began_here(row)? => Some(Progress::start(&row.id, Direction::Up)),
+            None => None,
+        };
         Ok(Leftovers::of(row, progress.as_ref()))
+    }
+
+    /// Whether a run of ours wrote the row.
+    fn began_here(&mut self, row: &LedgerRow) -> Result<bool, DatabaseError> {
+        let runs = match self.read_state()? {
+            Some(mut state) => state.unfinished_runs()?,
+            None => Vec::new(),
+        };
+        Ok(runs
+            .iter()
+            .any(|run| store::id_in_run(run, &row.migration_name) == row.id))
     }
 
     /// Applies one migration and records it.
@@ -56,6 +74,7 @@ impl Database {
             events(event);
         };
         let unchanged = |problem: Problem| ExecuteError::new(migration.name, problem, DatabaseState::Unchanged);
+        self.settle().map_err(|error| unchanged(error.into()))?;
         self.create_ledger().map_err(|error| unchanged(error.into()))?;
         self.prepare_state().map_err(|error| unchanged(error.into()))?;
         let start = self
@@ -78,6 +97,7 @@ impl Database {
         run.done = start.done;
         run.in_doubt = start.in_doubt;
         run.again = start.again;
+        run.tracked = start.tracked;
         run.left = start.done > 0;
         run.followed = start.opening.is_none();
         run.opening = start.opening;
@@ -123,11 +143,13 @@ impl Database {
     ) -> Result<RolledBack, ExecuteError> {
         let began = Instant::now();
         let options = &request.pragmas.over(options);
+        self.settle()
+            .map_err(|error| ExecuteError::new(request.name, error, DatabaseState::Unchanged))?;
         let start = self.start_back(request, options).map_err(|problem| match problem {
             Problem::Unfinished {
                 leftovers: Leftovers::Partly { done, in_doubt },
             } => ExecuteError::new(request.name, problem, DatabaseState::Partly { done, in_doubt }),
-            Problem::Changed { statements: done } => {
+            Problem::Changed { statements: done, .. } => {
                 ExecuteError::new(request.name, problem, DatabaseState::Partly { done, in_doubt: None })
             }
             problem => ExecuteError::new(request.name, problem, DatabaseState::Unchanged),
@@ -150,6 +172,7 @@ impl Database {
         run.done = start.done;
         run.in_doubt = start.in_doubt;
         run.again = start.again;
+        run.tracked = start.tracked;
         run.left = start.done > 0;
         run.followed = start.opening.is_none();
         run.opening = start.opening;
@@ -203,32 +226,39 @@ impl Database {
                 Leftovers::Unknown => return Err(fail(Problem::Unfinished { leftovers }, DatabaseState::Unchanged)),
             }
         }
-        let row = store::new_id();
-        let opening = self.opening(migration, &row, &void);
+        let known = self.row_in_run(migration.name).filter(|_| !again);
+        let tracked = known.is_none();
+        let row = known.unwrap_or_else(store::new_id);
+        let opening = self.opening(migration, &row, &void, tracked);
         Ok(Start {
             row,
             done: 0,
             in_doubt: None,
             again,
+            tracked,
             opening: Some(opening),
         })
     }
 
     /// The row that says: begun. On `SQLite` a commit of its own would wait for the disk as often as the migration itself
     /// does, so it is part of the migration's transaction there.
-    fn opening(&self, migration: &Migration<'_>, row: &str, void: &[String]) -> Opening {
+    fn opening(&self, migration: &Migration<'_>, row: &str, void: &[String], tracked: bool) -> Opening {
         // Rows of attempts that a crash undid: as if they had been rolled back, which they have.
         let given_up: String = void.iter().map(|id| self.place.roll_back(id) + ";").collect();
         let insert = self.place.insert_started(row, migration.checksum, migration.name);
         if !self.connection.is_postgres() {
             return Opening::Within(format!("{given_up} {insert};"));
         }
+        let progress = if tracked {
+            Progress::start(row, Direction::Up).save(true)
+        } else {
+            String::new()
+        };
         // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
         // reaches the disk later takes this row along; and if none does, there is nothing to remember.
         Opening::Before(format!(
-            "BEGIN; {} SET LOCAL synchronous_commit = off; {given_up} {insert}; {} COMMIT;",
+            "BEGIN; {} SET LOCAL synchronous_commit = off; {given_up} {insert}; {progress} COMMIT;",
             self.guard(),
-            Progress::start(row, Direction::Up).save(true)
         ))
     }
 
@@ -244,16 +274,15 @@ impl Database {
             .as_ref()
             .and_then(|progress| progress.in_flight)
             .filter(|index| *index >= done);
-        let unchanged = match progress.filter(|progress| progress.done == done) {
-            Some(progress) => {
-                done <= migration.script.statements.len() && progress.digest == applied_part(migration.script, done)
-            }
+        let script = migration.script;
+        let changed = match progress.filter(|progress| progress.done == done) {
+            Some(progress) => first_change(&progress.digest, script, done).map(Some),
             // The ledger's count is ahead of the sidecar: the crash fell between the two, and there is no digest of the
             // part that is in. Then the whole file has to be as it was.
-            None => row.checksum == migration.checksum,
+            None => (row.checksum != migration.checksum).then_some(None),
         };
-        if !unchanged {
-            return Err(fail(Problem::Changed { statements: done }, in_doubt));
+        if let Some(first) = changed {
+            return Err(fail(Problem::changed(script, done, first), in_doubt));
         }
         let sql = self.place.restart(&row.id, migration.checksum);
         self.connection
@@ -264,6 +293,7 @@ impl Database {
             done,
             in_doubt,
             again: true,
+            tracked: true,
             opening: None,
         })
     }
@@ -283,13 +313,14 @@ impl Database {
                 done: 0,
                 in_doubt: None,
                 again: false,
+                tracked: true,
                 // The ledger has nothing to say before the end.
                 opening: Some(Opening::Within(String::new())),
             });
         };
         let done = progress.done;
-        if done > 0 && progress.digest != applied_part(request.script, done) {
-            return Err(Problem::Changed { statements: done });
+        if let Some(first) = first_change(&progress.digest, request.script, done).filter(|_| done > 0) {
+            return Err(Problem::changed(request.script, done, Some(first)));
         }
         // What is in is what the SQL still says, so going on is safe, but for a statement whose fate is unknown.
         if progress.in_flight.is_some() && !progress.repeatable && !options.resume {
@@ -304,6 +335,7 @@ impl Database {
             done,
             in_doubt: progress.in_flight,
             again: true,
+            tracked: true,
             opening: None,
         })
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::DatabaseError;
+use crate::postgres::lock::TRANSACTIONS;
 use crate::target::TargetKind;
 
 /// A session that holds a lock.
@@ -143,15 +144,17 @@ fn without_literals(query: &str) -> String {
     out
 }
 
-/// Everybody who holds this advisory lock in the session's database: one, but for sessions that are just ending.
+/// Everybody who holds this advisory lock in the session's database, or is at work under it: a run's sessions.
 pub(crate) fn advisory_holders<C: LoadConnection<Backend = Pg>>(
     connection: &mut C,
     key: i32,
 ) -> Result<Vec<LockHolder>, diesel::result::Error> {
     let query = format!(
-        "SELECT {COLUMNS} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = $1::int4::oid AND l.objsubid = 1 \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+        "SELECT {COLUMNS} FROM pg_catalog.pg_stat_activity a WHERE a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l \
+         WHERE l.locktype = 'advisory' AND l.granted \
+         AND ((l.classid = 0 AND l.objid = $1::int4::oid AND l.objsubid = 1) \
+         OR (l.classid = $1::int4::oid AND l.objid = {TRANSACTIONS} AND l.objsubid = 2)) \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
          ORDER BY a.pid"
     );
     let rows: Vec<SessionRow> = sql_query(query).bind::<Integer, _>(key).load(connection)?;

@@ -148,6 +148,7 @@ impl Deploy<'_> {
             state.keep_plans(&kept)?;
             Ok(run)
         })?;
+        self.database.work_for(&run.id);
         Ok(run)
     }
 

@@ -8,9 +8,9 @@ use tollgate_sql::{Position, Script};
 
 use crate::database::Database;
 use crate::error::{DatabaseError, ServerError};
+use crate::execute::applied::applied_part;
 use crate::execute::groups::{Group, GroupKind, only_settings, plan};
 use crate::execute::indexes::{self, Remains};
-use crate::execute::leftovers::applied_part;
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
 use crate::execute::rebuilds::{self, Remnant};
@@ -50,6 +50,8 @@ pub(crate) struct Run<'a> {
     pub outside: Vec<usize>,
     /// The record was committed together with every statement.
     pub atomic: bool,
+    /// PostgreSQL: its progress is on record.
+    pub tracked: bool,
     /// The session is as it was before.
     pub restored: bool,
     finished: bool,
@@ -88,6 +90,7 @@ impl<'a> Run<'a> {
             ran: 0,
             outside: Vec::new(),
             atomic: true,
+            tracked: true,
             restored: false,
             finished: false,
         }
@@ -299,8 +302,13 @@ impl<'a> Run<'a> {
     /// an error, they fail: nothing is ever recorded that is not kept.
     pub(super) fn seal(&self, carries: bool, end: usize) -> String {
         let progress = self.progress(end, None);
-        let record = self.database.record(self.direction, &self.row, carries, &progress);
-        self.database.as_ourselves(&record)
+        let record = self.database.record(self.direction, carries, self.tracked, &progress);
+        // Only what may have taken another role, or could have, needs the way back.
+        if session::disturbs(self.script) {
+            self.database.as_ourselves(&record)
+        } else {
+            record
+        }
     }
 
     fn committed(&mut self, group: &Group, carries: bool) -> Result<(), Problem> {
@@ -314,6 +322,7 @@ impl<'a> Run<'a> {
         }
         self.done = end;
         self.finished |= carries;
+        self.tracked |= !carries;
         self.opening = None;
         Ok(self.follow(carries)?)
     }
@@ -330,7 +339,8 @@ impl<'a> Run<'a> {
     /// Writes a record in a transaction of its own.
     fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
         let progress = self.progress(end, None);
-        let record = self.database.record(self.direction, &self.row, finished, &progress);
+        let record = self.database.record(self.direction, finished, self.tracked, &progress);
+        self.tracked |= !finished;
         let (before, within) = self
             .opening
             .as_ref()
@@ -364,6 +374,7 @@ impl<'a> Run<'a> {
         if outside {
             self.outside.push(index);
         }
+        self.tracked = true;
         let progress = self.progress(self.done, Some(index));
         self.database.keep(&progress)
     }

@@ -4,6 +4,7 @@
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::connection::Connection;
@@ -187,6 +188,14 @@ impl Place {
 /// A new row's id.
 pub(crate) fn new_id() -> String {
     Uuid::new_v4().to_string()
+}
+
+/// The identifier of the row for a migration's first attempt in a run: whoever knows the run can tell that the row is
+/// ours, without a note about each.
+pub(crate) fn id_in_run(run: &str, migration: &str) -> String {
+    let digest = Sha256::digest(format!("{run}\0{migration}"));
+    let bytes = std::array::from_fn(|index| digest[index]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
 /// Creates the table unless it is there.

@@ -17,6 +17,10 @@ use crate::state::LockToken;
 /// Prisma's key.
 pub(crate) const KEY: i32 = 72_707_369;
 
+/// Second half of the key that every transaction of a run shares; the first is Prisma's. Apart from the lock itself,
+/// because the server gives nobody a share of that while another program, as Prisma does, waits in its queue.
+pub(crate) const TRANSACTIONS: i32 = 1;
+
 /// After this long without an answer the session is asked, with a time limit, whether it is there.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -27,6 +31,8 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct AdvisoryLock {
     connection: PgConnection,
     pid: i32,
+    /// Second half of a key that only this session holds: so others can tell cheaply that it is alive.
+    run: i32,
     held: bool,
     /// When the session answered last.
     answered: Instant,
@@ -72,6 +78,16 @@ pub(crate) fn holds(pid: &str, token: Option<&LockToken>) -> String {
     }
 }
 
+/// The condition that a session of this database which is like that in `pg_locks l` holds the lock or is at work under it.
+pub(crate) fn takes_part(like: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE {like} AND l.locktype = 'advisory' AND l.granted \
+         AND ((l.classid = 0 AND l.objid = {KEY} AND l.objsubid = 1) \
+         OR (l.classid = {KEY} AND l.objid = {TRANSACTIONS} AND l.objsubid = 2)) \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
+    )
+}
+
 /// The key of the advisory lock that shows whose token this is: half of the digest's bits at most, and none of its own.
 fn halves(token: &LockToken) -> (u32, u32) {
     let digest = token.digest();
@@ -84,6 +100,11 @@ fn pid_of(connection: &mut PgConnection) -> Result<i32, DatabaseError> {
     let rows =
         rows.map_err(|error| DatabaseError::server("ask for the session's process", connection.explain(&error)))?;
     Ok(rows.first().map_or(0, |row| row.pid))
+}
+
+fn settle(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let settled = connection.settle();
+    settled.map_err(|error| DatabaseError::server("set up the lock's session", error))
 }
 
 impl AdvisoryLock {
@@ -109,9 +130,11 @@ impl AdvisoryLock {
                 return Err(LockError::Pooler);
             }
         }
+        settle(&mut connection)?;
         Ok(Self {
             connection,
             pid,
+            run: rand::random_range(TRANSACTIONS + 1..i32::MAX),
             held: false,
             answered: Instant::now(),
         })
@@ -129,7 +152,7 @@ impl AdvisoryLock {
             self.held = true;
             // Dropped then, which lets go of it: by the pooler, most likely on the session that has just got it.
             return if tried.pid == self.pid {
-                Ok(Attempt::Taken)
+                self.wait_for_transactions()
             } else {
                 Err(LockError::Pooler)
             };
@@ -137,11 +160,33 @@ impl AdvisoryLock {
         Ok(Attempt::Held(advisory_holder(&mut self.connection, KEY)))
     }
 
+    /// The lock is free, but a transaction of a run that has died may still be at work: then it is not ours yet.
+    fn wait_for_transactions(&mut self) -> Result<Attempt, LockError> {
+        let doing = "see whether an earlier run is over";
+        let rows: Result<Vec<Answer>, _> = sql_query(format!(
+            "SELECT pg_catalog.pg_try_advisory_lock({KEY}, {TRANSACTIONS}) AS locked"
+        ))
+        .load(&mut self.connection);
+        let rows = rows.map_err(|error| DatabaseError::server(doing, self.connection.explain(&error)))?;
+        if rows.iter().any(|row| row.locked) {
+            return Ok(Attempt::Taken);
+        }
+        // First let go of it, so as not to name ourselves.
+        self.connection
+            .execute_script(&format!("SELECT pg_catalog.pg_advisory_unlock({KEY})"))
+            .map_err(|error| DatabaseError::server(doing, error))?;
+        self.held = false;
+        Ok(Attempt::Held(advisory_holder(&mut self.connection, KEY)))
+    }
+
     /// Keeps the lock in a mode that the run's other sessions can take part in, and nobody else gets it in the mode in
     /// which everybody takes it: a transaction that outlives this process keeps others away until it is over.
     pub(crate) fn share(&mut self) -> Result<(), LockError> {
-        let sql =
-            format!("SELECT pg_catalog.pg_advisory_lock_shared({KEY}); SELECT pg_catalog.pg_advisory_unlock({KEY})");
+        let sql = format!(
+            "SELECT pg_catalog.pg_advisory_lock({KEY}, {run}); SELECT pg_catalog.pg_advisory_lock_shared({KEY}); \
+             SELECT pg_catalog.pg_advisory_unlock({KEY}, {TRANSACTIONS}); SELECT pg_catalog.pg_advisory_unlock({KEY})",
+            run = self.run
+        );
         self.connection
             .execute_script(&sql)
             .map_err(|error| DatabaseError::server("take the migration lock", error).into())
@@ -163,6 +208,11 @@ impl AdvisoryLock {
             .execute_script(&sql)
             .map_err(|error| DatabaseError::server("hand on the migration lock", error))?;
         Ok(self.pid)
+    }
+
+    /// See [`AdvisoryLock::run`].
+    pub(crate) fn run(&self) -> i32 {
+        self.run
     }
 
     /// The server process that holds it.
@@ -227,7 +277,11 @@ impl BorrowedLock {
             connection: open(target, &session)?,
             pass: pass.clone(),
         };
-        Ok(lock.is_held()?.then_some(lock))
+        if !lock.is_held()? {
+            return Ok(None);
+        }
+        settle(&mut lock.connection)?;
+        Ok(Some(lock))
     }
 
     /// The server process that holds it.

@@ -76,6 +76,12 @@ struct RawFinding {
 }
 
 #[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+#[derive(QueryableByName)]
 struct Next {
     #[diesel(sql_type = BigInt)]
     number: i64,
@@ -110,6 +116,18 @@ impl State<'_> {
             [Text => time::text(Timestamp::now()), Text => outcome, Text => id]
         )
         .map(drop)
+    }
+
+    /// Runs that did not come to a good end, or not yet.
+    pub(crate) fn unfinished_runs(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let rows = query!(
+            self,
+            "read the runs",
+            "SELECT id FROM {}runs WHERE ledger = $1 AND (outcome IS NULL OR outcome <> 'succeeded')",
+            [Text => &self.ledger],
+            load::<Id>
+        )?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
     /// The newest runs, newest first.

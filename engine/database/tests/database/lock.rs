@@ -62,7 +62,7 @@ fn is_prismas_lock_on_postgres() {
     let _lock = fixture.database.lock(&short(), &mut |_| {}).unwrap();
     assert_eq!(fixture.ask("SELECT pg_try_advisory_lock(72707369)"), "f");
     assert_eq!(
-        fixture.ask("SELECT classid, objid, objsubid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
+        fixture.ask("SELECT classid, objid, objsubid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
         "0|72707369|1"
     );
 }
@@ -71,7 +71,7 @@ fn is_prismas_lock_on_postgres() {
 fn a_lost_session_is_noticed() {
     let mut fixture = postgres();
     let mut lock = fixture.database.lock(&short(), &mut |_| {}).unwrap();
-    fixture.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+    fixture.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
     assert!(matches!(lock.check(), Err(LockError::Lost { .. })));
 }
 
