@@ -71,7 +71,12 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
             error.help().unwrap_or_default()
         }
         (Problem::Statement { .. } | Problem::Commit { .. } | Problem::Database(_), DatabaseState::Unchanged) => {
-            format!("{cause}, then {again}")
+            let tries = if failed.problem.blockers().is_empty() {
+                ""
+            } else {
+                "; deploy.statement_lock_timeout_ms and deploy.retries say how long it tries"
+            };
+            format!("{cause}, then {again}{tries}")
         }
         (Problem::Changed { .. }, _) => changed(failed, taking_back),
         (_, DatabaseState::Unknown) => format!(

@@ -105,7 +105,7 @@ fn snippet(error: &Error) -> Option<Snippet> {
         Error::Execution { script, source, .. } => {
             let (path, text) = script.as_deref()?;
             let span = source.span()?;
-            let label = source.problem.to_string();
+            let label = source.label();
             Some(Snippet::new(shown(path), text.clone()).label(span.start..span.end, label))
         }
         Error::Seed(error) => {

@@ -59,6 +59,8 @@ pub enum Problem {
     Changed {
         /// How many.
         statements: usize,
+        /// Where the first of them that was changed begins, where that is known.
+        place: Option<(Span, Position)>,
     },
     /// The lock was gone before it could begin.
     #[error("the migration lock was lost")]
@@ -96,6 +98,15 @@ pub enum DatabaseState {
 }
 
 impl Problem {
+    /// The part of the file that is in the database was changed, first statement `first`.
+    pub(crate) fn changed(script: &Script, statements: usize, first: Option<usize>) -> Self {
+        let place = first.and_then(|index| script.statements.get(index)).map(|statement| {
+            let position = Position::of(&script.text, statement.span.start);
+            (statement.span, position)
+        });
+        Self::Changed { statements, place }
+    }
+
     /// What the server said, when it was the server.
     pub fn server(&self) -> Option<&ServerError> {
         match self {
@@ -131,9 +142,10 @@ impl Problem {
     pub(crate) fn after(self, interrupt: &Interrupt) -> Self {
         let cancelled = self.server().is_some_and(|error| error.is(CANCELLED));
         match self {
-            Self::Statement { index, .. } if cancelled && interrupt.asked() > 0 => {
-                Self::Interrupted { cancelled: Some(index), goes_on: true }
-            }
+            Self::Statement { index, .. } if cancelled && interrupt.asked() > 0 => Self::Interrupted {
+                cancelled: Some(index),
+                goes_on: true,
+            },
             _ if cancelled && interrupt.asked() > 0 => Self::interrupted(),
             other => other,
         }
@@ -198,7 +210,16 @@ impl ExecuteError {
     pub fn span(&self) -> Option<Span> {
         match &*self.problem {
             Problem::Statement { span, .. } => Some(*span),
+            Problem::Changed { place, .. } => place.map(|(span, _)| span),
             _ => None,
+        }
+    }
+
+    /// What to say at that place.
+    pub fn label(&self) -> String {
+        match &*self.problem {
+            Problem::Changed { .. } => "this was something else when it was run".to_owned(),
+            problem => problem.to_string(),
         }
     }
 
@@ -214,7 +235,7 @@ impl ExecuteError {
 
     /// What the database is like now and what to do, in a sentence or two.
     pub fn help(&self) -> String {
-        if let Problem::Changed { statements } = &*self.problem {
+        if let Problem::Changed { statements, .. } = &*self.problem {
             return format!(
                 "put the {} of the file back as it was and resume, or bring the database to the state you want by hand and \
                  use resolve",
@@ -237,7 +258,9 @@ impl ExecuteError {
                 }
                 _ => "nothing of it is in the database: mend the cause and run the command again".to_owned(),
             },
-            DatabaseState::Partly { done, .. } if matches!(&*self.problem, Problem::Interrupted { goes_on: true, .. }) => {
+            DatabaseState::Partly { done, .. }
+                if matches!(&*self.problem, Problem::Interrupted { goes_on: true, .. }) =>
+            {
                 format!(
                     "{} of its statements {} in the database: run the command again, it goes on from there",
                     done,

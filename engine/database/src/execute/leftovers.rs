@@ -1,8 +1,6 @@
 //! What an attempt that neither finished nor was given up has left in the database.
 
-use tollgate_sql::Script;
-
-use crate::ledger::{LedgerRow, checksum};
+use crate::ledger::LedgerRow;
 use crate::state::progress::Progress;
 
 /// What is known about an unfinished attempt.
@@ -52,15 +50,6 @@ impl Leftovers {
             Self::Unknown => true,
         }
     }
-}
-
-/// Digest of a script's first `statements` statements: what must not change before a resume.
-pub(crate) fn applied_part(script: &Script, statements: usize) -> String {
-    let end = statements
-        .checked_sub(1)
-        .and_then(|last| script.statements.get(last))
-        .map_or(0, |last| last.span.end);
-    checksum(&script.text.as_bytes()[..end])
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Applying one migration and taking one back: as one transaction with its ledger row where the server allows it, and
 //! with its progress on record where it does not.
 
+pub(crate) mod applied;
 mod blockers;
 pub(crate) mod error;
 mod groups;
@@ -87,6 +88,14 @@ impl Default for ExecuteOptions {
             resume: false,
             interrupt: Interrupt::default(),
         }
+    }
+}
+
+impl ExecuteOptions {
+    /// How long to wait before attempt `attempt`, counted from 1: longer each time, and never twice the same, so that two
+    /// who collided do not again.
+    pub fn pause_before(attempt: u32) -> Duration {
+        session::pause(attempt)
     }
 }
 

@@ -45,6 +45,7 @@ impl Database {
     }
 
     fn run_seed(&mut self, seed: &Seed<'_>) -> Result<(), Problem> {
+        self.settle()?;
         let run = |database: &mut Self, index: usize| {
             let text = seed.script.statements[index].span.of(&seed.script.text);
             database

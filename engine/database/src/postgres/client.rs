@@ -34,6 +34,8 @@ struct Wire {
     poller: Option<Poller>,
     /// Hears notices.
     hear: Box<dyn FnMut(DbError) + Send>,
+    /// A notice that came after the answer that was waited for.
+    held: Option<DbError>,
 }
 
 /// How long saying goodbye to the server may take.
@@ -81,6 +83,7 @@ impl Client {
                 runtime,
                 poller: Some(Box::new(move |context| connection.poll_message(context))),
                 hear: Box::new(hear),
+                held: None,
             },
         })
     }
@@ -164,28 +167,42 @@ impl Wire {
     }
 
     fn wait<T>(&mut self, answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>) -> Result<T, Error> {
-        let Self { runtime, poller, hear } = self;
-        runtime.block_on(poll_fn(|context| read(context, poller, hear, answer)))
+        let Self {
+            runtime,
+            poller,
+            hear,
+            held,
+        } = self;
+        runtime.block_on(poll_fn(|context| read(context, poller, hear, held, answer)))
     }
 }
 
 /// Reads all that has arrived. Before each notice the answer gets the chance to take its part: so the two keep the order
-/// in which the server sent them.
+/// in which the server sent them. A notice that comes after the answer is `held` for the next one.
 fn read<T>(
     context: &mut Context<'_>,
     poller: &mut Option<Poller>,
     hear: &mut dyn FnMut(DbError),
+    held: &mut Option<DbError>,
     answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>,
 ) -> Poll<Result<T, Error>> {
+    if held.is_some() {
+        let ready = answer(context);
+        if ready.is_ready() {
+            return ready;
+        }
+        held.take().into_iter().for_each(&mut *hear);
+    }
     while let Some(poll) = poller {
         match poll(context) {
             Poll::Pending => break,
             Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
                 let ready = answer(context);
-                hear(notice);
                 if ready.is_ready() {
+                    *held = Some(notice);
                     return ready;
                 }
+                hear(notice);
             }
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Ready(None) => *poller = None,
@@ -194,6 +211,8 @@ fn read<T>(
                 // What ended the connection says more than that it is closed, which is what the answer would be now.
                 return match answer(context) {
                     Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
+                    // The server's own last word says most.
+                    Poll::Ready(Err(answer)) if answer.as_db_error().is_some() => Poll::Ready(Err(answer)),
                     _ => Poll::Ready(Err(error)),
                 };
             }

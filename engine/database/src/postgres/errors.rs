@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
-use postgres::error::{DbError, ErrorPosition};
+use postgres::error::{DbError, ErrorPosition, Severity};
 
 use crate::error::{ServerDetails, ServerError};
 
@@ -40,8 +40,19 @@ fn from_server(error: &DbError, sent: &str) -> ServerError {
             context: error.where_().map(str::to_owned),
             routine: error.routine().map(str::to_owned),
         }),
-        // An administrator's command, a crash, a shutdown: the server closes after these.
-        connection_lost: matches!(error.code().code(), "57P01" | "57P02" | "57P03" | "57P05"),
+        connection_lost: ends_session(error),
+    }
+}
+
+/// The server closes the connection after it: an administrator's command, a crash, a transaction that was idle for too
+/// long. An error of class 08 that is not fatal is about a connection of the statement's own (`dblink`).
+fn ends_session(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => {
+            let code = error.code().code();
+            code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
+        }
     }
 }
 

@@ -176,7 +176,7 @@ fn statements_outside_a_transaction_are_recorded_one_by_one() {
     let error = fixture.apply_with("1_a", &changed, &resume).0.unwrap_err();
     assert_snapshot!(explain(&error), @r#"
     migration "1_a" failed: its first 3 statements are in the database and changed in the file since
-    statement: None, span: None, sqlstate: None
+    statement: None, span: Some("0..33"), sqlstate: None
     detail: None
     hint: None
     state: Partly { done: 3, in_doubt: None }

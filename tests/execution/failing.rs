@@ -1,0 +1,236 @@
+//! A statement fails in the middle: what is said, what is in the database, and that the command that is named goes on.
+
+use insta::assert_snapshot;
+
+use crate::{postgres, run, sqlite};
+
+const WITH_ENVIRONMENT: &str =
+    "[environments.production]\n[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+
+#[test]
+fn on_postgres_nothing_is_left_and_the_mended_file_is_deployed() {
+    let (project, database) = postgres();
+    project.file("tollgate.toml", WITH_ENVIRONMENT);
+    let good = "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n\n";
+    let bad = "DO $$ BEGIN\n  RAISE EXCEPTION 'no room' USING ERRCODE = 'P0042', DETAIL = 'Row 7.', HINT = 'Make room.';\nEND $$;\n";
+    project.migration("1_a", &format!("{good}{bad}CREATE TABLE b (id int);\n"));
+    assert_snapshot!(run(&project, &["-e", "production", "deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: no room
+       ╭─[migrations/1_a/migration.sql:4:1]
+     3 │     
+     4 │ ╭─▶ DO $$ BEGIN
+     5 │ │     RAISE EXCEPTION 'no room' USING ERRCODE = 'P0042', DETAIL = 'Row 7.', HINT = 'Make room.';
+     6 │ ├─▶ END $$;
+       · ╰──── no room
+     7 │     CREATE TABLE b (id int);
+       ╰────
+      help: SQLSTATE: P0042
+            detail: Row 7.
+            hint: Make room.
+            context: PL/pgSQL function inline_code_block line 2 at RAISE
+            mend the file, then run `tollgate -e production deploy`
+      the database now: nothing of it is in the database
+    "#);
+    assert_eq!(database.psql("SELECT to_regclass('a') IS NULL").trim(), "t");
+    project.migration("1_a", good);
+    assert_snapshot!(run(&project, &["-e", "production", "deploy"]), @"
+    status: 0
+    -- stdout
+    applied 1_a [duration]
+    1 migration applied in [duration]
+    ");
+    let rows = "SELECT finished_at IS NULL, rolled_back_at IS NULL FROM _prisma_migrations ORDER BY started_at";
+    assert_eq!(database.psql(rows), "t|f\nf|t\n");
+}
+
+#[test]
+fn on_sqlite_nothing_is_left_and_the_mended_file_is_deployed() {
+    let (project, database) = sqlite();
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\n",
+    );
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: no such table: b
+       ╭─[migrations/1_a/migration.sql:3:13]
+     2 │ INSERT INTO a VALUES (1);
+     3 │ INSERT INTO b VALUES (1);
+       ·             ┬
+       ·             ╰── no such table: b
+       ╰────
+      help: mend the file, then run `tollgate deploy`
+      the database now: nothing of it is in the database
+    "#);
+    assert_eq!(
+        database
+            .sqlite3("SELECT count(*) FROM sqlite_master WHERE name = 'a'")
+            .trim(),
+        "0"
+    );
+    project.migration("1_a", "CREATE TABLE a (id int);\n");
+    project.succeed(&["deploy"]);
+}
+
+#[test]
+fn on_postgres_what_was_committed_stays_and_resume_goes_on() {
+    let (project, database) = postgres();
+    project.file("tollgate.toml", WITH_ENVIRONMENT);
+    let first = "CREATE TABLE a (id int, n int);\n\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n";
+    project.migration(
+        "1_a",
+        &format!("{first}INSERT INTO a\n  SELECT 1, nope;\nINSERT INTO a VALUES (2, 2);\n"),
+    );
+    let deploy = ["deploy", "-e", "production"];
+    let resume = ["deploy", "-e", "production", "--resume"];
+    assert_snapshot!(run(&project, &deploy), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: column "nope" does not exist
+       ╭─[migrations/1_a/migration.sql:5:13]
+     4 │ INSERT INTO a
+     5 │   SELECT 1, nope;
+       ·             ──┬─
+       ·               ╰── column "nope" does not exist
+     6 │ INSERT INTO a VALUES (2, 2);
+       ╰────
+      help: SQLSTATE: 42703
+            mend the file (what stands up to line 3 must stay as it is) and go on with `tollgate -e
+            production deploy --resume`; or finish or undo it by hand and record that with `tollgate
+            -e production resolve --applied 1_a` or `tollgate -e production resolve --rolled-back 1_a`
+      the database now: the first 2 of 4 statements are in, up to line 3
+    "#);
+    // Nobody goes on by accident.
+    assert_snapshot!(run(&project, &deploy), @"
+    status: 5
+    -- stderr
+    unresolved-migration
+
+      × 1 migration failed earlier and must be resolved first: 1_a
+      help: `tollgate -e production resolve 1_a` looks what of it is in the database and says what to
+            record; where a deploy stopped in the middle of it, `tollgate -e production deploy
+            --resume` goes on
+      the database now: nothing was changed
+    ");
+    // What is in must not be changed.
+    let changed = first.replace("n int", "n bigint");
+    project.migration("1_a", &format!("{changed}INSERT INTO a VALUES (2, 2);\n"));
+    assert_snapshot!(run(&project, &resume), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: its first 2 statements are in the database and changed in the file
+      │ since
+       ╭─[migrations/1_a/migration.sql:1:1]
+     1 │ CREATE TABLE a (id int, n bigint);
+       · ────────────────┬────────────────
+       ·                 ╰── this was something else when it was run
+     2 │ 
+       ╰────
+      help: put that part of the file back as it was and go on with `tollgate -e production deploy
+            --resume`; or finish or undo it by hand and record that with `tollgate -e production
+            resolve --applied 1_a` or `tollgate -e production resolve --rolled-back 1_a`
+      the database now: the first 2 of 3 statements are in, up to line 3
+    "#);
+    project.migration("1_a", &format!("{first}INSERT INTO a VALUES (2, 2);\n"));
+    assert_snapshot!(run(&project, &resume), @"
+    status: 0
+    -- stdout
+    applied 1_a [duration]
+    1 migration applied in [duration]
+    -- stderr
+    1_a: goes on after 2 statements of an earlier attempt
+    ");
+    assert_eq!(database.psql("SELECT * FROM a").trim(), "2|2");
+}
+
+#[test]
+fn on_sqlite_what_was_committed_stays_and_resume_goes_on() {
+    let (project, database) = sqlite();
+    let first = "CREATE TABLE a (id int);\nVACUUM;\n";
+    project.migration("1_a", &format!("{first}INSERT INTO a VALUES (1, 2);\n"));
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: table a has 1 columns but 2 values were supplied
+       ╭─[migrations/1_a/migration.sql:3:1]
+     2 │ VACUUM;
+     3 │ INSERT INTO a VALUES (1, 2);
+       · ─────────────┬─────────────
+       ·              ╰── table a has 1 columns but 2 values were supplied
+       ╰────
+      help: mend the file (what stands up to line 2 must stay as it is) and go on with `tollgate
+            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
+            --applied 1_a` or `tollgate resolve --rolled-back 1_a`
+      the database now: the first 2 of 3 statements are in, up to line 2
+    "#);
+    project.migration(
+        "1_a",
+        &format!("CREATE  TABLE a (id int);\nVACUUM;\nINSERT INTO a VALUES (1);\n"),
+    );
+    assert_snapshot!(run(&project, &["deploy", "--resume"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: its first 2 statements are in the database and changed in the file
+      │ since
+       ╭─[migrations/1_a/migration.sql:1:1]
+     1 │ CREATE  TABLE a (id int);
+       · ────────────┬───────────
+       ·             ╰── this was something else when it was run
+     2 │ VACUUM;
+       ╰────
+      help: put that part of the file back as it was and go on with `tollgate deploy --resume`; or
+            finish or undo it by hand and record that with `tollgate resolve --applied 1_a` or
+            `tollgate resolve --rolled-back 1_a`
+      the database now: the first 2 of 3 statements are in, up to line 2
+    "#);
+    project.migration("1_a", &format!("{first}INSERT INTO a VALUES (1);\n"));
+    project.succeed(&["deploy", "--resume"]);
+    assert_eq!(database.sqlite3("SELECT * FROM a").trim(), "1");
+}
+
+#[test]
+fn a_failed_migration_that_was_undone_by_hand_begins_anew() {
+    let (project, database) = postgres();
+    project.migration("1_a", "CREATE TABLE a (id int);\nVACUUM;\nSELECT nope;\n");
+    assert_eq!(project.run(&["deploy"]).status, Some(1));
+    database.psql("DROP TABLE a");
+    project.migration("1_a", "CREATE TABLE a (id bigint);\n");
+    project.succeed(&["resolve", "--rolled-back", "1_a"]);
+    project.succeed(&["deploy"]);
+}
+
+#[test]
+fn a_commit_that_is_refused_leaves_nothing() {
+    let (project, _database) = postgres();
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (id int PRIMARY KEY, up int REFERENCES a DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO a VALUES (1, 2);\n",
+    );
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: the transaction could not be committed: insert or update on table "a"
+      │ violates foreign key constraint "a_up_fkey"
+      help: SQLSTATE: 23503
+            detail: Key (up)=(2) is not present in table "a".
+            mend the cause, then run `tollgate deploy`
+      the database now: nothing of it is in the database
+    "#);
+}
