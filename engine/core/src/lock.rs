@@ -66,7 +66,12 @@ pub fn acquire_lock(
     request: &LeaseRequest,
     observe: Observer<'_>,
 ) -> Result<Acquired, Error> {
-    let mut database = Database::connect(target, &ConnectOptions::default())?;
+    // As a deploy does, which usually comes next.
+    let connect = ConnectOptions {
+        create_missing: true,
+        ..ConnectOptions::default()
+    };
+    let mut database = Database::connect(target, &connect)?;
     let lock = take(&mut database, options, observe)?;
     let own = database.lease()?.and_then(|lease| {
         let token = options.token.clone().filter(|token| lease.is_of(token))?;
@@ -156,6 +161,7 @@ pub fn terminate_holder(target: &Target, pid: i32) -> Result<LockHolder, Error> 
 pub fn hold_lock(target: &Target, options: &LockOptions, name: &str, observe: Observer<'_>) -> Result<HeldLock, Error> {
     let connect = ConnectOptions {
         application_name: name.to_owned(),
+        create_missing: true,
         ..ConnectOptions::default()
     };
     let mut database = Database::connect(target, &connect)?;

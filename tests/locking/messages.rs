@@ -1,0 +1,101 @@
+//! What people read, and the setting for how long to wait.
+
+use insta::assert_snapshot;
+use tollgate_tests::Project;
+
+use crate::outside::Database;
+use crate::people::{databases, person, same_everywhere};
+use crate::support::{Session, Stage};
+
+#[test]
+fn who_has_it_and_what_to_do_about_it() {
+    let stage = Stage::new();
+    stage.project.file(
+        "tollgate.toml",
+        "[environments.production]\nmigrations.dir = \"migrations\"\n",
+    );
+    let holder = Session::holding(&stage.database, "SELECT pg_advisory_lock(72707369);");
+    assert_snapshot!(stage.project.run(&["-e", "production", "deploy", "--lock-timeout", "100ms"]), @"
+    status: 4
+    -- stderr
+    lock already held by PID [number] (user postgres, application somebody, since [time]): waiting for up to [duration]; `tollgate -e production lock status` shows what it does
+    lock
+
+      × lock already held by PID [number] (user postgres, application somebody, since
+      │ [time])
+      help: `tollgate -e production lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for
+            it longer; if it hangs, `tollgate -e production lock release --force` ends it
+      the database now: nothing was changed
+    ");
+    holder.end();
+    // A session without a name, as Prisma's are.
+    let holder = Session::holding(
+        &stage.database,
+        "SET application_name = ''; SELECT pg_advisory_lock(72707369);",
+    );
+    assert_snapshot!(stage.project.run(&["deploy", "--lock-timeout", "0"]), @"
+    status: 4
+    -- stderr
+    lock
+
+      × lock already held by PID [number] (user postgres, no application name, as Prisma's commands,
+      │ since [time])
+      help: `tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if
+            it hangs, `tollgate lock release --force` ends it
+      the database now: nothing was changed
+    ");
+    holder.end();
+}
+
+#[test]
+fn who_has_a_lease() {
+    let seen = databases().map(|database| {
+        let (anna, mut bob) = (person("anna", &database), person("bob", &database));
+        anna.succeed(&["lock", "acquire", "--reason", "moving the\nusers \u{1b}[31m"]);
+        bob.file(
+            "tollgate.toml",
+            "[environments.production]\nmigrations.dir = \"migrations\"\n",
+        );
+        bob.set("COLUMNS", "100");
+        same_everywhere(&bob.run(&["-e", "production", "deploy"]).to_string())
+    });
+    assert_eq!(seen[0], seen[1]);
+    assert_snapshot!(seen[0], @"
+    status: 4
+    -- stderr
+    lock
+
+      × the lock is leased to anna on [host] since [time], until [time]:
+      │ moving the users  [31m
+      help: wait until it ends, or have its owner run `tollgate -e production lock release`; whoever
+            has its token goes on with that in TOLLGATE_LOCK_TOKEN; `tollgate -e production lock
+            release --force` takes it away
+      the database now: nothing was changed
+    ");
+}
+
+fn with_timeout(text: &str) -> Project {
+    let mut anna = person("anna", &Database::sqlite());
+    anna.set("LOCK_TIMEOUT_MS", text).set("DATABASE_URL", "file:./app.db");
+    anna
+}
+
+#[test]
+fn a_bad_time_to_wait_is_refused_by_name_and_value() {
+    for text in ["-1", "soon", "30s", "1.5", "1e3", "99999999999999999999", "٣"] {
+        let outcome = with_timeout(text).run(&["deploy"]);
+        assert_eq!(outcome.status, Some(2), "{outcome}");
+        assert!(outcome.raw_stderr.contains("LOCK_TIMEOUT_MS"), "{outcome}");
+        assert!(outcome.raw_stderr.contains(&format!("{text:?}")), "{outcome}");
+    }
+    assert_snapshot!(with_timeout("30s").run(&["deploy"]), @r#"
+    status: 2
+    -- stderr
+    config::variable
+
+      × the variable LOCK_TIMEOUT_MS is "[duration]" and must be a whole number, 0 or more
+    "#);
+    for text in ["0", "30000", " 500 ", ""] {
+        with_timeout(text).succeed(&["deploy"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! A command that runs under the lock.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use rustix::process::Signal;
+use tollgate_tests::Project;
+
+use crate::outside::Database;
+use crate::people::{databases, person};
+use crate::session::tables;
+use crate::support::{Running, Session, Stage, until};
+
+fn run(project: &Project, script: &str) -> Option<i32> {
+    project.run(&["lock", "run", "--", "sh", "-c", script]).status
+}
+
+#[test]
+fn its_exit_status_is_the_commands() {
+    let anna = person("anna", &Database::sqlite());
+    for (script, status) in [
+        ("true", 0),
+        ("exit 7", 7),
+        ("exit 255", 255),
+        ("kill -TERM $$", 143),
+        ("kill -KILL $$", 137),
+    ] {
+        assert_eq!(run(&anna, script), Some(status), "{script}");
+    }
+    anna.file("no-program", "text");
+    let seen: String = ["./nowhere", "./no-program"]
+        .map(|name| anna.run(&["lock", "run", "--", name]).to_string())
+        .concat();
+    assert_snapshot!(seen, @"
+    status: 127
+    -- stderr
+    lock::command
+
+      × cannot run ./nowhere: No such file or directory (os error 2)
+
+    status: 126
+    -- stderr
+    lock::command
+
+      × cannot run ./no-program: Permission denied (os error 13)
+    ");
+    assert_eq!(anna.run(&["lock", "run"]).status, Some(2));
+}
+
+#[test]
+fn its_streams_are_the_commands() {
+    let anna = person("anna", &Database::sqlite());
+    let mut command = anna.command(&["lock", "run", "--", "sh", "-c", "cat; echo said >&2"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"in and out\n").unwrap();
+    let outcome = anna.outcome(&child.wait_with_output().unwrap());
+    assert_snapshot!(outcome, @"
+    status: 0
+    -- stdout
+    in and out
+    -- stderr
+    said
+    ");
+}
+
+/// A command under the lock that says when it is ready.
+fn ready(project: &Project, script: &str, options: &[&str]) -> Running {
+    let flag = project.path().join("ready");
+    let _ = std::fs::remove_file(&flag);
+    let script = format!("{script}\ntouch '{}'; while :; do sleep 0.02; done", flag.display());
+    let running = Running::start(
+        project,
+        &[&["lock", "run"], options, &["--", "sh", "-c", &script]].concat(),
+    );
+    until("the command runs", || flag.exists());
+    running
+}
+
+#[test]
+fn signals_are_passed_on() {
+    let anna = person("anna", &Database::sqlite());
+    let script = "trap 'exit 11' HUP; trap 'exit 12' INT; trap 'exit 13' QUIT; trap 'exit 14' TERM; trap 'exit 15' USR1; \
+                  trap 'exit 16' USR2";
+    for (signal, status) in [
+        (Signal::HUP, 11),
+        (Signal::INT, 12),
+        (Signal::QUIT, 13),
+        (Signal::TERM, 14),
+        (Signal::USR1, 15),
+        (Signal::USR2, 16),
+    ] {
+        let running = ready(&anna, script, &[]);
+        running.send(signal);
+        assert_eq!(running.end(&anna).status, Some(status), "{signal:?}");
+    }
+    // A command that does not care goes on, and with it the lock.
+    let running = ready(&anna, "trap '' TERM; trap 'exit 3' USR1", &[]);
+    running.send(Signal::TERM);
+    running.send(Signal::TERM);
+    running.send(Signal::TERM);
+    assert_eq!(anna.run(&["deploy", "--lock-timeout", "0"]).status, Some(4));
+    running.send(Signal::USR1);
+    assert_eq!(running.end(&anna).status, Some(3));
+    // And one that knows nothing of them is ended as without Tollgate.
+    let running = ready(&anna, "", &[]);
+    running.send(Signal::INT);
+    assert_eq!(running.end(&anna).status, Some(130));
+}
+
+#[test]
+fn nothing_begins_when_it_is_interrupted_while_it_waits() {
+    let stage = Stage::new();
+    let holder = Session::holding(&stage.database, "SELECT pg_advisory_lock(72707369);");
+    let running = Running::start(&stage.project, &["lock", "run", "--", "touch", "begun"]);
+    running.says("lock already held");
+    running.send(Signal::TERM);
+    assert_eq!(running.end(&stage.project).status, Some(143));
+    let refused = stage
+        .project
+        .run(&["lock", "run", "--timeout", "0", "--", "touch", "begun"]);
+    assert_eq!(refused.status, Some(4), "{refused}");
+    assert!(!stage.project.path().join("begun").exists());
+    holder.end();
+}
+
+#[test]
+fn the_command_is_ended_when_the_lock_is_lost() {
+    let stage = Stage::new();
+    let holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 72707369 AND database = \
+                  (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let lose = || {
+        let pid = stage.database.psql(holder);
+        stage.project.succeed(&["lock", "release", "--terminate", pid.trim()]);
+    };
+    let running = ready(&stage.project, "trap 'echo ended; exit 0' TERM", &[]);
+    lose();
+    let outcome = running.end(&stage.project);
+    let reason = outcome.to_string();
+    let reason = reason.replace("terminating connection due to administrator command", "[reason]");
+    assert_snapshot!(reason.replace("connection closed", "[reason]"), @"
+    status: 1
+    -- stdout
+    ended
+    -- stderr
+    lock::lost
+
+      × the migration lock was lost: [reason]; the command that runs under it is ended
+      help: another deploy may have begun: look at what the command has done before you run it again
+    ");
+    // One that does not want to end.
+    let running = ready(&stage.project, "trap '' TERM", &["--kill-after", "100ms"]);
+    lose();
+    assert_eq!(running.end(&stage.project).status, Some(1));
+    stage.lock_is_free();
+}
+
+#[test]
+fn tollgate_in_it_goes_on_under_its_lock() {
+    for database in databases() {
+        let (anna, bob) = (person("anna", &database), person("bob", &database));
+        let tollgate = tollgate_tests::program().display().to_string();
+        let script = format!(
+            "'{tollgate}' deploy --to 1_users --lock-timeout 0 && \
+             '{tollgate}' lock run --timeout 0 -- '{tollgate}' deploy --lock-timeout 0"
+        );
+        let outcome = anna.run(&["lock", "run", "--", "sh", "-c", &script]);
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+        assert_eq!(tables(&database), "posts users");
+        // The variable is worth nothing without the lock, and what it holds is not printed.
+        let pass = anna
+            .run(&["lock", "run", "--", "sh", "-c", "printf %s \"$TOLLGATE_LOCK_HELD\""])
+            .raw_stdout;
+        let holder = ready(&bob, "", &[]);
+        let mut thief = person("thief", &database);
+        thief.set("TOLLGATE_LOCK_HELD", &pass);
+        let refused = thief.run(&["deploy", "--lock-timeout", "0", "-v"]);
+        assert_eq!(refused.status, Some(4), "{refused}");
+        assert!(
+            !refused.raw_stderr.contains(pass.split(':').nth(1).unwrap()),
+            "{refused}"
+        );
+        holder.send(Signal::TERM);
+        holder.end(&bob);
+        thief.succeed(&["deploy"]);
+        thief.set("TOLLGATE_LOCK_HELD", "7");
+        assert_eq!(thief.run(&["deploy"]).status, Some(2));
+    }
+}
+
+#[test]
+fn another_persons_lease_counts_in_it_too() {
+    let database = Database::postgres();
+    let (anna, bob) = (person("anna", &database), person("bob", &database));
+    let tollgate = tollgate_tests::program().display().to_string();
+    anna.succeed(&["lock", "acquire"]);
+    assert_eq!(bob.run(&["lock", "run", "--", "true"]).status, Some(4));
+    let script = format!("'{tollgate}' deploy");
+    anna.succeed(&["lock", "run", "--", "sh", "-c", &script]);
+}
