@@ -7,7 +7,7 @@ use crate::error::DatabaseError;
 use crate::execute::{DatabaseState, Leftovers};
 use crate::interrupt::Interrupt;
 use crate::ledger::store;
-use crate::state::progress::Direction;
+use crate::state::progress::{Direction, Progress};
 
 /// What has become of a script whose connection was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,9 @@ impl Database {
         }
         let progress = self.progress(row, direction)?;
         let left = match (direction, &progress) {
-            (Direction::Up, _) => Leftovers::of(&found, progress.as_ref()),
+            // The row is ours; as long as nothing of it is in, there may be no record of its progress.
+            (Direction::Up, None) => Leftovers::of(&found, Some(&Progress::start(row, direction))),
+            (Direction::Up, Some(progress)) => Leftovers::of(&found, Some(progress)),
             (Direction::Down, None) => Leftovers::Nothing,
             (Direction::Down, Some(progress)) => match progress.in_flight.filter(|_| !progress.repeatable) {
                 None => Leftovers::Interrupted { done: progress.done },
