@@ -24,4 +24,5 @@ mod wire;
 mod words;
 
 pub use finding::{Finding, Group, Status};
+pub(crate) use pooler::is_pooled;
 pub use run::{Diagnosis, Request, WantedExtension, diagnose};

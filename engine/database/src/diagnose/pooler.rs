@@ -88,7 +88,7 @@ fn pid(connection: &mut Connection) -> Result<i32, DatabaseError> {
 
 /// While one connection keeps its server process busy with a transaction, another one gets that same process, or a
 /// second one: so it is behind a pooler, and never else.
-fn is_pooled(first: &mut Connection, other: &mut Connection) -> Result<bool, DatabaseError> {
+pub(crate) fn is_pooled(first: &mut Connection, other: &mut Connection) -> Result<bool, DatabaseError> {
     let before = pid(first)?;
     other.run_own("begin to look for a pooler", "BEGIN READ ONLY")?;
     let busy = pid(other)?;

@@ -155,7 +155,7 @@ fn integrity(connection: &mut Connection, target: &SqliteTarget, _: &Request) ->
         let command = format!("sqlite3 {} 'PRAGMA quick_check'", target.path.display());
         return Ok(vec![too_large(Group::Server, "integrity", size, &command)]);
     }
-    let sql = format!("SELECT json_object('defect', quick_check) AS line FROM pragma_quick_check({DEFECTS})");
+    let sql = format!("SELECT json_object('defect', quick_check) AS line FROM pragma_quick_check LIMIT {DEFECTS}");
     // A file that is badly damaged ends the question instead of answering it.
     let defects: Vec<String> = match rows(connection, &sql) {
         Ok(rows) => rows

@@ -1,0 +1,102 @@
+//! What other sessions do to a database.
+
+use insta::assert_snapshot;
+use tollgate_testing::postgres::cluster;
+
+use crate::diagnosis::{Diagnosis, on, without_numbers};
+
+#[test]
+fn a_session_that_idles_in_a_transaction_and_one_that_waits_for_it() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    project.succeed(&["deploy"]);
+    let mut idle = database.session("worker");
+    idle.run("BEGIN; UPDATE users SET email = 'a-secret-address' WHERE id = 12345;");
+    let diagnosis = Diagnosis::of(&project);
+    assert_eq!(diagnosis.status, Some(0), "it is no reason to fail");
+    assert_snapshot!(without_numbers(&diagnosis.says("idle-in-transaction")), @"
+    note N session idles in a transaction, the longest for N s
+      → DDL on their tables waits for them: have the program end its transaction, or SELECT pg_terminate_backend(N)
+    ");
+    assert_snapshot!(without_numbers(&diagnosis.details("idle-in-transaction")), @r#"process N, user postgres, "worker" from N.N, idle in transaction, transaction open for N s: last SELECT ?;; has locks on users"#);
+
+    idle.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE;");
+    let mut waits = database.session("waits");
+    waits.send("SELECT * FROM users WHERE email = 'a-secret-address';");
+    database.psql(
+        "DO $$ BEGIN FOR i IN 1..1000 LOOP PERFORM pg_stat_clear_snapshot(); EXIT WHEN EXISTS (SELECT 1 FROM pg_stat_activity \
+         WHERE application_name = 'waits' AND wait_event_type = 'Lock' AND datname = current_database()); PERFORM \
+         pg_sleep(0.01); END LOOP; END $$;",
+    );
+    let diagnosis = Diagnosis::of(&project);
+    idle.run("ROLLBACK;");
+    waits.wait();
+    assert_snapshot!(without_numbers(&diagnosis.says("blocked-sessions")), @"
+    warn N session waits for a lock, held up by process N
+      → see what that process does before deploying: a migration would wait in the same queue
+    ");
+    assert_snapshot!(without_numbers(&diagnosis.details("blocked-sessions")), @r#"process N, user postgres, "waits" from N.N, active, transaction open for N s: SELECT * FROM users WHERE email = ?;; waits for process N"#);
+    assert_eq!(
+        diagnosis.finding("largest-tables")["status"],
+        "ok",
+        "a locked table is left out"
+    );
+    assert!(!diagnosis.details("largest-tables").contains("public.users"));
+    let text = diagnosis.document.to_string();
+    assert!(!text.contains("a-secret-address") && !text.contains("12345"), "{text}");
+}
+
+#[test]
+fn the_migration_lock_and_other_advisory_locks() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    let mut holder = database.session("another deploy");
+    holder.run("SELECT pg_advisory_lock(72707369), pg_advisory_lock(42), pg_advisory_lock(1, 2);");
+    let diagnosis = Diagnosis::of(&project);
+    assert_eq!(diagnosis.status, Some(0));
+    let time = regex::Regex::new(r"since .*").unwrap();
+    let said = diagnosis.says("migration-lock");
+    assert_snapshot!(time.replace(&without_numbers(&said), "since T"), @r#"
+    note the migration lock (N) is held by process N, user postgres, "another deploy" from N.N, idle, connected since T
+      → a deploy waits for it: let that run end; if it hangs, `tollgate lock release --terminate N`
+    "#);
+    assert_snapshot!(without_numbers(&diagnosis.says("advisory-locks")), @"ok N other advisory locks, not ours");
+    assert!(
+        diagnosis.details("advisory-locks").starts_with("1, 2 held by process "),
+        "{}",
+        diagnosis.details("advisory-locks")
+    );
+    assert_eq!(diagnosis.details("advisory-locks").lines().count(), 2);
+}
+
+#[test]
+fn a_lease() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    project.succeed(&["lock", "acquire", "--reason", "a long import", "--ttl", "1h"]);
+    let diagnosis = Diagnosis::of(&project);
+    project.succeed(&["lock", "release"]);
+    assert_eq!(diagnosis.status, Some(0));
+    let said = diagnosis.says("lease");
+    assert!(
+        said.starts_with("note ") && said.contains(": a long import\n"),
+        "{said}"
+    );
+    assert_eq!(
+        Diagnosis::of(&project).says("lease"),
+        "ok nobody has leased the migration lock"
+    );
+}
+
+#[test]
+fn a_prepared_transaction() {
+    let database = cluster().database();
+    database.psql("CREATE TABLE t (id integer); BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'left-over';");
+    let diagnosis = Diagnosis::of(&on(&database.url()));
+    database.psql("ROLLBACK PREPARED 'left-over';");
+    let said = diagnosis.says("prepared-transactions");
+    assert_snapshot!(without_numbers(&said), @"
+    note N prepared transaction left open: 'left-over' of postgres, prepared N s ago
+      → they keep their locks for ever: COMMIT PREPARED or ROLLBACK PREPARED 'left-over'
+    ");
+}

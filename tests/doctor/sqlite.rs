@@ -1,0 +1,143 @@
+//! `SQLite` files with something wrong about them.
+
+use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use tollgate_testing::sqlite_file;
+use tollgate_testing::users::somebody;
+
+use crate::diagnosis::{Diagnosis, on};
+
+#[test]
+fn a_file_that_is_not_there_yet() {
+    let file = sqlite_file();
+    let diagnosis = Diagnosis::of(&on(&file.url()));
+    assert_eq!(diagnosis.status, Some(0));
+    assert_eq!(diagnosis.document["findings"][0]["status"], "note");
+    let diagnosis = Diagnosis::of(&on("file:./migrations/1_users/migration.sql/app.db"));
+    assert_eq!(diagnosis.status, Some(1));
+    assert!(diagnosis.says("file").contains("does not let it be made"));
+}
+
+#[test]
+fn a_file_that_holds_something_else() {
+    let file = sqlite_file();
+    fs::write(
+        file.path(),
+        "this is no database, though it is long enough to be taken for one",
+    )
+    .unwrap();
+    let diagnosis = Diagnosis::of(&on(&file.url()));
+    assert_eq!(diagnosis.status, Some(1));
+    assert_snapshot!(diagnosis.says("open"), @"
+    bad cannot be opened: file is not a database
+      → the file holds something else: name another one in the URL
+    ");
+}
+
+#[test]
+fn a_damaged_file() {
+    let file = sqlite_file();
+    let project = on(&file.url());
+    project.succeed(&["deploy"]);
+    file.sqlite3(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO users SELECT i, \
+         'somebody' || i FROM n;",
+    );
+    let page = 4096;
+    let pages = fs::metadata(file.path()).unwrap().len() / page;
+    let mut raw = fs::OpenOptions::new().write(true).open(file.path()).unwrap();
+    for number in pages - 4..pages {
+        raw.seek(SeekFrom::Start(number * page)).unwrap();
+        raw.write_all(&[0xA5; 64]).unwrap();
+    }
+    drop(raw);
+    let diagnosis = Diagnosis::of(&project);
+    assert_eq!(diagnosis.status, Some(5), "{:#}", diagnosis.document);
+    let said = diagnosis.says("integrity");
+    assert!(said.starts_with("bad the file is damaged: "), "{said}");
+}
+
+#[test]
+fn foreign_keys_that_lead_nowhere() {
+    let file = sqlite_file();
+    file.sqlite3(
+        "CREATE TABLE parents (id integer PRIMARY KEY); CREATE TABLE children (parent integer REFERENCES parents (id)); \
+         INSERT INTO children VALUES (1), (2); CREATE TABLE _prisma_migrations (id);",
+    );
+    let diagnosis = Diagnosis::of(&on(&file.url()));
+    assert_eq!(diagnosis.status, Some(5), "the ledger is none");
+    assert_snapshot!(diagnosis.says("foreign-keys"), @"
+    warn foreign keys that lead nowhere: 2 rows of children without one in parents
+      → a migration that rebuilds such a table may be refused: mend the rows first (PRAGMA foreign_key_check)
+    ");
+    assert_snapshot!(diagnosis.says("ledger"), @r#"
+    bad the migration ledger _prisma_migrations has no column "checksum"
+      → compare the table with the one that Prisma Migrate or Tollgate creates, and put it right by hand
+    "#);
+}
+
+#[test]
+fn a_folder_that_may_not_be_written() {
+    let somebody = match somebody() {
+        Ok(somebody) => somebody,
+        Err(why) => {
+            println!("skipped: {why}");
+            return;
+        }
+    };
+    let project = on("file:./data/app.db");
+    project.succeed(&["deploy"]);
+    somebody.give(project.path()).unwrap();
+    let data = project.path().join("data");
+    let run = || {
+        let ours = project.command(&["doctor", "--format", "json"]);
+        let program = project.program_for_everybody();
+        let mut theirs = somebody.command(program.as_os_str());
+        theirs.args(ours.get_args()).current_dir(project.path()).env_clear();
+        theirs.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Diagnosis::from(&project.finish(theirs.stdin(Stdio::null())))
+    };
+    let folder = project.path().display().to_string();
+    let mode = |path: &std::path::Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    assert_eq!(run().status, Some(0));
+    mode(&data, 0o555);
+    let diagnosis = run();
+    assert_eq!(diagnosis.status, Some(5));
+    assert_snapshot!(diagnosis.says("access").replace(&folder, "[project]"), @"
+    bad the folder [project]/data may not be written: neither the journal nor the lock can be made there
+      → give the user that deploys the right to write the folder, too
+    ");
+    mode(&data, 0o755);
+    mode(&data.join("app.db"), 0o444);
+    assert_snapshot!(run().says("access").replace(&folder, "[project]"), @"
+    bad [project]/data/app.db may not be written
+      → give the user that deploys the right to write the file and its folder, or look whether the disk is read-only
+    ");
+}
+
+#[test]
+fn a_lock_that_somebody_holds() {
+    let file = sqlite_file();
+    let project = on(&file.url());
+    project.succeed(&["deploy"]);
+    let path = file.path().with_extension("tollgate.lock");
+    let mut lock = fs::File::create(&path).unwrap();
+    lock.write_all(b"4711\t2026-01-01T00:00:00Z\tanother deploy\t\t\n")
+        .unwrap();
+    lock.lock().unwrap();
+    let diagnosis = Diagnosis::of(&project);
+    assert_eq!(diagnosis.status, Some(0));
+    assert_snapshot!(diagnosis.says("migration-lock"), @"
+    note the migration lock is held by PID 4711 (application another deploy, since 2026-01-01T00:00:00Z)
+      → a deploy waits for it: let that run end; if it hangs, `tollgate lock release --force`
+    ");
+    lock.unlock().unwrap();
+    assert_eq!(
+        Diagnosis::of(&project).says("migration-lock"),
+        "ok nobody holds the migration lock"
+    );
+}
