@@ -19,8 +19,8 @@ fn a_database_made_before_tollgate_is_recorded() {
     database-not-empty
 
       × the database is not empty and has no migrations ledger
-      help: if the folder's first migrations are what is in the database already, record them with
-            `tollgate resolve --applied NAME`, oldest first; otherwise use an empty database
+      help: if it was made by the folder's first migrations, or is what they make, `tollgate baseline`
+            records them; otherwise use an empty database
       the database now: nothing was changed
 
 
@@ -40,6 +40,9 @@ fn a_database_made_before_tollgate_is_recorded() {
     status: 0
     -- stdout
     THE DATABASE
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     3 migrations: 3 applied; the database is up to date
 
     1_users applied 0
@@ -70,21 +73,16 @@ fn resolving_what_is_not_so_is_refused() {
     });
     assert_snapshot!(seen, @r#"
     $ tollgate resolve
-    status: 2
-    -- stderr
-    error: the following required arguments were not provided:
-      <--applied <NAME>|--rolled-back <NAME>>
-
-    Usage: tollgate resolve <--applied <NAME>|--rolled-back <NAME>>
-
-    For more information, try '--help'.
+    status: 0
+    -- stdout
+    nothing to resolve: no migration failed
 
     $ tollgate resolve --applied 1_users --rolled-back 1_users
     status: 2
     -- stderr
-    error: the argument '--applied <NAME>' cannot be used with '--rolled-back <NAME>'
+    error: the argument '--applied <NAME>...' cannot be used with '--rolled-back <NAME>...'
 
-    Usage: tollgate resolve <--applied <NAME>|--rolled-back <NAME>>
+    Usage: tollgate resolve --applied <NAME>... [NAME]...
 
     For more information, try '--help'.
 
@@ -128,20 +126,27 @@ fn resolving_what_is_not_so_is_refused() {
 
 
     $ tollgate resolve --applied 2_posts
-    status: 0
-    -- stdout
-    2_posts is recorded as applied
+    status: 5
+    -- stderr
+    contradicted
+
+      × 2_posts is not applied: line 2 is not in (CREATE INDEX posts_author ON posts (author))
+      help: `tollgate resolve 2_posts` shows statement by statement what is in; --force records it as
+            applied all the same
+      the database now: nothing was changed
+
 
     $ tollgate status
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
+    unfinished  2_posts  another program started it and did not say how it ended
     pending     3_views
-    3 migrations: 2 applied, 1 pending; next: `tollgate deploy`
+    3 migrations: 1 applied, 1 unfinished, 1 pending; next: `tollgate resolve 2_posts` looks what of it is in the database
 
     1_users applied 1
-    2_posts rolled back 0
-    2_posts applied 0
+    2_posts unfinished 0
     "#);
 }
 
@@ -167,9 +172,8 @@ fn a_folder_that_is_gone_can_still_be_rolled_back_in_the_ledger() {
     unresolved-migration
 
       × 1 migration failed earlier and must be resolved first: 0_gone
-      help: look at what is in the database, then `tollgate resolve --applied 0_gone` when all of it
-            is, or `tollgate resolve --rolled-back 0_gone` when none of it is; where a deploy stopped
-            in the middle of it, `tollgate deploy --resume` goes on
+      help: `tollgate resolve 0_gone` looks what of it is in the database and says what to record;
+            where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
       the database now: nothing was changed
 
 

@@ -33,10 +33,12 @@ fn status_tells_every_migration_from_every_other() {
     -- stdout
     THE DATABASE
     pending     1_late  later ones are applied
+    applied     1_users
     applied     2_gone  not in the folder
     applied     2_posts  edited since it was applied
     rolled back 3_views
     pending     5_pending
+    the last one in both folder and database is 2_posts
     6 migrations: 3 applied, 2 pending, 1 rolled back, 1 edited, 1 missing; next: put 2_posts back as it was applied
 
     $ tollgate status --all
@@ -49,6 +51,7 @@ fn status_tells_every_migration_from_every_other() {
     applied     2_posts  edited since it was applied
     rolled back 3_views
     pending     5_pending
+    the last one in both folder and database is 2_posts
     6 migrations: 3 applied, 2 pending, 1 rolled back, 1 edited, 1 missing; next: put 2_posts back as it was applied
     ");
 }
@@ -76,9 +79,10 @@ fn a_failed_row_blocks_until_it_is_resolved() {
     status: 5
     -- stdout
     THE DATABASE
-    failed      2_posts
+    applied     1_users
+    unfinished  2_posts  another program started it and did not say how it ended
     pending     3_views
-    3 migrations: 1 applied, 1 pending, 1 failed; next: `tollgate resolve --rolled-back 2_posts` or `--applied 2_posts`
+    3 migrations: 1 applied, 1 unfinished, 1 pending; next: `tollgate resolve 2_posts` looks what of it is in the database
 
     $ tollgate deploy
     status: 5
@@ -86,9 +90,8 @@ fn a_failed_row_blocks_until_it_is_resolved() {
     unresolved-migration
 
       × 1 migration failed earlier and must be resolved first: 2_posts
-      help: look at what is in the database, then `tollgate resolve --applied 2_posts` when all of it
-            is, or `tollgate resolve --rolled-back 2_posts` when none of it is; where a deploy stopped
-            in the middle of it, `tollgate deploy --resume` goes on
+      help: `tollgate resolve 2_posts` looks what of it is in the database and says what to record;
+            where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
       the database now: nothing was changed
 
 
@@ -98,9 +101,8 @@ fn a_failed_row_blocks_until_it_is_resolved() {
     unresolved-migration
 
       × 1 migration failed earlier and must be resolved first: 2_posts
-      help: look at what is in the database, then `tollgate resolve --applied 2_posts` when all of it
-            is, or `tollgate resolve --rolled-back 2_posts` when none of it is; where a deploy stopped
-            in the middle of it, `tollgate deploy --resume` goes on
+      help: `tollgate resolve 2_posts` looks what of it is in the database and says what to record;
+            where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
       the database now: nothing was changed
 
 
@@ -208,6 +210,8 @@ fn edited_migrations_stop_a_deploy_unless_configured_otherwise() {
     -- stdout
     THE DATABASE
     applied     1_users  edited since it was applied
+    applied     2_posts
+    applied     3_views
     3 migrations: 3 applied, 1 edited; next: find out why folder and ledger differ
     "#);
 }

@@ -172,7 +172,7 @@ impl Project {
 
     /// Output with everything replaced that differs from run to run.
     fn normalise(&self, output: &[u8]) -> String {
-        static CHANGING: LazyLock<[(Regex, &str); 9]> = LazyLock::new(|| {
+        static CHANGING: LazyLock<[(Regex, &str); 11]> = LazyLock::new(|| {
             let regex = |pattern| Regex::new(pattern).expect("the pattern is right");
             [
                 (
@@ -190,6 +190,8 @@ impl Project {
                 (regex(r"[^\s:]*/tollgate-sqlite-\w+/"), "[folder]/"),
                 (regex(r"\bprocess \d+"), "process [number]"),
                 (regex(r"\bPID \d+"), "PID [number]"),
+                (regex(r"\bsession \d+"), "session [number]"),
+                (regex(r"pg_terminate_backend\(\d+\)"), "pg_terminate_backend([number])"),
             ]
         });
         let mut text = String::from_utf8_lossy(output).into_owned();

@@ -217,6 +217,9 @@ fn a_role_that_may_not_create_anything() {
     status: 0
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     3 migrations: 3 applied; the database is up to date
     "#);
 }
@@ -283,6 +286,7 @@ fn a_missing_database_is_created_by_deploy_alone() {
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
     pending     2_posts
     pending     3_views
     3 migrations: 1 applied, 2 pending; next: `tollgate deploy`

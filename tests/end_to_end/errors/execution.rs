@@ -38,7 +38,7 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the cause and run the command again
+            mend the file, then run `tollgate deploy`
       the database now: 2 migrations of this run are in and recorded; nothing of it is in the database
     "#);
     assert_eq!(tables(&database), "posts users");
@@ -47,6 +47,9 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     rolled back 4_unique  failed when it was last tried
     pending     5_later
     5 migrations: 3 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
@@ -65,7 +68,7 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the cause and run the command again
+            mend the file, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
     project.migration(
@@ -84,6 +87,11 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
     status: 0
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    applied     4_unique
+    applied     5_later
     5 migrations: 5 applied; the database is up to date
     "#);
     assert_eq!(tables(&database), "later posts tags users");
@@ -126,7 +134,7 @@ fn the_same_on_sqlite() {
        · ────────────────────────┬───────────────────────
        ·                         ╰── UNIQUE constraint failed: users.email
        ╰────
-      help: mend the cause and run the command again
+      help: mend the file, then run `tollgate deploy`
       the database now: 2 migrations of this run are in and recorded; nothing of it is in the database
 
 
@@ -134,6 +142,9 @@ fn the_same_on_sqlite() {
     status: 5
     -- stdout
     SQLite database [folder]/test.db
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     rolled back 4_unique  failed when it was last tried
     4 migrations: 3 applied, 1 rolled back; next: `tollgate deploy`
     "#);
@@ -170,7 +181,7 @@ fn a_hint_of_the_server_is_passed_on() {
       help: SQLSTATE: 42883
             hint: No function matches the given name and argument types. You might need to add
             explicit type casts.
-            mend the cause and run the command again
+            mend the file, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
 }
@@ -201,7 +212,7 @@ fn an_error_inside_a_function_says_where() {
             detail: a detail
             hint: a hint
             context: PL/pgSQL function inline_code_block line 3 at RAISE
-            mend the cause and run the command again
+            mend the file, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
 }
@@ -236,24 +247,26 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and
-            record that with `tollgate resolve --applied 1_unique` or `--rolled-back 1_unique`
-      the database now: its first statement is in
+            mend the file (what stands up to line 1 must stay as it is) and go on with `tollgate
+            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
+            --applied 1_unique` or `tollgate resolve --rolled-back 1_unique`
+      the database now: the first 1 of 3 statements is in, up to line 1
 
 
     $ tollgate status
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
-    failed      1_unique
+    failed      1_unique  1 of 3 statements is in; line 2 comes next
         Database error code: 23505
         Database error:
         ERROR: could not create unique index "users_email"
         DETAIL: Key (email)=(a@example.com) is duplicated.
         Statement 2 at line 2, column 34
+    applied     1_users
     pending     2_posts
     pending     3_views
-    4 migrations: 1 applied, 2 pending, 1 failed; next: `tollgate resolve --rolled-back 1_unique` or `--applied 1_unique`
+    4 migrations: 1 applied, 2 pending, 1 failed; next: mend the cause and go on with `tollgate deploy --resume`
 
     $ tollgate deploy
     status: 5
@@ -261,9 +274,8 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
     unresolved-migration
 
       × 1 migration failed earlier and must be resolved first: 1_unique
-      help: look at what is in the database, then `tollgate resolve --applied 1_unique` when all of it
-            is, or `tollgate resolve --rolled-back 1_unique` when none of it is; where a deploy
-            stopped in the middle of it, `tollgate deploy --resume` goes on
+      help: `tollgate resolve 1_unique` looks what of it is in the database and says what to record;
+            where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
       the database now: nothing was changed
 
 
@@ -284,9 +296,10 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the cause and go on with `tollgate deploy --resume`; or finish or undo it by hand and
-            record that with `tollgate resolve --applied 1_unique` or `--rolled-back 1_unique`
-      the database now: its first statement is in
+            mend the file (what stands up to line 1 must stay as it is) and go on with `tollgate
+            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
+            --applied 1_unique` or `tollgate resolve --rolled-back 1_unique`
+      the database now: the first 1 of 3 statements is in, up to line 1
     "#);
     assert_eq!(tables(&database), "tags users");
     database.run("DELETE FROM users WHERE id = 2;");
@@ -305,6 +318,10 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
     status: 0
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_unique
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     4 migrations: 4 applied; the database is up to date
     "#);
     assert_eq!(tables(&database), "more posts tags users");
@@ -334,9 +351,16 @@ fn what_ran_outside_a_transaction_can_be_undone_by_hand() {
 
       × migration "1_index" failed: its first statement is in the database and changed in the file
       │ since
-      help: put the first statement of the file back as it was and resume, or bring the database to
-            the state you want by hand and use resolve
-      the database now: its first statement is in
+       ╭─[migrations/1_index/migration.sql:1:1]
+     1 │ CREATE TABLE tags (id integer, name text);
+       · ────────────────────┬────────────────────
+       ·                     ╰── this was something else when it was run
+     2 │ CREATE INDEX CONCURRENTLY tags_name ON tags (name);
+       ╰────
+      help: put that part of the file back as it was and go on with `tollgate deploy --resume`; or
+            finish or undo it by hand and record that with `tollgate resolve --applied 1_index` or
+            `tollgate resolve --rolled-back 1_index`
+      the database now: the first 1 of 2 statements is in, up to line 1
 
 
     $ tollgate resolve --rolled-back 1_index
@@ -375,7 +399,7 @@ fn a_deferred_constraint_fails_at_commit() {
       │ table "b" violates foreign key constraint "b_a_fkey"
       help: SQLSTATE: 23503
             detail: Key (a)=(7) is not present in table "a".
-            mend the cause and run the command again
+            mend the cause, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
     assert_eq!(tables(&database), "");

@@ -22,7 +22,7 @@ fn tables_without_a_ledger() {
     pending     1_users
     pending     2_posts
     pending     3_views
-    3 migrations: 0 applied, 3 pending; next: the database has tables and no ledger: `tollgate resolve --applied NAME` records what is in it
+    3 migrations: 0 applied, 3 pending; next: the database has tables and no ledger: `tollgate baseline` records what is in it
 
     $ tollgate deploy --dry-run
     status: 5
@@ -30,8 +30,8 @@ fn tables_without_a_ledger() {
     database-not-empty
 
       × the database is not empty and has no migrations ledger
-      help: if the folder's first migrations are what is in the database already, record them with
-            `tollgate resolve --applied NAME`, oldest first; otherwise use an empty database
+      help: if it was made by the folder's first migrations, or is what they make, `tollgate baseline`
+            records them; otherwise use an empty database
       the database now: nothing was changed
 
 
@@ -41,8 +41,8 @@ fn tables_without_a_ledger() {
     database-not-empty
 
       × the database is not empty and has no migrations ledger
-      help: if the folder's first migrations are what is in the database already, record them with
-            `tollgate resolve --applied NAME`, oldest first; otherwise use an empty database
+      help: if it was made by the folder's first migrations, or is what they make, `tollgate baseline`
+            records them; otherwise use an empty database
       the database now: nothing was changed
     ");
 }

@@ -60,12 +60,13 @@ fn another_run() {
     $ tollgate deploy --lock-timeout 200ms
     status: 4
     -- stderr
-    waiting for the lock that another run holds (process [number], user postgres, somebody), [duration] so far
+    lock already held by PID [number] (user postgres, application somebody, since [time]): waiting for up to [duration]; `tollgate lock status` shows what it does
     lock
 
-      × another run holds the migration lock: process [number], user postgres, somebody, since
-      │ [time]
-      help: wait until it is done; if it hangs, end that session
+      × lock already held by PID [number] (user postgres, application somebody, since
+      │ [time])
+      help: `tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if
+            it hangs, `tollgate lock release --force` ends it
       the database now: nothing was changed
 
 
@@ -74,9 +75,10 @@ fn another_run() {
     -- stderr
     lock
 
-      × another run holds the migration lock: process [number], user postgres, somebody, since
-      │ [time]
-      help: wait until it is done; if it hangs, end that session
+      × lock already held by PID [number] (user postgres, application somebody, since
+      │ [time])
+      help: `tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if
+            it hangs, `tollgate lock release --force` ends it
       the database now: nothing was changed
 
 
@@ -84,6 +86,7 @@ fn another_run() {
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    at work: PID [number] (user postgres, application somebody, since [time]) holds the lock
     pending     1_users
     pending     2_posts
     pending     3_views
@@ -112,7 +115,7 @@ fn a_table() {
     $ tollgate deploy
     status: 1
     -- stderr
-    4_column: canceling statement due to lock timeout, process [number], user postgres, somebody; attempt 2 in [duration]
+    4_column: waits for session [number] (user postgres, application somebody, idle in transaction, open for [duration], last query [duration] ago: "SELECT '…';"); attempt 2 in [duration]
     migration-failed
 
       × migration "4_column" failed: canceling statement due to lock timeout
@@ -122,7 +125,10 @@ fn a_table() {
        ·                    ╰── canceling statement due to lock timeout
        ╰────
       help: SQLSTATE: 55P03
-            mend the cause and run the command again
+            wait until session [number] (user postgres, application somebody, idle in transaction, open
+            for [duration], last query [duration] ago: "SELECT '…';") is done, or end it with SELECT
+            pg_terminate_backend([number]), then run `tollgate deploy`; deploy.statement_lock_timeout_ms
+            and deploy.retries say how long it tries
       the database now: nothing of it is in the database
     "#);
     assert_snapshot!(lock("ACCESS EXCLUSIVE"), @"
@@ -157,7 +163,7 @@ fn the_whole_file() {
     migration-failed
 
       × migration "2_posts" failed: failed to begin a transaction: database is locked
-      help: another program is writing to the database: run the command again when that is done
+      help: another program is writing to the database: wait for its end, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
     assert_eq!(tables(&database), "users");
@@ -178,6 +184,7 @@ fn a_reader_holds_nothing_up() {
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
     pending     2_posts
     pending     3_views
     3 migrations: 1 applied, 2 pending; next: `tollgate deploy`

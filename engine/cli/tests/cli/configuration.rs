@@ -115,8 +115,8 @@ fn an_unknown_section_names_the_known_ones() {
        ·    ╰── not a key of Tollgate's
      2 │ a = 1
        ╰────
-      help: known keys at the top of the file: database, prisma, migrations, check, deploy, lock,
-            state, limits, plugins, environments, extends
+      help: known keys at the top of the file: development, database, prisma, migrations, check,
+            deploy, lock, state, seed, limits, plugins, environments, extends
     ");
 }
 
@@ -177,7 +177,7 @@ fn a_named_file_must_be_there() {
     config::unreadable
 
       × the configuration file missing.toml cannot be read: No such file or directory (os error 2)
-      help: name another one with --config, or `tollgate init` writes one
+      help: name another one with --config, or `tollgate --config missing.toml init` writes one
     ");
     assert_snapshot!(project.command(&["status"]).env("TOLLGATE_CONFIG", ".").run(), @"
     exit status 2
@@ -229,28 +229,28 @@ fn an_environment_must_be_configured() {
 #[test]
 fn a_variable_must_make_sense() {
     let project = Project::with(&[(".env", "TOLLGATE_CHECK_BLOCK_AT=severe\n")]);
-    assert_snapshot!(project.command(&["status"]).env("LOCK_TIMEOUT_MS", "soon").run(), @"
+    assert_snapshot!(project.command(&["status"]).env("LOCK_TIMEOUT_MS", "soon").run(), @r#"
     exit status 2
     --- stderr
     config::variable
 
-      × the variable LOCK_TIMEOUT_MS must be a whole number, 0 or more
-    ");
+      × the variable LOCK_TIMEOUT_MS is "soon" and must be a whole number, 0 or more
+    "#);
     assert_snapshot!(project.run(&["status"]), @r#"
     exit status 2
     --- stderr
     config::variable
 
-      × the variable TOLLGATE_CHECK_BLOCK_AT in .env must be "low", "medium" or "high"
+      × the variable TOLLGATE_CHECK_BLOCK_AT in .env is "severe" and must be "low", "medium" or "high"
     "#);
     let project = Project::new();
-    assert_snapshot!(project.command(&["status"]).env("FORCE_RELEASE", "perhaps").run(), @"
+    assert_snapshot!(project.command(&["status"]).env("FORCE_RELEASE", "perhaps").run(), @r#"
     exit status 2
     --- stderr
     config::variable
 
-      × the variable FORCE_RELEASE must be true or false
-    ");
+      × the variable FORCE_RELEASE is "perhaps" and must be true or false
+    "#);
 }
 
 #[test]
@@ -429,19 +429,18 @@ fn arguments_are_checked() {
     assert_snapshot!(project.run(&["resolve"]), @"
     exit status 2
     --- stderr
-    error: the following required arguments were not provided:
-      <--applied <NAME>|--rolled-back <NAME>>
+    config::no-migrations
 
-    Usage: tollgate resolve <--applied <NAME>|--rolled-back <NAME>>
-
-    For more information, try '--help'.
+      × no folder of migrations was found
+      help: looked for prisma/migrations, migrations; name it with --migrations or with `dir` under
+            [migrations] in tollgate.toml
     ");
     assert_snapshot!(project.run(&["resolve", "--applied", "a", "--rolled-back", "b"]), @"
     exit status 2
     --- stderr
-    error: the argument '--applied <NAME>' cannot be used with '--rolled-back <NAME>'
+    error: the argument '--applied <NAME>...' cannot be used with '--rolled-back <NAME>...'
 
-    Usage: tollgate resolve <--applied <NAME>|--rolled-back <NAME>>
+    Usage: tollgate resolve --applied <NAME>... [NAME]...
 
     For more information, try '--help'.
     ");

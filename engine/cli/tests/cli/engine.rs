@@ -75,6 +75,8 @@ fn migrations_are_deployed_and_taken_back() {
     exit status 0
     --- stdout
     SQLite database dev.db
+    applied     1_users
+    applied     2_index
     2 migrations: 2 applied; the database is up to date
     ");
     assert_snapshot!(timeless(&project.run(&["status", "--all"])), @"
@@ -116,6 +118,7 @@ fn migrations_are_deployed_and_taken_back() {
     exit status 5
     --- stdout
     SQLite database dev.db
+    applied     1_users
     rolled back 2_index
     2 migrations: 1 applied, 1 rolled back; next: `tollgate deploy`
     ");
@@ -252,7 +255,7 @@ fn a_failing_migration_is_shown_where_it_fails() {
        ·             ───┬───
        ·                ╰── no such table: nowhere
        ╰────
-      help: mend the cause and run the command again
+      help: mend the file, then run `tollgate deploy`
       the database now: 2 migrations of this run are in and recorded; nothing of it is in the database
     "#);
     project.write("migrations/3_bad/migration.sql", "CREATE TABLE a (id int;\n");
@@ -294,9 +297,21 @@ fn a_migration_can_be_recorded() {
     "#);
     project.write("migrations/3_done/migration.sql", "CREATE TABLE done (id int);\n");
     assert_snapshot!(timeless(&project.run(&["resolve", "--applied", "3_done"])), @"
+    exit status 5
+    --- stderr
+    contradicted
+
+      × 3_done is not applied: line 1 is not in (CREATE TABLE done (id int))
+      help: `tollgate resolve 3_done` shows statement by statement what is in; --force records it as
+            applied all the same
+      the database now: nothing was changed
+    ");
+    assert_snapshot!(timeless(&project.run(&["resolve", "--applied", "3_done", "--force"])), @"
     exit status 0
     --- stdout
     3_done is recorded as applied
+    --- stderr
+    warning: 3_done is not applied: line 1 is not in (CREATE TABLE done (id int))
     ");
 }
 
@@ -328,6 +343,7 @@ fn a_migration_that_failed_and_left_nothing_was_not_taken_back_by_anybody() {
     exit status 5
     --- stdout
     SQLite database dev.db
+    applied     1_users
     rolled back 2_index  failed when it was last tried
     2 migrations: 1 applied, 1 rolled back; next: `tollgate deploy`
     ");
@@ -346,12 +362,12 @@ fn a_rollback_that_fails_says_that_the_migration_is_still_applied() {
     migration-failed
 
       × taking 1_users back failed: no such table: elsewhere
-       ╭─[rollback of 1_users:1:12]
+       ╭─[migrations/1_users/down.sql:1:12]
      1 │ DROP TABLE elsewhere;
        ·            ────┬────
        ·                ╰── no such table: elsewhere
        ╰────
-      help: mend the cause and run the command again
+      help: mend the cause, then run the command again
       the database now: 1 migration was taken back before; 1_users is applied as it was; nothing of its rollback was kept
     ");
 }
@@ -482,7 +498,12 @@ fn documents_of_runs_follow_their_schemas() {
         (&["rollback", "--dry-run"], "rollback"),
         (&["rollback"], "error"),
         (&["rollback", "--force"], "rollback"),
-        (&["resolve", "--applied", "2_index"], "resolve"),
+        (&["resolve", "1_users", "2_index"], "resolve"),
+        (&["resolve", "--applied", "2_index"], "error"),
+        (&["resolve", "--applied", "2_index", "--force"], "resolve"),
+        (&["baseline", "--yes"], "error"),
+        (&["reset", "--force"], "error"),
+        (&["seed", "--force"], "error"),
         (&["resolve", "--applied", "9_never"], "error"),
         (&["plugin", "list"], "plugin-list"),
     ];
@@ -495,7 +516,26 @@ fn documents_of_runs_follow_their_schemas() {
 fn settings_without_effect_are_mentioned() {
     let project = project();
     let ended = project.command(&["deploy"]).env("FORCE_RELEASE", "true").run();
-    assert_snapshot!(ended.stderr, @"warning: lock.force_release (from FORCE_RELEASE) has no effect in this version");
+    assert_snapshot!(ended.stderr, @"");
+}
+
+#[test]
+fn documents_of_beginning_follow_their_schemas() {
+    let project = project();
+    project.write(
+        "tollgate.toml",
+        "development = true\n[seed]\nfiles = [\"rows.sql\"]\ncommand = [\"/bin/sh\", \"-c\", \"exit 0\"]\n",
+    );
+    project.write("rows.sql", "SELECT 1;\n");
+    let cases: &[(&[&str], &str)] = &[
+        (&["reset", "--dry-run"], "reset"),
+        (&["reset", "--force"], "reset"),
+        (&["seed"], "seed"),
+        (&["baseline", "--dry-run"], "error"),
+    ];
+    for (args, schema) in cases {
+        valid(&project.json(args), schema);
+    }
 }
 
 #[test]
@@ -701,6 +741,7 @@ fn irregular_histories_are_explained() {
     --- stdout
     SQLite database dev.db
     pending     0_late  later ones are applied
+    applied     1_users
     applied     2_index  edited since it was applied
     3 migrations: 2 applied, 1 pending, 1 edited; next: put 2_index back as it was applied
     ");
@@ -720,7 +761,9 @@ fn irregular_histories_are_explained() {
     --- stdout
     SQLite database dev.db
     pending     0_late  later ones are applied
+    applied     1_users
     applied     2_index  not in the folder
+    the last one in both folder and database is 1_users
     3 migrations: 2 applied, 1 pending, 1 missing; next: `tollgate deploy`
     ");
 }

@@ -66,10 +66,19 @@ fn a_prisma_project_is_found() {
 
     # Slack is told where SLACK_WEBHOOK_URL is set.
 
+    # Rows to work with, for `tollgate seed` and after `tollgate reset`; otherwise what package.json has as prisma.seed.
+    # [seed]
+    # files = ["seed/*.sql"]
+    # command = "npm run seed" # without a shell
+
     # Used with `tollgate -e production …`; whatever is set here holds instead of what is set above.
     # [environments.production]
     # database.url = "env:PRODUCTION_DATABASE_URL"
     # check.block_at = "medium"
+
+    # `tollgate reset` drops everything, so it works only where this is said.
+    # [environments.development]
+    # development = true
     "#);
     assert_eq!(project.read("package.json"), PACKAGE);
     // What was written is valid and says the same.

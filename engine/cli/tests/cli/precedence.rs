@@ -229,6 +229,7 @@ check.block_at = "medium"
     block_at = "medium"  # from tollgate.toml:18
 
     [deploy]
+    idle_timeout_ms = 60000  # from default
     lock_timeout_ms = 30000  # from default
     retries = 5  # from default
     statement_lock_timeout_ms = 5000  # from default
