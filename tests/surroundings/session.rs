@@ -66,7 +66,11 @@ pub(crate) fn sqlite3(path: &Path, sql: &str) -> String {
 }
 
 /// Another program that is connected until it is dropped.
-pub(crate) struct Visitor(Child);
+pub(crate) struct Visitor {
+    child: Child,
+    /// What the server has answered so far.
+    pub(crate) heard: String,
+}
 
 impl Visitor {
     /// psql, connected to this URL, when it has run this SQL.
@@ -81,15 +85,20 @@ impl Visitor {
             .unwrap();
         let input = child.stdin.as_mut().unwrap();
         input.write_all(format!("{sql}\nSELECT 'there';\n").as_bytes()).unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap() == "there"), "psql could not connect");
-        Self(child)
+        let mut heard = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            match line.unwrap().as_str() {
+                "there" => return Self { child, heard },
+                line => heard += &format!("{line}\n"),
+            }
+        }
+        panic!("psql could not connect")
     }
 }
 
 impl Drop for Visitor {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
     }
 }

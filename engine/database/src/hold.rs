@@ -15,7 +15,7 @@ use crate::error::{DatabaseError, ServerError};
 use crate::lock::{Attempt, LockError, LockEvent, LockOptions, poll, respect};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::connection::PgConnection;
-use crate::postgres::lock::{KEY, holds};
+use crate::postgres::lock::{KEY, TRANSACTIONS, holds};
 use crate::sessions::advisory_holder;
 use crate::sqlite::connect::{Access, sqlite_error};
 use crate::sqlite::lock::{BorrowedFile, FileLock};
@@ -35,7 +35,10 @@ pub fn connect_postgres(target: &Target, options: &ConnectOptions) -> Result<PgC
         application_name: options.application_name.clone(),
         read_only: options.read_only,
     };
-    open(place, &session)
+    let mut connection = open(place, &session)?;
+    let settled = connection.settle();
+    settled.map_err(|error| DatabaseError::server("set up the session", error))?;
+    Ok(connection)
 }
 
 /// Opens an `SQLite` file for use with diesel.
@@ -238,9 +241,17 @@ impl Lockable for Pg {
                     .load(connection)
                     .map_err(|error| failed(TAKING, &error))?;
                 match tried.first() {
-                    Some(tried) if tried.locked && tried.pid == session.pid => Ok(Attempt::Taken),
+                    Some(tried) if tried.locked && tried.pid == session.pid => {
+                        // A transaction of a run that has died may still be at work.
+                        let over = format!("pg_catalog.pg_try_advisory_lock({KEY}, {TRANSACTIONS})");
+                        if ask(connection, &over).map_err(|error| failed(TAKING, &error))? {
+                            return Ok(Attempt::Taken);
+                        }
+                        unlock(connection, "").map_err(|error| failed(TAKING, &error))?;
+                        Ok(Attempt::Held(advisory_holder(connection, KEY)))
+                    }
                     Some(tried) if tried.locked => {
-                        let _ = unlock(connection);
+                        let _ = unlock(connection, "");
                         Err(LockError::Pooler)
                     }
                     _ => Ok(Attempt::Held(advisory_holder(connection, KEY))),
@@ -269,11 +280,12 @@ impl Lockable for Pg {
             return Ok(());
         }
         let lost = |reason: String| LockError::Lost { reason };
-        let mut held = unlock(connection);
+        let both = format!("pg_catalog.pg_advisory_unlock({KEY}, {TRANSACTIONS}) AND ");
+        let mut held = unlock(connection, &both);
         if held.is_err() {
             // A transaction that was begun without diesel's knowledge, and has failed.
             let _ = connection.batch_execute("ROLLBACK");
-            held = unlock(connection);
+            held = unlock(connection, &both);
         }
         match held {
             Ok(true) => Ok(()),
@@ -296,8 +308,9 @@ fn ask<C: LoadConnection<Backend = Pg>>(connection: &mut C, condition: &str) -> 
     Ok(answers.iter().any(|row| row.answer))
 }
 
-fn unlock<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> diesel::QueryResult<bool> {
-    ask(connection, &format!("pg_catalog.pg_advisory_unlock({KEY})"))
+/// Lets go of the lock, after something else.
+fn unlock<C: LoadConnection<Backend = Pg>>(connection: &mut C, first: &str) -> diesel::QueryResult<bool> {
+    ask(connection, &format!("{first}pg_catalog.pg_advisory_unlock({KEY})"))
 }
 
 #[derive(QueryableByName)]

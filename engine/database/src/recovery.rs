@@ -428,8 +428,10 @@ impl Database {
             .as_ref()
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
         let mut sql = within.to_owned();
-        // Where an interrupted migration stands is on record already, and logs would say that it failed.
-        let goes_on = !unchanged && matches!(problem, Problem::Interrupted { goes_on: true, .. });
+        // Where a migration stands that was stopped between two statements is on record already, and logs would say that it
+        // failed.
+        let stopped = matches!(problem, Problem::Interrupted { goes_on: true, .. } | Problem::LockLost);
+        let goes_on = !unchanged && stopped;
         if direction == Direction::Up && !goes_on {
             sql += &(self.place.fail(row, &logs(name, problem, after.notices.as_deref())) + ";");
             if unchanged {

@@ -64,6 +64,17 @@ pub enum LockError {
         /// What is migrated.
         database: String,
     },
+    /// The way round a pooler logs in as somebody else.
+    #[error(
+        "database.url goes through a transaction pooler, and lock.url, which leads round it, logs in as another role: \
+         {lock}, not {database}"
+    )]
+    OtherRole {
+        /// As whom the lock's URL logs in.
+        lock: String,
+        /// As whom the database's does.
+        database: String,
+    },
     /// The session that held the lock is gone.
     #[error("the migration lock was lost: {reason}")]
     Lost {
@@ -116,6 +127,11 @@ impl LockError {
             Self::Elsewhere { .. } => {
                 "lock.url has to lead to the same server and database as database.url, only not by way \
                 of the pooler"
+                    .to_owned()
+            }
+            Self::OtherRole { .. } => {
+                "have lock.url log in as the same role: behind a transaction pooler the whole run goes by \
+                way of lock.url, and what it makes would belong to the other role"
                     .to_owned()
             }
             Self::Lost { .. } => "another run may have begun; check the status before going on".to_owned(),

@@ -9,7 +9,7 @@ use crate::lock::{Kind, LockError, RunLock};
 use crate::postgres::lock::BorrowedLock;
 use crate::sqlite::lock::BorrowedFile;
 use crate::state::LockToken;
-use crate::target::TargetKind;
+use crate::target::{Target, TargetKind};
 
 /// What lets another process go on under a lock. Its text is a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,9 @@ impl RunLock {
 impl Database {
     /// The lock that the pass is for, if it is one of this database and held. Otherwise the pass is for another
     /// database, or its lock is gone: then the lock has to be taken as usual.
-    pub(crate) fn borrow_lock(&mut self, pass: &LockPass) -> Result<Option<Kind>, LockError> {
-        Ok(match &self.target.kind {
+    pub(crate) fn borrow_lock(&mut self, pass: &LockPass, direct: Option<&Target>) -> Result<Option<Kind>, LockError> {
+        let kind = direct.map_or(&self.target.kind, |direct| &direct.kind);
+        Ok(match kind {
             TargetKind::Postgres(target) => BorrowedLock::open(target, &self.options.application_name, pass)?
                 .map(|lock| Kind::Borrowed(Box::new(lock), pass.clone())),
             TargetKind::Sqlite(target) => {

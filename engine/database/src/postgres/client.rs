@@ -62,14 +62,14 @@ impl Client {
     /// Connects. `hear` gets what the server says without refusing anything.
     pub(crate) fn open(
         config: &Config,
-        tls: MakeRustlsConnect,
+        tls: &MakeRustlsConnect,
         hear: impl FnMut(DbError) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(OpenError::Runtime)?;
-        let (client, mut connection) = match runtime.block_on(dial::connect(config, &tls)) {
+        let (client, mut connection) = match runtime.block_on(dial::connect(config, tls)) {
             Ok(open) => open,
             Err(error) => {
                 // Looking a name up cannot be broken off; it must not be waited for, either.

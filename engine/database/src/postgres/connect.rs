@@ -20,20 +20,23 @@ pub(crate) struct SessionOptions {
     pub read_only: bool,
 }
 
-/// Opens a connection whose unqualified names mean the target's schema.
+/// Opens a connection. Its unqualified names mean the target's schema once it is settled.
 pub(crate) fn open(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
     let notices = Notices::default();
     let client = client(target, options, &notices)?;
-    PgConnection::new(client, notices, preamble(target, options))
-        .map_err(|error| DatabaseError::server(format!("set up the session with {}", target.describe()), error))
+    Ok(PgConnection::new(
+        client,
+        notices,
+        preamble(target, options),
+        options.read_only,
+    ))
 }
 
 /// Opens a connection that leaves its session as the server has set it up: behind a pooler, what is set stays for others.
 pub(crate) fn open_untouched(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
     let notices = Notices::default();
     let client = client(target, options, &notices)?;
-    PgConnection::new(client, notices, String::new())
-        .map_err(|error| DatabaseError::server(format!("begin a session with {}", target.describe()), error))
+    Ok(PgConnection::new(client, notices, String::new(), false))
 }
 
 /// Opens a connection as the driver gives it, its session as the server has set it up.
@@ -123,7 +126,7 @@ fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
 fn client(target: &PostgresTarget, options: &SessionOptions, notices: &Notices) -> Result<Client, DatabaseError> {
     let sink = Arc::clone(notices);
     let hear = move |notice| hear(&sink, &notice);
-    Client::open(&configuration(target, options), tls::connector(target)?, hear)
+    Client::open(&configuration(target, options), &tls::connector(target)?, hear)
         .map_err(|error| refusal(target, &error))
 }
 

@@ -3,6 +3,7 @@
 //! Queries go out with their parameter types in one round trip and without named prepared statements, so that they also
 //! work behind a pooler. Scripts go out by the simple protocol, where error positions count in the text that was sent.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::RunQueryDsl;
@@ -41,12 +42,17 @@ pub struct Notice {
 /// Where the driver's callback puts what it hears.
 pub(crate) type Notices = Arc<Mutex<Vec<Notice>>>;
 
+/// Before the statements of one message that must not write.
+const READ_ONLY: &str = "SET LOCAL transaction_read_only = on; ";
+
 /// An open connection to PostgreSQL, over the pure-Rust driver: what diesel needs of one, without libpq.
 pub struct PgConnection {
     client: Client,
     notices: Notices,
-    /// Run after every RESET ALL: what makes the session ours.
+    /// What makes the session ours; see [`Self::settle`].
     preamble: String,
+    settled: bool,
+    read_only: bool,
     transactions: AnsiTransactionManager,
     metadata: PgMetadataCache,
     instrumentation: Option<Box<dyn Instrumentation>>,
@@ -55,27 +61,52 @@ pub struct PgConnection {
 }
 
 impl PgConnection {
-    /// Takes over an open connection and makes its session ours.
-    pub(crate) fn new(client: Client, notices: Notices, preamble: String) -> Result<Self, ServerError> {
-        let mut connection = Self {
+    /// Takes over an open connection. Its session stays as the server has set it up until [`Self::settle`].
+    pub(crate) fn new(client: Client, notices: Notices, preamble: String, read_only: bool) -> Self {
+        Self {
             client,
             notices,
             preamble,
+            settled: false,
+            read_only,
             transactions: AnsiTransactionManager::default(),
             metadata: PgMetadataCache::new(),
             instrumentation: None,
             last_error: None,
-        };
-        let preamble = connection.preamble.clone();
-        connection.execute_script(&preamble)?;
-        Ok(connection)
+        }
+    }
+
+    /// Makes the session ours. Not before it is certain that it is: behind a transaction pooler what is set for a session
+    /// is set for whoever gets that session next, and missing where our own next transaction runs.
+    pub(crate) fn settle(&mut self) -> Result<(), ServerError> {
+        if !self.settled {
+            let preamble = self.preamble.clone();
+            self.execute_script(&preamble)?;
+            self.settled = true;
+        }
+        Ok(())
+    }
+
+    /// Whether that was done.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Where the session itself is not set to read only, each message is.
+    fn guarded<'a>(&self, sql: &'a str) -> Cow<'a, str> {
+        if self.read_only && !self.settled {
+            Cow::Owned(format!("{READ_ONLY}{sql}"))
+        } else {
+            Cow::Borrowed(sql)
+        }
     }
 
     /// Runs statements by the simple protocol. Results are thrown away.
     pub(crate) fn execute_script(&mut self, sql: &str) -> Result<(), ServerError> {
+        let sql = self.guarded(sql);
         self.client
-            .batch_execute(sql)
-            .map_err(|error| server_error(&error, sql))
+            .batch_execute(&sql)
+            .map_err(|error| server_error(&error, &sql))
     }
 
     /// Sends several texts, each as one message, without waiting for answers, and tells of each answer with what the
@@ -201,9 +232,10 @@ impl ToSql for Parameter {
 impl SimpleConnection for PgConnection {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
         self.last_error = None;
+        let query = self.guarded(query);
         self.client
-            .batch_execute(query)
-            .map_err(|error| self.fail(&error, query))
+            .batch_execute(&query)
+            .map_err(|error| self.fail(&error, &query))
     }
 }
 
@@ -224,6 +256,15 @@ impl Connection for PgConnection {
         T: QueryFragment<Pg> + QueryId,
     {
         let (sql, parameters) = self.prepare(source)?;
+        if self.read_only && !self.settled {
+            let refused = ServerError {
+                sqlstate: Some("25006".to_owned()),
+                ..ServerError::text("cannot write in a read-only session")
+            };
+            let for_diesel = diesel_error(&refused);
+            self.last_error = Some(refused);
+            return Err(for_diesel);
+        }
         let count = self
             .client
             .execute_typed(&sql, &borrow(&parameters))

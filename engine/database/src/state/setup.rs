@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Bool};
-use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::connection::Connection;
@@ -79,12 +79,7 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
         reason,
         help,
     };
-    let mut connection = open(&target, session)?;
-    let made = connection.execute_script(&format!(
-        "SELECT pg_catalog.pg_advisory_lock({SETUP_KEY}); \
-         DO $tollgate$ BEGIN IF pg_catalog.to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $tollgate$"
-    ));
-    made.map_err(|error| {
+    let refused = |error: ServerError| {
         let administrator =
             || format!("let an administrator run: CREATE SCHEMA {SCHEMA} AUTHORIZATION the_role_that_deploys");
         let help = if error.is("42501") {
@@ -92,13 +87,28 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
         } else {
             error.cure().map(str::to_owned)
         };
-        failed(error.message, help)
-    })?;
-    connection.run_pending_migrations(POSTGRES).map_err(|error| {
-        let help = "see to what the server says; the tables are made by the next command that needs them".to_owned();
-        failed(error.to_string(), Some(help))
-    })?;
-    Ok(())
+        SetUp::Refused(Box::new(failed(error.message, help)))
+    };
+    // One transaction, and the search path only for its time: nothing stays behind in a pooler's session.
+    let made = open(&target, session)?.transaction(|connection| {
+        let schema = format!(
+            "SELECT pg_catalog.pg_advisory_xact_lock({SETUP_KEY}); \
+             DO $tollgate$ BEGIN IF pg_catalog.to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $tollgate$; \
+             SET LOCAL search_path = {SCHEMA}"
+        );
+        connection.execute_script(&schema).map_err(refused)?;
+        connection
+            .run_pending_migrations(POSTGRES)
+            .map(drop)
+            .map_err(SetUp::Migration)
+    });
+    made.map_err(|error| match error {
+        SetUp::Refused(refused) => *refused,
+        other => {
+            let help = "see to what the server says; the tables are made by the next command that needs them";
+            failed(other.to_string(), Some(help.to_owned()))
+        }
+    })
 }
 
 /// Opens the sidecar file, made and brought up to date.
@@ -128,6 +138,8 @@ pub(crate) fn open_sqlite(path: &Path) -> Result<SqliteConnection, DatabaseError
 
 #[derive(Debug, thiserror::Error)]
 enum SetUp {
+    #[error(transparent)]
+    Refused(Box<DatabaseError>),
     #[error("{0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
