@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use tollgate_database::{LockError, LockEvent, LockOptions, Target};
+use tollgate_testing::pooler::{Mode, Pooler};
+use tollgate_testing::postgres::cluster;
 
 use crate::support::{both, connect, postgres, sqlite};
 
@@ -105,13 +107,19 @@ fn the_lock_file_goes_with_the_lock() {
     assert_eq!(files(), 0);
 }
 
-/// `TOLLGATE_TEST_POOLER` names a database behind a pooler that lends sessions out by transaction.
+/// Behind a pooler that lends sessions out by the transaction, and that nobody has mentioned.
 #[test]
 fn a_pooler_that_nobody_mentioned_is_found_out() {
-    let Ok(url) = std::env::var("TOLLGATE_TEST_POOLER") else {
-        println!("skipped: TOLLGATE_TEST_POOLER names no pooler");
+    if cluster().port().is_none() {
+        println!("skipped: a pooler is put only in front of a server that the tests started");
         return;
-    };
-    let mut database = connect(&url);
+    }
+    let outside = cluster().database();
+    let url = |pooler: &Pooler| pooler.url_of(&outside.name);
+    let pooler = Pooler::start(cluster(), Mode::Transaction).unwrap();
+    let mut database = connect(&url(&pooler));
     assert_eq!(database.lock(&short(), &mut |_| {}).err(), Some(LockError::Pooler));
+    let pooler = Pooler::start(cluster(), Mode::Session).unwrap();
+    let mut database = connect(&url(&pooler));
+    database.lock(&short(), &mut |_| {}).unwrap().check().unwrap();
 }
