@@ -7,7 +7,6 @@ mod deploying;
 mod documents;
 mod errors;
 mod guests;
-mod killed;
 mod outside;
 mod real;
 mod resolving;

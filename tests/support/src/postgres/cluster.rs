@@ -1,12 +1,12 @@
 //! Starting a server, and seeing to it that it goes.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::{PASSWORD, PASSWORD_ROLE, SERVER_VARIABLE, TestDatabase};
 use crate::{SupportError, programs};
@@ -42,7 +42,9 @@ pub struct Cluster {
     maintenance: String,
     bindir: PathBuf,
     /// Absent when the server is somebody else's.
-    own: Option<Own>,
+    own: Option<Mutex<Own>>,
+    /// The folder and port of our own.
+    place: Option<(PathBuf, u16)>,
     databases: AtomicU64,
 }
 
@@ -53,6 +55,7 @@ struct Own {
     port: u16,
     supervisor: Child,
     lifeline: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
 }
 
 /// How a special cluster differs from the usual one.
@@ -114,7 +117,8 @@ impl Cluster {
             base,
             maintenance,
             bindir,
-            own: Some(own),
+            place: Some((own.folder.clone(), own.port)),
+            own: Some(Mutex::new(own)),
             databases: AtomicU64::new(0),
         };
         cluster.admin(&create_password_role())?;
@@ -129,6 +133,7 @@ impl Cluster {
             base: base.to_owned(),
             maintenance,
             bindir,
+            place: None,
             own: None,
             databases: AtomicU64::new(0),
         };
@@ -168,12 +173,41 @@ impl Cluster {
 
     /// The port on 127.0.0.1, when this crate started the server.
     pub fn port(&self) -> Option<u16> {
-        self.own.as_ref().map(|own| own.port)
+        self.place.as_ref().map(|(_, port)| *port)
     }
 
     /// The folder with the server's Unix socket, when this crate started the server.
     pub fn socket_folder(&self) -> Option<&Path> {
-        self.own.as_ref().map(|own| own.folder.as_path())
+        self.place.as_ref().map(|(folder, _)| folder.as_path())
+    }
+
+    /// Stops the server as a crash would: no session ends in order, nothing is written that waits in memory.
+    ///
+    /// # Errors
+    /// When it is not ours to stop, or does not.
+    pub fn stop_immediately(&self) -> Result<(), SupportError> {
+        self.order("stop", "stopped")
+    }
+
+    /// Starts the server again; returns when it has recovered and lets clients in.
+    ///
+    /// # Errors
+    /// When it is not ours to start, or does not.
+    pub fn start_again(&self) -> Result<(), SupportError> {
+        self.order("start", "started")
+    }
+
+    fn order(&self, order: &str, expected: &str) -> Result<(), SupportError> {
+        let own = self
+            .own
+            .as_ref()
+            .ok_or_else(|| SupportError::new("the server is somebody else's"))?;
+        let answer = own.lock().unwrap_or_else(PoisonError::into_inner).order(order)?;
+        if answer.trim() == expected {
+            Ok(())
+        } else {
+            Err(SupportError::new(format!("PostgreSQL {}", answer.trim())))
+        }
     }
 
     /// SQL on the maintenance database: roles, databases, server settings. Statement by statement.
@@ -254,6 +288,7 @@ impl Own {
                 port,
                 supervisor,
                 lifeline,
+                answers: output,
             });
         }
         // Not ready: the rest of the output is the server's log, and ends with the supervisor.
@@ -262,6 +297,18 @@ impl Own {
         let _ = supervisor.wait();
         let _ = std::fs::remove_dir_all(&folder);
         Err(SupportError::new(format!("PostgreSQL did not start:\n{}", said.trim())))
+    }
+}
+
+impl Own {
+    /// Tells the supervisor something; its answer.
+    fn order(&mut self, order: &str) -> Result<String, SupportError> {
+        let failed = |error: std::io::Error| SupportError::io("cannot speak to the server's supervisor", &error);
+        let lifeline = self.lifeline.as_mut().ok_or_else(|| SupportError::new("no pipe"))?;
+        writeln!(lifeline, "{order}").map_err(failed)?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).map_err(failed)?;
+        Ok(answer)
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod cluster;
 mod database;
+mod session;
 
 pub use cluster::{Cluster, Setup, cluster, try_cluster};
 pub(crate) use cluster::{free_port, hand_over, temporary_folder};
 pub use database::TestDatabase;
+pub use session::Session;
 
 /// Names a running server whose user may create databases and roles.
 pub const SERVER_VARIABLE: &str = "TOLLGATE_TEST_POSTGRES";
