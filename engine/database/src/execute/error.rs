@@ -259,7 +259,10 @@ impl ExecuteError {
                 _ => "nothing of it is in the database: mend the cause and run the command again".to_owned(),
             },
             DatabaseState::Partly { done, .. }
-                if matches!(&*self.problem, Problem::Interrupted { goes_on: true, .. }) =>
+                if matches!(
+                    &*self.problem,
+                    Problem::Interrupted { goes_on: true, .. } | Problem::LockLost
+                ) =>
             {
                 format!(
                     "{} of its statements {} in the database: run the command again, it goes on from there",
