@@ -125,7 +125,9 @@ fn an_index_is_built_concurrently_while_others_wait_for_the_lock() {
     let first = Running::start(&stage.project, &["deploy"]);
     stage.waits();
     let others: Vec<Running> = (0..2).map(|_| Running::start(&stage.project, &["deploy"])).collect();
-    others.iter().for_each(|other| other.says("lock already held"));
+    for other in &others {
+        other.says("lock already held");
+    }
     gate.end();
     for deploy in std::iter::once(first).chain(others) {
         let outcome = deploy.end(&stage.project);

@@ -203,3 +203,32 @@ fn another_persons_lease_counts_in_it_too() {
     let script = format!("'{tollgate}' deploy");
     anna.succeed(&["lock", "run", "--", "sh", "-c", &script]);
 }
+
+/// The terminal sends it to all processes of its foreground itself.
+#[test]
+fn a_ctrl_c_reaches_the_command_once() {
+    let anna = person("anna", &Database::sqlite());
+    let pair = portable_pty::native_pty_system()
+        .openpty(portable_pty::PtySize::default())
+        .unwrap();
+    crate::support::hear_signals();
+    let direct = anna.command(&[]);
+    let mut command = portable_pty::CommandBuilder::new(tollgate_tests::program());
+    let script = "trap 'echo int >> heard; [ -e more ] && exit 5' INT; touch ready; while :; do sleep 0.02; done";
+    command.args(["lock", "run", "--", "sh", "-c", script]);
+    command.cwd(anna.path());
+    command.env_clear();
+    for (name, value) in direct.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let file = |name: &str| anna.path().join(name);
+    until("the command runs", || file("ready").exists());
+    let mut keyboard = pair.master.take_writer().unwrap();
+    keyboard.write_all(b"\x03").unwrap();
+    until("it heard that", || file("heard").exists());
+    std::fs::write(file("more"), "").unwrap();
+    keyboard.write_all(b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().exit_code(), 5);
+    assert_eq!(std::fs::read_to_string(file("heard")).unwrap(), "int\nint\n");
+}

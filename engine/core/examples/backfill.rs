@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut connection = connect_postgres(&target, &options)?;
     let lock = LockOptions {
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         ..LockOptions::default()
     };
     let waiting = |event| {

@@ -43,7 +43,7 @@ pub enum WithLockError<E> {
 /// sql_query("INSERT INTO users (email) VALUES ('Ada@Example.com'), ('bob@example.com')").execute(&mut connection)?;
 ///
 /// let options = LockOptions {
-///     timeout: Duration::from_secs(60),
+///     timeout: Duration::from_mins(1),
 ///     ..LockOptions::default()
 /// };
 /// let changed = with_migration_lock(&mut connection, &options, |connection| {

@@ -340,20 +340,15 @@ impl Lockable for Sqlite {
             path: PathBuf::from(path),
             busy_timeout: BUSY_TIMEOUT,
         };
-        let mut how = None;
-        if let Some(pass) = &options.pass
+        let how = if let Some(pass) = &options.pass
             && BorrowedFile::open(target.lock_path(), pass)?.is_some()
         {
             events(LockEvent::Shared { pid: pass.pid });
-            how = Some(How::ByOthers);
-        }
-        let how = match how {
-            Some(how) => how,
-            None => {
-                let mut lock = FileLock::new(target.lock_path(), "with_migration_lock");
-                poll(options, events, || lock.attempt())?;
-                How::File(lock)
-            }
+            How::ByOthers
+        } else {
+            let mut lock = FileLock::new(target.lock_path(), "with_migration_lock");
+            poll(options, events, || lock.attempt())?;
+            How::File(lock)
         };
         let leases = leases::in_file(&target.state_path(), target.busy_timeout)?;
         respect(leases.into_iter().next(), options.token.as_ref(), events)?;
@@ -361,9 +356,9 @@ impl Lockable for Sqlite {
     }
 
     fn give_back<C: LoadConnection<Backend = Self>>(_: &mut C, taken: Taken) -> Result<(), LockError> {
-        match taken.0 {
-            How::File(mut lock) => lock.check(),
-            How::Session | How::ByOthers => Ok(()),
+        if let How::File(mut lock) = taken.0 {
+            return lock.check();
         }
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::lock::{LockError, LockEvent};
 use crate::postgres::connection::PgConnection;
-use crate::postgres::lock::holds;
+use crate::postgres::lock::takes_part;
 use crate::sessions::LockHolder;
 use crate::state::{Lease, LockToken};
 use crate::target::TargetKind;
@@ -99,11 +99,10 @@ impl Database {
 }
 
 fn end_session(connection: &mut PgConnection, holder: &LockHolder) -> Result<bool, LockError> {
+    let takes_part = takes_part("l.pid = $1");
     // In one statement, so that a process that has the same number by now but not the lock is left alone.
-    let sql = format!(
-        "SELECT CASE WHEN {} THEN pg_catalog.pg_terminate_backend($1) ELSE false END AS answer",
-        holds("$1", None)
-    );
+    let sql =
+        format!("SELECT CASE WHEN {takes_part} THEN pg_catalog.pg_terminate_backend($1) ELSE false END AS answer");
     let ended: Result<Vec<Answer>, _> = sql_query(sql).bind::<Integer, _>(holder.pid).load(&mut *connection);
     let ended = ended.map_err(|error| {
         let error = connection.explain(&error);
@@ -124,7 +123,7 @@ fn end_session(connection: &mut PgConnection, holder: &LockHolder) -> Result<boo
         return Ok(false);
     }
     wait_for_end(holder, || {
-        let sql = format!("SELECT {} AS answer", holds("$1", None));
+        let sql = format!("SELECT {takes_part} AS answer");
         let held: Result<Vec<Answer>, _> = sql_query(sql).bind::<Integer, _>(holder.pid).load(&mut *connection);
         let held =
             held.map_err(|error| DatabaseError::server("see whether it has ended", connection.explain(&error)))?;

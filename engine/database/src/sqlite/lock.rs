@@ -155,8 +155,11 @@ impl Entry {
     }
 }
 
-/// The entry of whoever has locked the file at `path`. An empty one where that cannot be read; `None`: it is free.
-fn locked_by(path: &Path) -> Result<Option<Option<Entry>>, DatabaseError> {
+/// Somebody has locked the file; who, when it says so.
+struct Holding(Option<Entry>);
+
+/// Who has locked the file at `path`. `None`: nobody has.
+fn locked_by(path: &Path) -> Result<Option<Holding>, DatabaseError> {
     let failed = |error: &std::io::Error| DatabaseError::State {
         place: path.display().to_string(),
         reason: error.to_string(),
@@ -169,18 +172,15 @@ fn locked_by(path: &Path) -> Result<Option<Option<Entry>>, DatabaseError> {
     };
     match file.try_lock() {
         Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(Entry::read(&mut file))),
+        Err(TryLockError::WouldBlock) => Ok(Some(Holding(Entry::read(&mut file)))),
         Err(TryLockError::Error(error)) => Err(failed(&error)),
     }
 }
 
 /// Who has locked the file at `path`, if anybody has.
 pub(crate) fn holder(path: &Path) -> Result<Vec<LockHolder>, DatabaseError> {
-    let entry = locked_by(path)?;
-    Ok(entry
-        .map(|entry| entry.map(Entry::into_holder).unwrap_or_default())
-        .into_iter()
-        .collect())
+    let holder = |Holding(entry): Holding| entry.map(Entry::into_holder).unwrap_or_default();
+    Ok(locked_by(path)?.map(holder).into_iter().collect())
 }
 
 /// How long the file has to name the same process: one that has just locked it has not written its name yet.
@@ -189,7 +189,7 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// Ends the process that has locked the file, if it is still this one. `false`: it is not.
 pub(crate) fn end_holder(path: &Path, holder: &LockHolder) -> Result<bool, LockError> {
     let is_held = || -> Result<bool, LockError> {
-        let entry = locked_by(path)?.flatten();
+        let entry = locked_by(path)?.and_then(|holding| holding.0);
         Ok(entry.is_some_and(|entry| entry.pid == holder.pid && entry.since == holder.since))
     };
     let refused = |reason: String| LockError::NotEnded {
@@ -256,7 +256,7 @@ impl BorrowedFile {
     }
 
     fn is_held(&mut self) -> Result<bool, LockError> {
-        let entry = locked_by(&self.path)?.flatten();
+        let entry = locked_by(&self.path)?.and_then(|holding| holding.0);
         Ok(entry.is_some_and(|entry| entry.pid == self.pass.pid && entry.digest == self.pass.token.digest()))
     }
 

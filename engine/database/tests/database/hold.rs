@@ -189,6 +189,35 @@ fn it_is_prismas_lock_and_can_be_taken_twice() {
     assert_eq!(fixture.ask("SELECT pg_try_advisory_lock(72707369)"), "t");
 }
 
+/// What a run that was killed has left at the server.
+#[test]
+fn a_transaction_that_outlives_its_run_is_waited_for() {
+    let fixture = postgres();
+    let mut left = connect_postgres(&target(&fixture), &ConnectOptions::default()).unwrap();
+    left.batch_execute("BEGIN; SELECT pg_advisory_xact_lock_shared(72707369, 1);")
+        .unwrap();
+    let mut connection = connect_postgres(&target(&fixture), &ConnectOptions::default()).unwrap();
+    let error = hold(&mut connection, &short(), &mut |_| {}).err().unwrap();
+    let LockError::Held {
+        holder: Some(holder), ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(holder.state.as_deref(), Some("idle in transaction"));
+    assert!(!is_free(&fixture));
+    left.batch_execute("COMMIT").unwrap();
+    hold(&mut connection, &short(), &mut |_| {}).unwrap().release().unwrap();
+    assert!(is_free(&fixture));
+
+    // Or ended.
+    left.batch_execute("BEGIN; SELECT pg_advisory_xact_lock_shared(72707369, 1);")
+        .unwrap();
+    let mut other = connect(&fixture.url());
+    assert_eq!(other.release_locks(None, &mut |_| {}).unwrap().holders.len(), 1);
+    assert!(is_free(&fixture));
+}
+
 #[test]
 fn a_database_in_memory_has_nobody_to_keep_out() {
     let mut connection = diesel::SqliteConnection::establish(":memory:").unwrap();
