@@ -18,8 +18,13 @@ pub struct Interrupt {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    asked: Condvar,
+    /// Tells those who wait that it is asked to stop, or that a statement has ended.
+    changed: Condvar,
 }
+
+/// How long until a statement that is cancelled is cancelled once more. A server forgets a request that finds it between
+/// two statements, where the next one may have been sent already.
+const AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 struct State {
@@ -49,21 +54,32 @@ pub struct AtWork {
 impl Interrupt {
     /// Asks the run to stop. Says how often it has been asked now.
     ///
-    /// From the second time on a statement that runs is cancelled; the request goes out on a connection of its own, and
-    /// this returns when it is sent or has failed.
+    /// From the second time on a statement that runs is cancelled, and this returns when it has ended.
     pub fn ask(&self) -> u32 {
         let mut state = self.state();
         state.times = state.times.saturating_add(1);
-        let (times, running) = (state.times, state.running.clone());
+        let times = state.times;
         drop(state);
-        self.shared.asked.notify_all();
-        if times > 1
-            && let Some(running) = running
-        {
-            // That the request does not get through changes nothing: the run still ends after its statement.
-            let _ = running.cancel();
+        self.shared.changed.notify_all();
+        if times > 1 {
+            self.cancel();
         }
         times
+    }
+
+    /// Has the server cancel what runs, until nothing does.
+    pub(crate) fn cancel(&self) {
+        loop {
+            let Some(running) = self.state().running.clone() else {
+                return;
+            };
+            // That the request does not get through changes nothing: the run still ends after its statement.
+            let _ = running.cancel();
+            let state = self.state();
+            if state.running.is_some() {
+                drop(self.shared.changed.wait_timeout(state, AGAIN));
+            }
+        }
     }
 
     /// How often the run has been asked to stop.
@@ -99,7 +115,7 @@ impl Interrupt {
             if left.is_zero() {
                 return false;
             }
-            let waited = self.shared.asked.wait_timeout(state, left);
+            let waited = self.shared.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
@@ -108,6 +124,7 @@ impl Interrupt {
     /// Says what to cancel when the run is asked for the second time.
     pub(crate) fn running(&self, canceller: Option<Canceller>) {
         self.state().running = canceller;
+        self.shared.changed.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -22,6 +22,7 @@ impl Run<'_> {
     /// Runs a transaction.
     pub(super) fn try_together(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
         self.begin_guarded(group)?;
+        self.go_on()?;
         let restores = carries && session::disturbs(self.script);
         let texts = self.texts(group, carries, restores);
         let failure = self.exchange(group, &texts);
@@ -86,9 +87,10 @@ impl Run<'_> {
         let (events, ran, interrupt) = (&mut *self.events, &mut self.ran, &self.options.interrupt);
         let statements = &group.statements;
         let mut failure = None;
+        let mut cancelling = false;
         let mut began = Instant::now();
         events(ExecuteEvent::Statement { index: statements[0] });
-        interrupt.running(canceller.clone());
+        interrupt.running(canceller);
         connection.run_together(texts, &mut |at, answer, notices| {
             let statement = statements.get(at).copied();
             for notice in notices.into_iter().filter(|_| failure.is_none()) {
@@ -105,12 +107,12 @@ impl Run<'_> {
                     began = Instant::now();
                     if let Some(&index) = statements.get(at + 1) {
                         events(ExecuteEvent::Statement { index });
-                        if interrupt.asked() > 0
-                            && let Some(canceller) = &canceller
-                        {
-                            // The next statement ends where it begins, and the transaction with it. That the request does
-                            // not get through only means that the migration is finished first.
-                            let _ = canceller.cancel();
+                        if interrupt.asked() > 0 && !cancelling {
+                            cancelling = true;
+                            // The next statement ends where it begins, and the transaction with it. That no request gets
+                            // through in time only means that the migration is finished first.
+                            let interrupt = interrupt.clone();
+                            std::thread::spawn(move || interrupt.cancel());
                         }
                     }
                 }

@@ -14,7 +14,9 @@ use crate::execute::indexes::{self, Remains};
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
 use crate::execute::rebuilds::{self, Remnant};
-use crate::execute::{ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session};
+use crate::execute::{
+    Circumstances, ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session,
+};
 use crate::state::progress::{Direction, Progress};
 
 /// A script on its way into the database.
@@ -139,7 +141,7 @@ impl<'a> Run<'a> {
     }
 
     /// Stops here when the run was asked to. What is open is rolled back then.
-    fn go_on(&self) -> Result<(), Problem> {
+    pub(super) fn go_on(&self) -> Result<(), Problem> {
         match self.options.interrupt.asked() {
             0 => Ok(()),
             _ => Err(Problem::interrupted()),
@@ -428,9 +430,9 @@ impl<'a> Run<'a> {
         result
     }
 
-    /// The statement under the limits that the file sets for it, which hold here, too.
+    /// The statement under the limits that hold here, too.
     fn statement_outside(&mut self, index: usize) -> Result<(), ServerError> {
-        let Some((set, reset)) = session::limits_outside(self.script, index, self.pragmas) else {
+        let Some((set, reset)) = session::limits_outside(self.script, index, self.pragmas, self.options) else {
             return self.statement(index);
         };
         self.database.connection.run(&set)?;
@@ -531,11 +533,11 @@ impl<'a> Run<'a> {
     /// The same problem with who stood in the way, where somebody did.
     fn name_blockers(&mut self, mut problem: Problem) -> Problem {
         if let Problem::Statement {
-            index, error, blockers, ..
+            index, error, about, ..
         } = &mut problem
             && session::is_blocked(error)
         {
-            *blockers = blockers::find(&mut self.database.connection, &self.script.statements[*index], error);
+            about.blockers = blockers::find(&mut self.database.connection, &self.script.statements[*index], error);
         }
         problem
     }
@@ -591,10 +593,12 @@ impl<'a> Run<'a> {
         Problem::Statement {
             index,
             span,
-            position: Position::of(&self.script.text, span.start),
             error,
-            attempts,
-            blockers: Vec::new(),
+            about: Box::new(Circumstances {
+                position: Position::of(&self.script.text, span.start),
+                attempts,
+                blockers: Vec::new(),
+            }),
         }
     }
 }
