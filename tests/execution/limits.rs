@@ -197,3 +197,31 @@ fn a_suspended_deploy_lets_go_of_its_locks() {
     assert!(stderr.contains("2_b: the connection was lost: "), "{stderr}");
     assert_eq!(database.psql("SELECT count(*) FROM a").trim(), "1");
 }
+
+/// Behind these everybody would queue; so they wait no longer than others do, and are tried again.
+#[test]
+fn what_locks_everybody_out_does_not_wait_long_outside_a_transaction_either() {
+    let (project, database) = postgres();
+    let settings = format!("[deploy]\nstatement_lock_timeout_ms = 100\nretries = 1000\n{ALONE}");
+    project.file("tollgate.toml", &settings);
+    project.migration("1_a", "CREATE TABLE a (id int PRIMARY KEY);\n");
+    project.succeed(&["deploy"]);
+    for (name, sql) in [
+        ("2_vacuum", "VACUUM FULL a;\n"),
+        ("3_cluster", "-- tollgate:transaction off\nVACUUM (FULL) a;\n"),
+    ] {
+        project.migration(name, sql);
+        let mut other = database.session("reports");
+        other.run("BEGIN; SELECT * FROM a;");
+        let outcome = std::thread::scope(|scope| {
+            let deploy = scope.spawn(|| project.run(&["deploy"]));
+            let waits = "SELECT count(*) FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted";
+            until("it waits", || database.psql(waits).trim() == "1");
+            until("it waits no longer", || database.psql(waits).trim() == "0");
+            other.run("COMMIT;");
+            deploy.join().unwrap()
+        });
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+        assert!(outcome.stderr.contains(": waits for session "), "{outcome}");
+    }
+}

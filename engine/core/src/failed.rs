@@ -1,6 +1,6 @@
 //! A script that failed while it ran, in words: what of it is in the database now, and the command that goes on.
 
-use tollgate_database::{DatabaseState, ExecuteError, Problem};
+use tollgate_database::{DatabaseState, ExecuteError, Problem, ServerError};
 
 use crate::error::count;
 
@@ -32,8 +32,9 @@ fn in_the_database(failed: &ExecuteError, done: usize, in_doubt: Option<usize>) 
     };
     let line = |index: usize| failed.lines.get(index);
     let mut text = match done {
-        0 => format!("none of {} is in", count(failed.lines.len(), "statement")),
-        1 => format!("the first {of} is in"),
+        0 => "none of its statements is in".to_owned(),
+        1 if failed.lines.len() > 1 => format!("the first of {} statements is in", failed.lines.len()),
+        1 => "its statement is in".to_owned(),
         _ => format!("the first {of} are in"),
     };
     if let Some(line) = done.checked_sub(1).and_then(line) {
@@ -57,6 +58,7 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
     };
     let cause = why(failed).unwrap_or_else(|| {
         match &*failed.problem {
+            Problem::Statement { error, .. } if !taking_back && breaks_constraint(error) => "mend the data or the file",
             Problem::Statement { .. } if !taking_back => "mend the file",
             _ => "mend the cause",
         }
@@ -64,17 +66,19 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
     });
     match (&*failed.problem, &failed.state) {
         (Problem::Interrupted { .. }, DatabaseState::Unchanged) => format!("{again}: it does the rest"),
-        (Problem::Interrupted { goes_on: true, .. }, DatabaseState::Partly { .. }) => {
+        (Problem::Interrupted { goes_on: true, .. } | Problem::LockLost, DatabaseState::Partly { .. }) => {
             format!("{again}: it goes on after what is in")
         }
         (Problem::Database(error), DatabaseState::Unchanged) if failed.server().is_none() && error.help().is_some() => {
             error.help().unwrap_or_default()
         }
         (Problem::Statement { .. } | Problem::Commit { .. } | Problem::Database(_), DatabaseState::Unchanged) => {
-            let tries = if failed.problem.blockers().is_empty() {
-                ""
-            } else {
-                "; deploy.statement_lock_timeout_ms and deploy.retries say how long it tries"
+            let tries = match &*failed.problem {
+                Problem::Statement { about, .. } if !about.blockers.is_empty() => format!(
+                    "; this was attempt {}: deploy.statement_lock_timeout_ms and deploy.retries say how long it tries",
+                    about.attempts
+                ),
+                _ => String::new(),
             };
             format!("{cause}, then {again}{tries}")
         }
@@ -115,6 +119,14 @@ fn why(failed: &ExecuteError) -> Option<String> {
         }
         // Nothing is wrong with the file.
         _ => error.cure().map(str::to_owned),
+    }
+}
+
+/// Rows are not as a constraint wants them: those that were there before, or the file's.
+fn breaks_constraint(error: &ServerError) -> bool {
+    match error.sqlstate.as_deref() {
+        Some(code) => code.starts_with("23"),
+        None => error.message.contains("constraint failed"),
     }
 }
 

@@ -229,7 +229,7 @@ mod tests {
                 "-- tollgate:allow drop-table -- old\n-- tollgate:lock-timeout 2s\n-- tollgate:transaction off\n-- tollgate:timeout 1h\nSELECT 1;",
                 Pragmas {
                     transactions: Some(Transactions::EachStatement),
-                    statement_timeout: Some(Duration::from_secs(3600)),
+                    statement_timeout: Some(Duration::from_hours(1)),
                     lock_timeout: Some(Duration::from_secs(2)),
                 },
             ),

@@ -31,8 +31,8 @@ pub use database::{ConnectOptions, Database, ServerInfo};
 pub use error::{DatabaseError, ServerDetails, ServerError};
 pub use execute::seed::Seed;
 pub use execute::{
-    Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder, Migration, Obstacle,
-    Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
+    Applied, Circumstances, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder,
+    Migration, Obstacle, Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
 };
 pub use hold::{Held, Lockable, connect_postgres, connect_sqlite, hold};
 pub use interrupt::{AtWork, Doing, Interrupt};

@@ -272,7 +272,7 @@ mod tests {
             application: Some("psql".to_owned()),
             state: Some("idle in transaction".to_owned()),
             since: Some(start),
-            query_start: Some(start + Duration::from_secs(60)),
+            query_start: Some(start + Duration::from_mins(1)),
             query_age: Some(Duration::from_secs(130)),
             query: Some("UPDATE t SET a = 1".to_owned()),
             ..LockHolder::default()

@@ -31,14 +31,10 @@ pub enum Problem {
         index: usize,
         /// Where: the place the server points at, or the whole statement.
         span: Span,
-        /// Where that is.
-        position: Position,
         /// What the server said.
         error: ServerError,
-        /// Attempts that were made.
-        attempts: u32,
-        /// Who stood in the way of the last attempt, as far as that could be seen.
-        blockers: Vec<LockHolder>,
+        /// Where that is, and how it was tried.
+        about: Box<Circumstances>,
     },
     /// The server refused to commit: a deferred constraint, usually.
     #[error("{}the transaction could not be committed: {error}", lost(error))]
@@ -79,6 +75,17 @@ pub enum Problem {
     /// Something other than a statement of the file.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+/// Where a statement failed, and how it was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Where the place is that the error points at.
+    pub position: Position,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// Who stood in the way of the last one, as far as that could be seen.
+    pub blockers: Vec<LockHolder>,
 }
 
 /// What the database is like after a failure.
@@ -125,7 +132,7 @@ impl Problem {
     /// Who stood in the way of the last attempt.
     pub fn blockers(&self) -> &[LockHolder] {
         match self {
-            Self::Statement { blockers, .. } => blockers,
+            Self::Statement { about, .. } => &about.blockers,
             _ => &[],
         }
     }
@@ -320,14 +327,14 @@ pub(crate) fn logs(migration: &str, problem: &Problem, notices: Option<&str>) ->
     }
     let (error, place) = match problem {
         Problem::Statement {
-            index, position, error, ..
+            index, about, error, ..
         } => (
             Some(error),
             format!(
                 "Statement {} at line {}, column {}",
                 index + 1,
-                position.line,
-                position.column
+                about.position.line,
+                about.position.column
             ),
         ),
         Problem::Commit { error, .. } => (Some(error), "COMMIT".to_owned()),

@@ -114,7 +114,7 @@ pub(crate) fn plan(script: &Script, alone: &BTreeSet<usize>, transactions: Optio
 }
 
 /// A procedure or a DO block: what it does may include COMMIT, which needs that no transaction is around it.
-fn may_commit(script: &Script, statement: &Statement) -> bool {
+pub(crate) fn may_commit(script: &Script, statement: &Statement) -> bool {
     let text = statement.span.of(&script.text);
     let word = text
         .split(|c: char| !c.is_ascii_alphabetic())

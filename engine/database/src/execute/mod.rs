@@ -23,7 +23,7 @@ use std::time::Duration;
 use tollgate_sql::Script;
 
 pub use crate::sessions::LockHolder;
-pub use error::{DatabaseState, ExecuteError, Problem};
+pub use error::{Circumstances, DatabaseState, ExecuteError, Problem};
 pub use groups::{Obstacle, obstacle};
 pub use leftovers::Leftovers;
 pub use pragmas::{Pragmas, Transactions};
@@ -61,8 +61,8 @@ pub struct RollbackRequest<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecuteOptions {
     /// How long a statement may wait for a lock. `None`: as the server is configured. It does not hold for statements
-    /// that run outside a transaction: CREATE INDEX CONCURRENTLY has to wait, harms nobody by it, and would leave an
-    /// invalid index behind.
+    /// outside a transaction behind which nobody queues: CREATE INDEX CONCURRENTLY has to wait, harms nobody by it, and
+    /// would leave an invalid index behind.
     pub lock_timeout: Option<Duration>,
     /// How long a statement inside a transaction may take. `None`: as the server is configured. `SQLite` has no such limit.
     pub statement_timeout: Option<Duration>,

@@ -1,9 +1,10 @@
 //! Statements that run outside a transaction: what they can leave behind, and how to find out after a crash.
 
-use tollgate_sql::Statement;
 use tollgate_sql::operation::{ObjectKind, Operation};
+use tollgate_sql::{Script, Statement};
 
 use crate::error::ServerError;
+use crate::execute::groups::may_commit;
 use crate::execute::indexes::built_concurrently;
 
 /// All or nothing, though they run outside a transaction block; and nothing is lost by running them twice. (What a
@@ -40,6 +41,27 @@ pub(crate) fn leaves_nothing(statement: &Statement) -> bool {
             Operation::Drop(drop) => drop.kind == ObjectKind::Database,
             _ => false,
         })
+}
+
+/// Whether others queue behind the statement while it waits for its lock. Those that are made for it (`CONCURRENTLY`, a
+/// plain VACUUM) take locks that readers and writers get along with; what a procedure does is not known.
+pub(crate) fn holds_up_others(script: &Script, index: usize) -> bool {
+    let statement = &script.statements[index];
+    if may_commit(script, statement) {
+        return true;
+    }
+    statement.effects.iter().any(|effect| match &effect.operation {
+        Operation::Other(other) => {
+            let has = |detail: &str| other.details.iter().any(|(name, _)| name == detail);
+            match other.tag.as_str() {
+                "vacuum" => has("full"),
+                "reindex" => !has("concurrently"),
+                "cluster" => true,
+                _ => false,
+            }
+        }
+        _ => false,
+    })
 }
 
 /// Whether the refusal of a statement that may have been run already says that it was: what it creates is there, what it

@@ -33,15 +33,4 @@ impl Pragmas {
             ..options.clone()
         }
     }
-
-    /// The limits that hold outside a transaction, too, by the names of PostgreSQL's settings.
-    pub(crate) fn everywhere(self) -> impl Iterator<Item = (&'static str, Duration)> {
-        let limits = [
-            ("lock_timeout", self.lock_timeout),
-            ("statement_timeout", self.statement_timeout),
-        ];
-        limits
-            .into_iter()
-            .filter_map(|(name, limit)| limit.map(|limit| (name, limit)))
-    }
 }

@@ -5,7 +5,7 @@ use tollgate_sql::{Position, Script};
 use crate::database::Database;
 use crate::error::ServerError;
 use crate::execute::pointing::{named, token};
-use crate::execute::{DatabaseState, ExecuteError, Problem};
+use crate::execute::{Circumstances, DatabaseState, ExecuteError, Problem};
 
 /// A file of rows.
 #[derive(Debug, Clone, Copy)]
@@ -76,9 +76,11 @@ fn refused(script: &Script, index: usize, error: ServerError) -> Problem {
     Problem::Statement {
         index,
         span,
-        position: Position::of(&script.text, span.start),
         error,
-        attempts: 1,
-        blockers: Vec::new(),
+        about: Box::new(Circumstances {
+            position: Position::of(&script.text, span.start),
+            attempts: 1,
+            blockers: Vec::new(),
+        }),
     }
 }

@@ -7,7 +7,7 @@ use tollgate_sql::operation::Operation;
 use tollgate_sql::{Dialect, Script, Statement};
 
 use crate::error::ServerError;
-use crate::execute::{ExecuteOptions, Pragmas};
+use crate::execute::{ExecuteOptions, Pragmas, outside};
 
 /// Longest pause before another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -28,16 +28,30 @@ pub(crate) fn limits(script: &Script, from: usize, options: &ExecuteOptions) -> 
     .collect()
 }
 
-/// The file's own limits for statement `index`, which runs outside a transaction: what sets them, and what puts back what
-/// was before. Unless the script has set its own meanwhile.
-pub(crate) fn limits_outside(script: &Script, index: usize, pragmas: Pragmas) -> Option<(String, String)> {
+/// Limits for statement `index`, which runs outside a transaction: what sets them, and what puts back what was before.
+/// They are the file's own, and the run's limit on waiting for locks where a statement that waits would hold up others.
+/// Unless the script has set its own meanwhile.
+pub(crate) fn limits_outside(
+    script: &Script,
+    index: usize,
+    pragmas: Pragmas,
+    options: &ExecuteOptions,
+) -> Option<(String, String)> {
     if script.dialect != Dialect::Postgres {
         return None;
     }
-    let limits: Vec<_> = pragmas
-        .everywhere()
-        .filter(|(name, _)| !sets(&script.statements[..index], name))
-        .collect();
+    let holds_up = outside::holds_up_others(script, index);
+    let limits: Vec<_> = [
+        (
+            "lock_timeout",
+            pragmas.lock_timeout.or(options.lock_timeout.filter(|_| holds_up)),
+        ),
+        ("statement_timeout", pragmas.statement_timeout),
+    ]
+    .into_iter()
+    .filter_map(|(name, limit)| limit.map(|limit| (name, limit)))
+    .filter(|(name, _)| !sets(&script.statements[..index], name))
+    .collect();
     let set = limits
         .iter()
         .map(|(name, limit)| format!("SET {name} = {};", limit.as_millis()))

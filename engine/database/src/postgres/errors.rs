@@ -47,13 +47,11 @@ fn from_server(error: &DbError, sent: &str) -> ServerError {
 /// The server closes the connection after it: an administrator's command, a crash, a transaction that was idle for too
 /// long. An error of class 08 that is not fatal is about a connection of the statement's own (`dblink`).
 fn ends_session(error: &DbError) -> bool {
-    match error.parsed_severity() {
-        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
-        None => {
-            let code = error.code().code();
-            code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
-        }
+    if let Some(severity) = error.parsed_severity() {
+        return matches!(severity, Severity::Fatal | Severity::Panic);
     }
+    let code = error.code().code();
+    code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
 }
 
 fn is_io(error: &postgres::Error) -> bool {

@@ -69,7 +69,7 @@ fn says_how_far_it_came_outside_a_transaction() {
     let error = roll_back(&mut fixture, "1_a", "DROP INDEX a_id;\nDROP TABLE a;").unwrap_err();
     assert_snapshot!(explain(&error), @r#"
     migration "1_a" failed: its first statement is in the database and changed in the file since
-    statement: None, span: None, sqlstate: None
+    statement: None, span: Some("0..15"), sqlstate: None
     detail: None
     hint: None
     state: Partly { done: 1, in_doubt: None }
