@@ -164,6 +164,7 @@ impl Error {
             Self::Refused(refusal) => refusal.kind(),
             Self::Emptied(error) | Self::Stopped { source: error, .. } => error.kind(),
             Self::Interrupted { .. } | Self::Lock(LockError::Interrupted) => ErrorKind::Interrupted,
+            Self::Seed(error) if error.is_interrupted() => ErrorKind::Interrupted,
             Self::Execution { source, .. } if matches!(&*source.problem, Problem::Interrupted { .. }) => {
                 ErrorKind::Interrupted
             }

@@ -47,9 +47,12 @@ pub enum SeedProblem {
         /// The statement.
         span: Span,
     },
-    /// The server refused it.
+    /// The server refused it, or the run was asked to stop in the middle of it.
     #[error("{}", .0.problem)]
     Execution(Box<ExecuteError>),
+    /// The run was asked to stop before it.
+    #[error("interrupted before this file")]
+    Interrupted,
 }
 
 impl SeedError {
@@ -59,6 +62,7 @@ impl SeedError {
             SeedProblem::Parse(error) => Some(error.span),
             SeedProblem::NotOneTransaction { span } => Some(*span),
             SeedProblem::Execution(error) => error.span(),
+            SeedProblem::Interrupted => None,
         }
     }
 
@@ -67,6 +71,15 @@ impl SeedError {
         match &self.problem {
             SeedProblem::Execution(error) => error.server(),
             _ => None,
+        }
+    }
+
+    /// It was not refused: the run was asked to stop.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        match &self.problem {
+            SeedProblem::Interrupted => true,
+            SeedProblem::Execution(error) => matches!(&*error.problem, Problem::Interrupted { .. }),
+            _ => false,
         }
     }
 
@@ -88,6 +101,8 @@ impl SeedError {
             SeedProblem::NotOneTransaction { .. } => {
                 Some("leave it out, or run the file by a command of your own: `[seed] command`".to_owned())
             }
+            _ if self.is_interrupted() => Some("run the command again: it runs all files".to_owned()),
+            SeedProblem::Interrupted => None,
             SeedProblem::Execution(error) => match &*error.problem {
                 Problem::Database(error) => error.help(),
                 _ => {
@@ -127,7 +142,10 @@ pub fn seed(project: &Project, files: &[SeedFile], observe: Observer<'_>) -> Res
     let mut database = Database::connect(&project.target, &ConnectOptions::default())?;
     let mut lock = take_lock(project, &mut database, observe)?;
     for (finished, ready) in ready.iter().enumerate() {
-        project.settings.go_on()?;
+        let interrupt = &project.settings.execute.interrupt;
+        if interrupt.asked() > 0 {
+            return Err(failed(ready.file, SeedProblem::Interrupted, finished));
+        }
         lock.check()?;
         let began = Instant::now();
         let unit = Seed {
@@ -135,6 +153,7 @@ pub fn seed(project: &Project, files: &[SeedFile], observe: Observer<'_>) -> Res
             script: &ready.script,
             before: ready.before,
             without: &ready.without,
+            interrupt,
         };
         database
             .seed(&unit)

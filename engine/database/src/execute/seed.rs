@@ -4,6 +4,7 @@ use tollgate_sql::{Position, Script};
 
 use crate::database::Database;
 use crate::error::ServerError;
+use crate::interrupt::Interrupt;
 use crate::execute::pointing::{named, token};
 use crate::execute::{Circumstances, DatabaseState, ExecuteError, Problem};
 
@@ -18,6 +19,8 @@ pub struct Seed<'a> {
     pub before: usize,
     /// Statements that do not run at all: the file's own BEGIN and COMMIT around everything else.
     pub without: &'a [usize],
+    /// Ends it early.
+    pub interrupt: &'a Interrupt,
 }
 
 impl Database {
@@ -26,12 +29,16 @@ impl Database {
     /// # Errors
     /// A statement or the commit is refused; then nothing of the file is in.
     pub fn seed(&mut self, seed: &Seed<'_>) -> Result<(), ExecuteError> {
-        let result = self.run_seed(seed);
+        let result = self.run_seed(seed).map_err(|problem| problem.after(seed.interrupt));
         if result.is_err() {
             // Where there is no transaction this is refused, and where the connection is gone nothing is left of one.
             let _ = self.connection.run("ROLLBACK");
         }
-        let restored = self.restore_session(true).or_else(|_| self.reconnect().map(drop));
+        let restored = if self.may_be_cancelled(seed.interrupt) {
+            self.reconnect().map(drop)
+        } else {
+            self.restore_session(true).or_else(|_| self.reconnect().map(drop))
+        };
         result.map_err(|problem| {
             let lost = problem.server().is_some_and(|error| error.connection_lost);
             let state = if lost {
@@ -47,11 +54,14 @@ impl Database {
     fn run_seed(&mut self, seed: &Seed<'_>) -> Result<(), Problem> {
         self.settle()?;
         let run = |database: &mut Self, index: usize| {
+            if seed.interrupt.asked() > 0 {
+                return Err(Problem::interrupted());
+            }
+            seed.interrupt.running(database.canceller());
             let text = seed.script.statements[index].span.of(&seed.script.text);
-            database
-                .connection
-                .run(text)
-                .map_err(|error| refused(seed.script, index, error))
+            let result = database.connection.run(text);
+            seed.interrupt.running(None);
+            result.map_err(|error| refused(seed.script, index, error))
         };
         let wanted = |index: &usize| !seed.without.contains(index);
         let (first, count) = (seed.before, seed.script.statements.len());
