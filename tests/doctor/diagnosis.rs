@@ -3,11 +3,15 @@
 use serde_json::Value;
 use tollgate_tests::{Outcome, Project, repository};
 
+/// No plugin is needed here, and each project would compile them anew.
+const NO_PLUGINS: &str = "[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+
 /// A project on this database, with two migrations.
 pub(crate) fn on(url: &str) -> Project {
     let mut project = Project::new();
     project.set("DATABASE_URL", url);
     project
+        .file("tollgate.toml", NO_PLUGINS)
         .migration("1_users", "CREATE TABLE users (id integer PRIMARY KEY, email text);\n")
         .migration(
             "2_posts",

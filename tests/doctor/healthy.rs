@@ -58,14 +58,14 @@ fn postgres() {
     Server
       ok version                 [version]
       ok writable                the server takes writes
-      ok settings                time zone UTC, encoding UTF8, collation C
-      ok time-limits             the server sets no time limits for this role
       ok connections             [connections]
       ok clock                   server and this machine agree about the time
+      ok settings                time zone UTC, encoding UTF8, collation C
+      ok time-limits             the server sets no time limits for this role
 
     Privileges
       ok role                    postgres, a superuser: it may do everything
-      ok schema                  may create in schema "public"
+      ok schema                  may create in schema public
       ok ledger-access           may read and write the ledger
       ok state-access            may read and write Tollgate's own tables
       ok ownership               owns all 2 tables, views and sequences of the schema
@@ -78,7 +78,7 @@ fn postgres() {
       ok replication-slots       no replication slots
 
     Load
-      ok sessions                1 other session in the database: 1 idle
+      ok sessions                no other sessions in the database
       ok long-transactions       no transaction is older than a minute
       ok idle-in-transaction     no session idles in a transaction
       ok blocked-sessions        no session waits for a lock

@@ -100,3 +100,43 @@ fn a_prepared_transaction() {
       → they keep their locks for ever: COMMIT PREPARED or ROLLBACK PREPARED 'left-over'
     ");
 }
+
+#[test]
+fn a_ledger_that_somebody_has_to_himself() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    project.succeed(&["deploy"]);
+    let mut holder = database.session("holder");
+    holder.run("BEGIN; LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE;");
+    let diagnosis = Diagnosis::of(&project);
+    holder.run("ROLLBACK;");
+    assert_eq!(diagnosis.status, Some(0));
+    assert_snapshot!(diagnosis.says("ledger"), @"skipped could not be looked at: canceling statement due to lock timeout");
+    assert_eq!(diagnosis.finding("size")["status"], "ok", "the rest is looked at");
+}
+
+#[test]
+fn a_role_that_owns_through_another() {
+    let database = cluster().database();
+    let (owner, member) = (format!("{}_owner", database.name), format!("{}_member", database.name));
+    cluster()
+        .admin(&format!(
+            "CREATE ROLE {owner}; CREATE ROLE {member} LOGIN IN ROLE {owner};"
+        ))
+        .unwrap();
+    database.psql(&format!(
+        "CREATE TABLE ours (id integer); ALTER TABLE ours OWNER TO {owner}; CREATE TABLE theirs (id integer); \
+         CREATE ROLE {member}_third; ALTER TABLE theirs OWNER TO {member}_third;"
+    ));
+    let diagnosis = Diagnosis::of(&on(&database.url_as(&member, None)));
+    database.psql(&format!("DROP OWNED BY {owner}, {member}_third;"));
+    cluster()
+        .admin(&format!(
+            "DROP ROLE {member}; DROP ROLE {owner}; DROP ROLE {member}_third;"
+        ))
+        .unwrap();
+    assert_snapshot!(diagnosis.says("ownership").replace(&member, "MEMBER"), @"
+    warn may not alter or drop 1 of 2 tables, views and sequences: theirs (owner MEMBER_third)
+      → make the role a member of the owner: GRANT MEMBER_third TO MEMBER
+    ");
+}

@@ -31,7 +31,7 @@ fn a_role_with_time_limits() {
     assert_eq!(diagnosis.status, Some(0));
     assert_snapshot!(diagnosis.says("time-limits"), @"
     note the server limits this role: statement_timeout = 30000 ms
-      → a longer statement of a migration is cancelled: give the role that deploys limits of its own
+      → a longer statement of a migration is cancelled: `-- tollgate:timeout 30min` in its file or deploy.statement_timeout_ms says otherwise
     ");
 }
 

@@ -24,7 +24,7 @@ fn a_port_where_nobody_listens() {
     Connection
       ok dns                     127.0.0.1 is an address: there is no name to look up
       x  tcp                     nothing answers at 127.0.0.1:[port]: Connection refused (os error 111)
-                                 127.0.0.1:[port]: Connection refused (os error 111) (after [duration])
+                                 ([duration])
                                  → check that the server runs, that host and port are right, that it
                                    listens there (listen_addresses), and that no firewall is in between
 

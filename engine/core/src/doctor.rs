@@ -25,7 +25,7 @@ pub struct Examination<'a> {
 /// looked at is a finding, too.
 pub fn doctor(examination: &Examination<'_>, found: &mut dyn FnMut(&Finding)) -> Diagnosis {
     let mut request = Request {
-        application_name: "tollgate".to_owned(),
+        application_name: "tollgate doctor".to_owned(),
         lock: examination.lock.direct.clone(),
         ..Request::default()
     };

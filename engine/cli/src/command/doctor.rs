@@ -17,10 +17,10 @@ use crate::output::path::shortened;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 
 /// Look at everything that a deploy depends on: connection, privileges, locks, load, ledger
-///
-/// Nothing is changed and no lock is taken. With --verbose, what is in order is shown in detail, too; with --quiet, only
-/// what is not. Ends with 5 when something would make a deploy fail, with 1 when the database cannot be reached.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Changes nothing and takes no lock. --verbose shows what is in order in detail, too; --quiet only what is not.
+Ends with 5 when something would make a deploy fail, and with 1 when the database cannot be reached.")]
 pub struct Args {}
 
 /// The document of `doctor`.

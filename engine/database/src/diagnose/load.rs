@@ -53,9 +53,12 @@ pub(super) fn describe(row: &Row) -> String {
 }
 
 pub(super) fn sessions(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
+    // Connections of ours that were only tried out may not be quite gone yet.
     let rows = session.rows(
         "SELECT COALESCE(state, 'unknown') AS state, count(*) AS number FROM pg_stat_activity WHERE backend_type = \
-         'client backend' AND datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 2 DESC, 1",
+         'client backend' AND datname = current_database() AND pid <> pg_backend_pid() AND NOT \
+         (application_name = current_setting('application_name') AND backend_start > clock_timestamp() - interval '10 \
+         seconds') GROUP BY 1 ORDER BY 2 DESC, 1",
     )?;
     let all: i64 = rows.iter().map(|row| row.int("number")).sum();
     let states: Vec<String> = rows

@@ -3,10 +3,10 @@
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Request;
 use crate::diagnose::session::Session;
-use crate::diagnose::words::some;
+use crate::diagnose::words::{some, sql_name};
 use crate::error::DatabaseError;
 use crate::ledger::TABLE;
-use crate::sql_text::{identifier, literal};
+use crate::sql_text::literal;
 use crate::state::setup::SCHEMA;
 
 fn finding(name: &'static str, status: Status, line: impl Into<String>) -> Finding {
@@ -28,7 +28,7 @@ pub(super) fn missing_database(session: &mut Session<'_>, _: &Request) -> Result
         let line = format!("{line}, and this role may not create it");
         Finding::new(Group::Connection, name, Status::Bad, line).help(format!(
             "check its name in the URL, create it, or ALTER ROLE {} CREATEDB",
-            session.facts.role
+            sql_name(&session.facts.role)
         ))
     }])
 }
@@ -68,7 +68,7 @@ pub(super) fn role(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding
             )
             .help(format!(
                 "ALTER ROLE {} VALID UNTIL 'infinity', or set a new one in time",
-                session.facts.role
+                sql_name(&session.facts.role)
             )),
         );
     }
@@ -81,8 +81,8 @@ pub(super) fn role(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding
             )
             .help(format!(
                 "GRANT CONNECT ON DATABASE {} TO {}",
-                identifier(&session.target.database),
-                session.facts.role
+                sql_name(&session.target.database),
+                sql_name(&session.facts.role)
             )),
         );
     }
@@ -99,7 +99,7 @@ pub(super) fn schema(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
          FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = {}",
         literal(&schema)
     ))?;
-    let (name, role) = (identifier(&schema), &session.facts.role);
+    let (name, role) = (sql_name(&schema), sql_name(&session.facts.role));
     let missing: Vec<&str> = [("usage", "USAGE"), ("create", "CREATE")]
         .into_iter()
         .filter(|(column, _)| !row.flag(column))
@@ -181,8 +181,8 @@ pub(super) fn ledger(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
             )
             .help(format!(
                 "GRANT {missing} ON {}.{TABLE} TO {}",
-                identifier(&schema),
-                session.facts.role
+                sql_name(&schema),
+                sql_name(&session.facts.role)
             ))
         }
     }])
@@ -191,7 +191,7 @@ pub(super) fn ledger(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findi
 /// Tollgate's own tables.
 pub(super) fn state(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     let name = "state-access";
-    let role = session.facts.role.clone();
+    let role = sql_name(&session.facts.role);
     let row = session.row(&format!(
         "SELECT n.oid IS NOT NULL AS there, COALESCE(has_schema_privilege(current_user, n.oid, 'USAGE'), false) AS usage, \
          has_database_privilege(current_user, current_database(), 'CREATE') AS make, (SELECT string_agg(c.relname, ', ' \
@@ -235,7 +235,7 @@ pub(super) fn ownership(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fi
     let schema = session.target.schema.clone();
     let rows = session.rows(&format!(
         "SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner, pg_has_role(current_user, c.relowner, 'USAGE') AS \
-         ours FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {} AND c.relkind IN \
+         ours, (SELECT rolsuper FROM pg_roles r WHERE r.oid = c.relowner) AS super FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {} AND c.relkind IN \
          ('r', 'p', 'v', 'm', 'S', 'f') AND c.relname <> '{TABLE}' AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE \
          d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname",
         literal(&schema)
@@ -259,14 +259,19 @@ pub(super) fn ownership(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fi
         rows.len(),
         some(&details, 3)
     );
-    let mut owners: Vec<String> = others.iter().map(|row| row.text("owner")).collect();
-    owners.sort_unstable();
-    owners.dedup();
-    let help = format!(
-        "make the role a member of the owner: GRANT {} TO {}",
-        owners.join(", "),
-        session.facts.role
-    );
+    let role = sql_name(&session.facts.role);
+    let help = if others.iter().any(|row| row.flag("super")) {
+        // A member of a superuser is one.
+        format!("ALTER TABLE … OWNER TO {role}, for those that migrations change")
+    } else {
+        let mut owners: Vec<String> = others.iter().map(|row| sql_name(&row.text("owner"))).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        format!(
+            "make the role a member of the owner: GRANT {} TO {role}",
+            owners.join(", ")
+        )
+    };
     Ok(vec![
         finding("ownership", Status::Warn, line).help(help).details(details),
     ])
@@ -278,7 +283,7 @@ pub(super) fn monitoring(session: &mut Session<'_>, _: &Request) -> Result<Vec<F
         "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats, \
          pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS signal",
     )?;
-    let role = &session.facts.role;
+    let role = sql_name(&session.facts.role);
     let mut findings = Vec::new();
     findings.push(if row.flag("stats") {
         finding("monitoring", Status::Ok, "sees what other sessions do")

@@ -1,5 +1,6 @@
 //! The way to a PostgreSQL server, step by step and each timed: name, TCP, TLS, login, round trip.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ pub(super) fn reach(target: &PostgresTarget, session: &SessionOptions, sink: &mu
     let Some(mut line) = encrypt(target, line, sink) else {
         return Reached::Nowhere;
     };
-    let method = ask_method(target, &mut line);
+    let method = ask_method(target, session, &mut line);
     let open = (line.encrypted, line.local);
     drop(line);
     log_in(target, session, method.as_ref(), open, sink)
@@ -171,15 +172,16 @@ fn call_socket(_: &PostgresTarget, path: &str, sink: &mut Sink<'_>) -> Option<Li
 /// The driver takes the first address that answers; the others are tried to know whether they do.
 fn call_addresses(target: &PostgresTarget, addresses: &[SocketAddr], sink: &mut Sink<'_>) -> Option<Line> {
     let limit = patience(target);
+    let begin = Instant::now();
     let (mut first, mut details, mut silent) = (None, Vec::new(), Vec::new());
     for address in addresses {
-        let begin = Instant::now();
+        let tried = Instant::now();
         let opened = TcpStream::connect_timeout(address, limit).and_then(|stream| {
             stream.set_read_timeout(Some(limit))?;
             stream.set_write_timeout(Some(limit))?;
             Ok(stream)
         });
-        let took = begin.elapsed();
+        let took = tried.elapsed();
         let milliseconds = took.as_secs_f64() * 1e3;
         match opened {
             Ok(stream) => {
@@ -193,9 +195,11 @@ fn call_addresses(target: &PostgresTarget, addresses: &[SocketAddr], sink: &mut 
             }
         }
     }
+    // Of one address the line says all.
+    let details = if addresses.len() > 1 { details } else { Vec::new() };
     let Some((stream, address, took)) = first else {
         let finding = connection("tcp", Status::Bad, format!("nothing answers at {}", silent.join("; ")));
-        sink.add(finding.details(details).help(
+        sink.add(finding.took(begin.elapsed()).details(details).help(
             "check that the server runs, that host and port are right, that it listens there (listen_addresses), and that no \
              firewall is in between",
         ));
@@ -208,8 +212,6 @@ fn call_addresses(target: &PostgresTarget, addresses: &[SocketAddr], sink: &mut 
         connection("tcp", Status::Warn, line)
             .help("every connection may wait for the address that does not answer: take it out of the name, or mend it")
     };
-    // Of one address the line says all.
-    let details = if addresses.len() > 1 { details } else { Vec::new() };
     sink.add(finding.took(took).details(details));
     Some(Line {
         stream: Box::new(stream),
@@ -235,6 +237,10 @@ fn encrypt(target: &PostgresTarget, mut line: Line, sink: &mut Sink<'_>) -> Opti
     let offer = match wire::ask_for_tls(line.stream.as_mut()) {
         Ok(Offer::Nonsense) => Err("what answers is no PostgreSQL server".to_owned()),
         Ok(offer) => Ok(offer),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(format!(
+            "connected, but nothing came back within {} s",
+            patience(target).as_secs()
+        )),
         Err(error) => Err(format!("connected, but nothing came back: {error}")),
     };
     match offer {
@@ -341,9 +347,15 @@ fn shake(target: &PostgresTarget, stream: Box<dyn Stream>) -> Shaken {
 }
 
 /// How the server wants the role to prove who it is. Nothing that goes wrong here is reported: the login tells it better.
-fn ask_method(target: &PostgresTarget, line: &mut Line) -> Option<Method> {
+fn ask_method(target: &PostgresTarget, session: &SessionOptions, line: &mut Line) -> Option<Method> {
     let user = target.user.as_deref()?;
-    wire::ask_for_method(line.stream.as_mut(), user, &target.database).ok()
+    let application = target.application_name.as_ref().unwrap_or(&session.application_name);
+    let words = [
+        ("user", user),
+        ("database", target.database.as_str()),
+        ("application_name", application.as_str()),
+    ];
+    wire::ask_for_method(line.stream.as_mut(), &words).ok()
 }
 
 fn log_in(
@@ -387,18 +399,14 @@ fn log_in(
 }
 
 fn refused(role: &str, by: &str, error: &DatabaseError) -> Finding {
-    let reason = match error {
-        DatabaseError::LoginRefused { reason, .. }
-        | DatabaseError::Unavailable { reason, .. }
+    let line = match error {
+        DatabaseError::LoginRefused { reason, .. } => format!("{role} may not log in{by}: {reason}"),
+        DatabaseError::Unavailable { reason, .. }
         | DatabaseError::Unreachable { reason, .. }
-        | DatabaseError::Tls { reason, .. } => reason.clone(),
-        other => other.to_string(),
+        | DatabaseError::Tls { reason, .. } => format!("{role} could not log in{by}: {reason}"),
+        other => format!("{role} could not log in{by}: {other}"),
     };
-    let finding = connection(
-        "authentication",
-        Status::Bad,
-        format!("{role} may not log in{by}: {reason}"),
-    );
+    let finding = connection("authentication", Status::Bad, line);
     match error.help() {
         Some(help) => finding.help(help),
         None => finding,

@@ -3,7 +3,7 @@
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Request;
 use crate::diagnose::session::Session;
-use crate::diagnose::words::{age, bytes, count};
+use crate::diagnose::words::{age, bytes, count, sql_name};
 use crate::error::DatabaseError;
 
 /// How far a standby may be behind: seconds and bytes.
@@ -32,7 +32,8 @@ pub(super) fn replicas(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
     if !session.facts.sees_others {
         let line = format!("{standbys} connected; how far behind is hidden from this role");
         return Ok(vec![
-            finding("replicas", Status::Note, line).help(format!("GRANT pg_monitor TO {}", session.facts.role)),
+            finding("replicas", Status::Note, line)
+                .help(format!("GRANT pg_monitor TO {}", sql_name(&session.facts.role))),
         ]);
     }
     let mut late = false;
@@ -94,7 +95,7 @@ pub(super) fn synchronous(session: &mut Session<'_>, _: &Request) -> Result<Vec<
             Status::Note,
             format!("commits wait for {names}; whether they are there is hidden from this role"),
         )
-        .help(format!("GRANT pg_monitor TO {}", session.facts.role))
+        .help(format!("GRANT pg_monitor TO {}", sql_name(&session.facts.role)))
     } else {
         finding(
             name,

@@ -93,14 +93,14 @@ const fn probe(group: Group, name: &'static str, look: Look) -> Probe {
 const SERVER: &[Probe] = &[
     probe(Group::Server, "version", server::version),
     probe(Group::Server, "writable", server::writable),
-    probe(Group::Server, "settings", settings::settings),
-    probe(Group::Server, "time-limits", settings::time_limits),
     probe(Group::Server, "connections", server::connections),
     probe(Group::Server, "clock", server::clock),
 ];
 
-/// What the role may do in the database.
-const PRIVILEGES: &[Probe] = &[
+/// What holds in the database, and what the role may do there.
+const RULES: &[Probe] = &[
+    probe(Group::Server, "settings", settings::settings),
+    probe(Group::Server, "time-limits", settings::time_limits),
     probe(Group::Privileges, "role", privileges::role),
     probe(Group::Privileges, "schema", privileges::schema),
     probe(Group::Privileges, "ledger-access", privileges::ledger),
@@ -109,22 +109,22 @@ const PRIVILEGES: &[Probe] = &[
     probe(Group::Privileges, "monitoring", privileges::monitoring),
 ];
 
-/// What hangs on the server and what others do there.
-const SURROUNDINGS: &[Probe] = &[
+/// What hangs on the server.
+const REPLICATION: &[Probe] = &[
     probe(Group::Replication, "pooler", pooler::pooler),
     probe(Group::Replication, "replicas", replication::replicas),
     probe(Group::Replication, "synchronous-standbys", replication::synchronous),
     probe(Group::Replication, "replication-slots", replication::slots),
+];
+
+/// What is in the database, and what others do there.
+const CONTENT: &[Probe] = &[
     probe(Group::Load, "sessions", load::sessions),
     probe(Group::Load, "long-transactions", load::long_transactions),
     probe(Group::Load, "idle-in-transaction", load::idle_in_transaction),
     probe(Group::Load, "blocked-sessions", load::blocked),
     probe(Group::Load, "prepared-transactions", load::prepared),
     probe(Group::Load, "wraparound", load::wraparound),
-];
-
-/// What is in the database.
-const CONTENT: &[Probe] = &[
     probe(Group::Locks, "migration-lock", locks::migration_lock),
     probe(Group::Locks, "lease", locks::lease),
     probe(Group::Locks, "advisory-locks", locks::others),
@@ -145,7 +145,7 @@ fn postgres(target: &PostgresTarget, request: &Request, sink: &mut Sink<'_>) -> 
     };
     match reach::reach(target, &options, sink) {
         Reached::Connected(connection) => {
-            let groups = [SERVER, PRIVILEGES, SURROUNDINGS, CONTENT];
+            let groups = [SERVER, RULES, REPLICATION, CONTENT];
             let session = Session::new(target, target, options, connection);
             ask(session, &groups, request, sink)
         }
@@ -168,7 +168,7 @@ fn without_database(target: &PostgresTarget, options: SessionOptions, request: &
         "database-exists",
         privileges::missing_database,
     )];
-    let groups: [&[Probe]; 3] = [missing, SERVER, SURROUNDINGS];
+    let groups: [&[Probe]; 3] = [missing, SERVER, REPLICATION];
     let session = Session::new(target, &elsewhere, options, connection);
     ask(session, &groups, request, sink)
 }
@@ -198,8 +198,9 @@ pub(super) fn unseen(group: Group, name: &'static str, error: &DatabaseError) ->
     let line = format!("could not be looked at: {}", told(error));
     let finding = Finding::new(group, name, Status::Skipped, line);
     match error.help() {
-        Some(help) => finding.help(help),
-        None => finding,
+        // What gives the right stands with the privileges.
+        Some(help) if error.sqlstate() != Some("42501") => finding.help(help),
+        _ => finding,
     }
 }
 

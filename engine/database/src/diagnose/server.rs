@@ -10,6 +10,7 @@ use crate::database::OLDEST_POSTGRES;
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Request;
 use crate::diagnose::session::Session;
+use crate::diagnose::words::sql_name;
 use crate::error::DatabaseError;
 
 /// When the community's support of a major version ends, as its release policy says.
@@ -82,8 +83,11 @@ pub(super) fn writable(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
         return Ok(vec![server("writable", Status::Ok, "the server takes writes")]);
     }
     let (whose, reset) = match row.text("source").as_str() {
-        "user" | "database user" => ("this role", format!("ALTER ROLE {}", session.facts.role)),
-        "database" => ("this database", format!("ALTER DATABASE {}", session.target.database)),
+        "user" | "database user" => ("this role", format!("ALTER ROLE {}", sql_name(&session.facts.role))),
+        "database" => (
+            "this database",
+            format!("ALTER DATABASE {}", sql_name(&session.target.database)),
+        ),
         "client" => (
             "this connection",
             "take it out of `options` in the URL, or ALTER ROLE …".to_owned(),

@@ -82,6 +82,6 @@ pub(super) fn time_limits(session: &mut Session<'_>, _: &Request) -> Result<Vec<
         .collect();
     let line = format!("the server limits this role: {}", limits.join(", "));
     Ok(vec![server("time-limits", Status::Note, line).help(
-        "a longer statement of a migration is cancelled: give the role that deploys limits of its own",
+        "a longer statement of a migration is cancelled: `-- tollgate:timeout 30min` in its file or deploy.statement_timeout_ms says otherwise",
     )])
 }

@@ -3,7 +3,7 @@
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::{Request, WantedExtension};
 use crate::diagnose::session::{Row, Session};
-use crate::diagnose::words::{bytes, count, some};
+use crate::diagnose::words::{bytes, count, some, sql_name};
 use crate::error::DatabaseError;
 use crate::sql_text::literal;
 
@@ -100,8 +100,8 @@ pub(super) fn invalid_indexes(session: &mut Session<'_>, _: &Request) -> Result<
     } else {
         format!(
             "it costs writes and helps no query: DROP INDEX CONCURRENTLY {}.{}, then build it again",
-            first.text("schema"),
-            first.text("name")
+            sql_name(&first.text("schema")),
+            sql_name(&first.text("name"))
         )
     };
     Ok(vec![
@@ -137,9 +137,9 @@ pub(super) fn unvalidated(session: &mut Session<'_>, _: &Request) -> Result<Vec<
         finding("unvalidated-constraints", Status::Note, line)
             .help(format!(
                 "older rows may break it: ALTER TABLE {}.{} VALIDATE CONSTRAINT {}",
-                first.text("schema"),
-                first.text("table"),
-                first.text("name")
+                sql_name(&first.text("schema")),
+                sql_name(&first.text("table")),
+                sql_name(&first.text("name"))
             ))
             .details(details),
     ])
@@ -157,7 +157,7 @@ pub(super) fn extensions(session: &mut Session<'_>, request: &Request) -> Result
         return Ok(findings);
     }
     let major = session.facts.version.0;
-    let role = session.facts.role.clone();
+    let role = sql_name(&session.facts.role);
     for extension in wanted {
         let offer = offered(session, &extension.name)?;
         findings.push(judge_wanted(extension, &offer, major, &role));

@@ -63,10 +63,10 @@ pub(super) fn ask_for_tls(stream: &mut dyn Stream) -> io::Result<Offer> {
     })
 }
 
-/// Introduces a role and reads what the server wants to see.
-pub(super) fn ask_for_method(stream: &mut dyn Stream, user: &str, database: &str) -> io::Result<Method> {
+/// Introduces a role, with the parameters of its session, and reads what the server wants to see.
+pub(super) fn ask_for_method(stream: &mut dyn Stream, words: &[(&str, &str)]) -> io::Result<Method> {
     let mut message = 196_608_u32.to_be_bytes().to_vec();
-    for word in ["user", user, "database", database] {
+    for word in words.iter().flat_map(|(name, value)| [name, value]) {
         message.extend(word.as_bytes());
         message.push(0);
     }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_answers_of_a_server_are_understood() {
-        let ask = |bytes| ask_for_method(&mut Answers(bytes, Vec::new()), "u", "d");
+        let ask = |bytes| ask_for_method(&mut Answers(bytes, Vec::new()), &[("user", "u")]);
         assert_eq!(ask(b"R\0\0\0\x08\0\0\0\0").unwrap(), Method::Nothing);
         assert_eq!(ask(b"R\0\0\0\x0c\0\0\0\x05salt").unwrap(), Method::Md5);
         let sasl = ask(b"R\0\0\0\x2b\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0\0").unwrap();
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(ask_for_tls(&mut server).unwrap(), Offer::Tls);
         assert_eq!(server.1, b"\0\0\0\x08\x04\xd2\x16\x2f");
         let mut server = Answers(b"R\0\0\0\x08\0\0\0\0", Vec::new());
-        ask_for_method(&mut server, "me", "db").unwrap();
+        ask_for_method(&mut server, &[("user", "me"), ("database", "db")]).unwrap();
         assert_eq!(server.1, b"\0\0\0\x1d\0\x03\0\0user\0me\0database\0db\0\0");
     }
 }

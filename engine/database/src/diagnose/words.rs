@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::sql_text::identifier;
+
 /// `1 row`, `2 rows`.
 pub(super) fn count(number: i64, what: &str) -> String {
     let ending = match (number, what) {
@@ -56,6 +58,13 @@ pub(super) fn some<T: AsRef<str>>(names: &[T], shown: usize) -> String {
     }
 }
 
+/// A name as it is written in SQL: in quotes only where it needs them.
+pub(super) fn sql_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+    let simple = name.starts_with(plain) && name.chars().all(|c| plain(c) || c.is_ascii_digit());
+    if simple { name.to_owned() } else { identifier(name) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +77,10 @@ mod tests {
         assert_eq!(
             ages,
             ["0 s", "59 s", "1 min 1 s", "2 h 5 min", "1 day 1 h", "4 days 15 h"]
+        );
+        assert_eq!(
+            ["app", "App", "a b", "7"].map(sql_name),
+            ["app", "\"App\"", "\"a b\"", "\"7\""]
         );
         assert_eq!(some(&["a", "b", "c"], 2), "a, b and 1 more");
         assert_eq!(some(&["a"], 2), "a");
