@@ -56,16 +56,18 @@ pub struct HeldLock {
 }
 
 /// Takes a lease, or makes one's own longer. It waits for whoever holds the lock at the moment, and holds it itself only
-/// while it writes the lease.
+/// while it writes the lease. `keep` gets the token before there is a lease with it: a process that dies in between must
+/// not leave a lease whose token nobody has. When it cannot keep it, nothing is changed, and its error is the inner result.
 ///
 /// # Errors
 /// Somebody else keeps the lock or has a lease, or the database cannot be used.
-pub fn acquire_lock(
+pub fn acquire_lock<K>(
     target: &Target,
     options: &LockOptions,
     request: &LeaseRequest,
+    keep: impl FnOnce(&LockToken) -> Result<(), K>,
     observe: Observer<'_>,
-) -> Result<Acquired, Error> {
+) -> Result<Result<Acquired, K>, Error> {
     // As a deploy does, which usually comes next.
     let connect = ConnectOptions {
         create_missing: true,
@@ -79,6 +81,9 @@ pub fn acquire_lock(
     });
     let renewed = own.is_some();
     let token = own.or_else(|| request.token.clone()).unwrap_or_else(LockToken::random);
+    if let Err(error) = keep(&token) {
+        return Ok(Err(error));
+    }
     let lease = NewLease {
         owner: &request.owner,
         host: request.host.as_deref(),
@@ -90,7 +95,7 @@ pub fn acquire_lock(
     let lease = database.lease()?;
     drop(lock);
     match lease {
-        Some(lease) => Ok(Acquired { lease, token, renewed }),
+        Some(lease) => Ok(Ok(Acquired { lease, token, renewed })),
         // It was there a moment ago, and whoever ends leases does not wait for the lock.
         None => Err(LockError::Lost {
             reason: "somebody has ended the lease as soon as it was taken".to_owned(),

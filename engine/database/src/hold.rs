@@ -208,22 +208,51 @@ fn failed(doing: &str, error: &diesel::result::Error) -> LockError {
     DatabaseError::server(doing, ServerError::text(error.to_string())).into()
 }
 
+/// What is being done, in errors.
+const TAKING: &str = "take the migration lock";
+
+/// The session, if no transaction has begun: everybody who waits for all older ones would wait for that too.
+fn outside_of_transactions<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> Result<Session, LockError> {
+    let mut look = || session(connection).map_err(|error| failed(TAKING, &error));
+    // Outside of a transaction every statement begins one of its own, at its own time.
+    let (session, again) = (look()?, look()?);
+    if session.pid != again.pid {
+        return Err(LockError::Pooler);
+    }
+    if session.began == again.began {
+        return Err(LockError::InTransaction);
+    }
+    Ok(session)
+}
+
+/// Tries once, on the session of this process.
+fn attempt<C: LoadConnection<Backend = Pg>>(connection: &mut C, pid: i32) -> Result<Attempt, LockError> {
+    let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({KEY}) AS locked, pg_catalog.pg_backend_pid() AS pid");
+    let tried: Vec<Tried> = sql_query(sql)
+        .load(connection)
+        .map_err(|error| failed(TAKING, &error))?;
+    if let Some(tried) = tried.first().filter(|tried| tried.locked) {
+        if tried.pid != pid {
+            let _ = unlock(connection, "");
+            return Err(LockError::Pooler);
+        }
+        // A transaction of a run that has died may still be at work.
+        let over = format!("pg_catalog.pg_try_advisory_lock({KEY}, {TRANSACTIONS})");
+        if ask(connection, &over).map_err(|error| failed(TAKING, &error))? {
+            return Ok(Attempt::Taken);
+        }
+        unlock(connection, "").map_err(|error| failed(TAKING, &error))?;
+    }
+    Ok(Attempt::Held(advisory_holder(connection, KEY)))
+}
+
 impl Lockable for Pg {
     fn take<C: LoadConnection<Backend = Self>>(
         connection: &mut C,
         options: &LockOptions,
         events: &mut dyn FnMut(LockEvent),
     ) -> Result<Taken, LockError> {
-        const TAKING: &str = "take the migration lock";
-        let mut look = || session(connection).map_err(|error| failed(TAKING, &error));
-        // Outside of a transaction every statement begins one of its own, at its own time.
-        let (session, again) = (look()?, look()?);
-        if session.began == again.began {
-            return Err(LockError::InTransaction);
-        }
-        if session.pid != again.pid {
-            return Err(LockError::Pooler);
-        }
+        let session = outside_of_transactions(connection)?;
         let mut how = How::Session;
         if let Some(pass) = &options.pass {
             let held = holds(&pass.pid.to_string(), Some(&pass.token));
@@ -233,30 +262,7 @@ impl Lockable for Pg {
             }
         }
         if matches!(how, How::Session) {
-            poll(options, events, || {
-                let sql = format!(
-                    "SELECT pg_catalog.pg_try_advisory_lock({KEY}) AS locked, pg_catalog.pg_backend_pid() AS pid"
-                );
-                let tried: Vec<Tried> = sql_query(sql)
-                    .load(connection)
-                    .map_err(|error| failed(TAKING, &error))?;
-                match tried.first() {
-                    Some(tried) if tried.locked && tried.pid == session.pid => {
-                        // A transaction of a run that has died may still be at work.
-                        let over = format!("pg_catalog.pg_try_advisory_lock({KEY}, {TRANSACTIONS})");
-                        if ask(connection, &over).map_err(|error| failed(TAKING, &error))? {
-                            return Ok(Attempt::Taken);
-                        }
-                        unlock(connection, "").map_err(|error| failed(TAKING, &error))?;
-                        Ok(Attempt::Held(advisory_holder(connection, KEY)))
-                    }
-                    Some(tried) if tried.locked => {
-                        let _ = unlock(connection, "");
-                        Err(LockError::Pooler)
-                    }
-                    _ => Ok(Attempt::Held(advisory_holder(connection, KEY))),
-                }
-            })?;
+            poll(options, events, || attempt(connection, session.pid))?;
         }
         let taken = Taken(how);
         let respected = leases::on_postgres(connection)

@@ -43,9 +43,8 @@ struct Answer {
 }
 
 impl Database {
-    /// Takes the lock away from everybody: ends all sessions that hold it and the lease of this ledger, unless `keep` is
-    /// its token. Says whose they are before it does so. A statement that such a session runs is cancelled; what another
-    /// session of the same run does goes on, but its next migration does not begin.
+    /// Takes the lock away from everybody: ends all sessions that hold it or are at work under it, with whatever they run,
+    /// and the lease of this ledger, unless `keep` is its token. Says whose they are before it does so.
     pub fn release_locks(
         &mut self,
         keep: Option<&LockToken>,

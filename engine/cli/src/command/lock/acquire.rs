@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tollgate_engine::{Event, LeaseRequest, acquire_lock, release_lock};
+use tollgate_engine::{Event, LeaseRequest, LockToken, acquire_lock};
 
 use super::documents::LeaseDocument;
 use super::time::{ttl, words};
 use crate::command::Context;
 use crate::command::deploy::milliseconds;
-use crate::engine::{locking, project, tokens};
+use crate::engine::tokens::{self, TokenError};
+use crate::engine::{locking, project};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::documents::Body;
@@ -70,25 +71,22 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         ttl: args.ttl,
         token: chosen,
     };
-    let acquired = acquire_lock(&target, &options, &request, &mut |event| {
+    let keep = |token: &LockToken| {
+        if !args.show_token {
+            ui.hide(token.reveal());
+        }
+        match tokens::save(&config, &target, token) {
+            // Whoever has it anyway need not have it kept.
+            Err(error) if !args.show_token && request.token.is_none() => Err(error),
+            _ => Ok(()),
+        }
+    };
+    let acquired = acquire_lock(&target, &options, &request, keep, &mut |event| {
         if let Event::Lock(event) = event {
             locking::show(ui, &event);
         }
-    })?;
-    if !args.show_token {
-        ui.hide(acquired.token.reveal());
-    }
-    if let Err(error) = tokens::save(&config, &target, &acquired.token)
-        && !args.show_token
-        && request.token.is_none()
-    {
-        // A lease whose token nobody has would only be in the way.
-        release_lock(&target, Some(&acquired.token))?;
-        let report = Report::error("lock::token", format!("the lease's token cannot be kept: {error}"))
-            .help("set XDG_STATE_HOME to a folder of yours, or print the token with --show-token")
-            .database("nothing was changed");
-        return Err(Failure::new(Exit::Failed, report));
-    }
+    })?
+    .map_err(|error| not_kept(&error))?;
     let lease = &acquired.lease;
     let line = format!(
         "{} to {} until {:.0} ({}); {} ends it",
@@ -112,6 +110,13 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         token: args.show_token.then(|| acquired.token.reveal().to_owned()),
     });
     Ok(Exit::Done)
+}
+
+fn not_kept(error: &TokenError) -> Failure {
+    let report = Report::error("lock::token", format!("the lease's token cannot be kept: {error}"))
+        .help("set XDG_STATE_HOME to a folder of yours, or print the token with --show-token")
+        .database("nothing was changed");
+    Failure::new(Exit::Failed, report)
 }
 
 /// Of one hour there is a little less than an hour left when that is shown.

@@ -137,6 +137,7 @@ use unix::{TERMINATE, send, shell_status};
 
 #[cfg(unix)]
 mod unix {
+    use std::io::IsTerminal as _;
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::{Child, ExitStatus};
     use std::sync::mpsc;
@@ -158,6 +159,9 @@ mod unix {
         SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGCHLD,
     ];
 
+    /// Those that a terminal sends by itself.
+    const KEYS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGWINCH];
+
     impl Signals {
         /// Begins to listen. Until a command runs, those that ask a process to end also end the waiting for the lock.
         pub fn listen() -> Self {
@@ -173,10 +177,16 @@ mod unix {
                             SIGHUP => signal::ask(Exit::HungUp),
                             _ => {}
                         }
+                        // To all processes of the terminal's foreground, of which the command is one. Not every
+                        // system says who sent it; then it is taken for the terminal's where there is one.
+                        let by_terminal = match origin.cause {
+                            Cause::Kernel | Cause::Chld(_) => true,
+                            Cause::Unknown => std::io::stdin().is_terminal() && KEYS.contains(&origin.signal),
+                            _ => false,
+                        };
                         let received = Received {
                             signal: origin.signal,
-                            // To all processes of the terminal's foreground, of which the command is one.
-                            by_terminal: matches!(origin.cause, Cause::Kernel | Cause::Chld(_)),
+                            by_terminal,
                         };
                         if sender.send(received).is_err() {
                             return;
