@@ -62,12 +62,14 @@ fn a_deploy_to_postgres_is_killed() {
     });
 }
 
-/// Both ends learn of it; or only the client does, and the server works on for it; or for a while neither does.
+/// Both ends learn of it; or only the client does, and the server works on for it; or for a while neither does; or only
+/// one of the connections is cut, the run's own or its lock's.
 fn cut(proxy: &Proxy, random: &mut StdRng) {
     let for_a_while = Duration::from_millis(random.random_range(1..200));
-    match random.random_range(0..3) {
+    match random.random_range(0..4) {
         0 => proxy.cut(),
         1 => proxy.cut_clients(for_a_while),
+        2 => proxy.cut_one(random.random_range(0..6)),
         _ => {
             proxy.stall(true);
             std::thread::sleep(for_a_while);

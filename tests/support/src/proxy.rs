@@ -105,6 +105,15 @@ impl Proxy {
         });
     }
 
+    /// Cuts one of the connections and leaves the others: the `choice`th, counted round and round.
+    pub fn cut_one(&self, choice: usize) {
+        let mut state = self.shared.state();
+        if !state.lines.is_empty() {
+            let at = choice % state.lines.len();
+            state.lines.remove(at).close();
+        }
+    }
+
     /// Cuts the one connection that the server sees coming from this port. Says whether there is one.
     pub fn cut_port(&self, client_port: u16) -> bool {
         let state = self.shared.state();
