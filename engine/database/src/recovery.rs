@@ -305,9 +305,11 @@ impl Database {
         let applied = rows
             .into_iter()
             .rfind(|row| row.migration_name == request.name && row.is_applied());
-        let row = applied.ok_or(Problem::NotApplied)?.id;
+        let applied = applied.ok_or(Problem::NotApplied)?;
         self.prepare_state()?;
-        let Some(progress) = self.progress(&row, Direction::Down)? else {
+        let progress = self.progress_back(&applied)?;
+        let row = applied.id;
+        let Some(progress) = progress else {
             return Ok(Start {
                 row,
                 done: 0,
@@ -338,6 +340,21 @@ impl Database {
             tracked: true,
             opening: None,
         })
+    }
+
+    /// How far an earlier attempt at taking a migration back has come.
+    fn progress_back(&mut self, row: &LedgerRow) -> Result<Option<Progress>, DatabaseError> {
+        let mut progress = self.progress(&row.id, Direction::Down)?;
+        if let Some((done, digest)) = store::half_taken_back(row) {
+            let known = progress.get_or_insert_with(|| Progress::start(&row.id, Direction::Down));
+            // A crash between the ledger's commit and the sidecar's.
+            if known.done < done {
+                known.in_flight = known.in_flight.filter(|index| *index >= done);
+                known.done = done;
+                digest.clone_into(&mut known.digest);
+            }
+        }
+        Ok(progress)
     }
 
     /// Puts the session back and, after a failure, records what is left.
@@ -383,11 +400,9 @@ impl Database {
                 return fail(problem, DatabaseState::Unknown);
             }
         }
-        // When this cannot be written, the row stays as a crash would leave it, and the next run finds out.
-        let recorded = self.record_failure(name, direction, row, &problem, &state, after);
-        if recorded.is_err() && problem.is_lost() {
-            state = DatabaseState::Unknown;
-        }
+        // When this cannot be written, the row stays as a crash would leave it, and the next run finds out. What is in the
+        // database is known all the same: the lost session is over, and the ledger has been read since.
+        let _ = self.record_failure(name, direction, row, &problem, &state, after);
         fail(problem, state)
     }
 

@@ -12,6 +12,7 @@ use crate::error::DatabaseError;
 use crate::ledger::row::{LedgerError, LedgerRow, sqlite_time};
 use crate::ledger::{TABLE, shape};
 use crate::sql_text::{identifier, literal};
+use crate::state::progress::Progress;
 
 /// Where the ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +160,29 @@ impl Place {
         )
     }
 
+    /// UPDATE that says how far taking it back has come, for a backend whose state is kept in another file: in the
+    /// transaction that it is true with.
+    pub(crate) fn taking_back(&self, progress: &Progress) -> String {
+        format!(
+            "UPDATE {} SET logs = '{TAKING_BACK}{} {}' WHERE id = {}",
+            self.sql(),
+            progress.done,
+            progress.digest,
+            literal(&progress.row)
+        )
+    }
+
+    /// UPDATE that says: taken back, where [`Self::taking_back`] may have been said before.
+    pub(crate) fn taken_back(&self, id: &str) -> String {
+        format!(
+            "UPDATE {} SET rolled_back_at = {}, logs = CASE WHEN logs LIKE '{TAKING_BACK}%' THEN NULL ELSE logs END \
+             WHERE id = {}",
+            self.sql(),
+            self.now(),
+            literal(id)
+        )
+    }
+
     /// What `resolve --applied` writes.
     pub(crate) fn baseline(&self, checksum: &str, name: &str) -> String {
         let now = self.now();
@@ -183,6 +207,16 @@ impl Place {
             literal(name)
         )
     }
+}
+
+/// How the note of a rollback on its way begins. Statements that are in and their digest follow.
+const TAKING_BACK: &str = "taking it back, statements in: ";
+
+/// What [`Place::taking_back`] has written: how many statements of the way back are in, and their digest.
+pub(crate) fn half_taken_back(row: &LedgerRow) -> Option<(usize, &str)> {
+    let note = row.logs.as_deref()?.strip_prefix(TAKING_BACK)?;
+    let (done, digest) = note.split_once(' ')?;
+    Some((done.parse().ok()?, digest))
 }
 
 /// A new row's id.

@@ -144,3 +144,34 @@ fn postgres_survives_being_killed() {
 fn sqlite_survives_being_killed() {
     killed_at_random_moments(sqlite);
 }
+
+/// The sidecar file is written after the database: a crash between the two leaves it behind.
+#[test]
+fn sqlite_goes_on_with_a_rollback_whose_sidecar_is_behind() {
+    let mut fixture = sqlite();
+    fixture
+        .apply("1_a", "CREATE TABLE counter (n int);\nINSERT INTO counter VALUES (0);")
+        .unwrap();
+    let sql = "BEGIN;\nUPDATE counter SET n = n + 1;\nCOMMIT;\nBEGIN;\nDELETE FROM later;\nCOMMIT;";
+    let script = tollgate_sql::parse(fixture.database.server().dialect, sql).unwrap();
+    let request = tollgate_database::RollbackRequest {
+        name: "1_a",
+        script: &script,
+        pragmas: tollgate_database::Pragmas::default(),
+    };
+    let options = ExecuteOptions::default();
+    let error = fixture.database.roll_back(&request, &options, &mut |_| {}).unwrap_err();
+    assert_eq!(error.statement(), Some(4));
+    fixture.ask("CREATE TABLE later (n int);");
+    let sidecar = fixture.folder().join("test.tollgate.db");
+    let behind = format!(
+        "ATTACH '{}' AS state; UPDATE state.statement_progress SET done = 0, digest = '', in_flight = NULL; SELECT changes();",
+        sidecar.display()
+    );
+    assert_eq!(fixture.ask(&behind), "1");
+
+    let done = fixture.database.roll_back(&request, &options, &mut |_| {}).unwrap();
+    assert_eq!(done.statements, 3);
+    assert_eq!(fixture.ask("SELECT n FROM counter"), "1");
+    assert!(fixture.ledger().starts_with("1_a finished=yes rolled_back=yes"));
+}
