@@ -345,8 +345,6 @@ fn expressions_in_other_words_are_no_difference() {
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
     is there    1_things
-    written in other words, may mean the same:
-      table public.things: column id: default: `nextval'things_id_seq'` in the migrations, `nextval'public.things_id_seq'` in the database
     1 migration recorded as applied
     "#);
 }

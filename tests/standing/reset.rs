@@ -98,6 +98,129 @@ fn only_a_development_environment_is_reset() {
 }
 
 #[test]
+fn the_database_of_another_environment_is_not_reset_by_a_variable() {
+    let mut project = crate::session::sqlite();
+    blog(&project);
+    project.file(
+        "tollgate.toml",
+        "[environments.play]\ndevelopment = true\ndatabase.url = \"file:play.db\"\n",
+    );
+    project.set("DATABASE_URL", "file:./production.db");
+    assert_snapshot!(session(&project, &["reset --force -e play"]), @r#"
+    $ tollgate reset --force -e play
+    status: 2
+    -- stderr
+    warning: the variable DATABASE_URL goes before the url of [environments.play]; there, name a variable of its own: env:NAME
+    reset::another-database
+
+      × the variable DATABASE_URL leads to another database than the one that the environment names
+      help: unset it, or have the environment name a variable of its own: `database.url = "env:NAME"`
+      the database now: nothing was changed
+    "#);
+    assert!(!project.path().join("production.db").exists());
+}
+
+#[test]
+fn a_lease_of_somebody_else_keeps_everything_and_stays() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.file(
+            "tollgate.toml",
+            "development = true\n[seed]\nfiles = [\"a.sql\"]\n[deploy]\nlock_timeout_ms = 0\n",
+        );
+        project.file("a.sql", "INSERT INTO users VALUES (1, 'a');\n");
+        project.succeed(&["deploy"]);
+        project.succeed(&["lock", "acquire", "--reason", "a long backfill"]);
+        // Another shell does not have the token that the first one keeps.
+        let home = project.path().join("home");
+        std::fs::rename(&home, project.path().join("elsewhere")).unwrap();
+        let others = session(
+            project,
+            &["status", "reset --force", "seed", "resolve --applied 1_users"],
+        );
+        std::fs::remove_dir_all(&home).unwrap();
+        std::fs::rename(project.path().join("elsewhere"), &home).unwrap();
+        others + &session(project, &["reset --force", "status"]) + &tables(database)
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    leased: somebody on vm keeps the lock until [time]: a long backfill
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+
+    $ tollgate reset --force
+    status: 4
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (posts, titles, users)
+    applies 3 migrations, then seeds
+    -- stderr
+    lock
+
+      × the lock is leased to somebody on vm since [time], until [time]: a
+      │ long backfill
+      help: wait until it ends, or have its owner run `tollgate lock release`; whoever has its token
+            goes on with that in TOLLGATE_LOCK_TOKEN; `tollgate lock release --force` takes it away
+      the database now: nothing was changed
+
+
+    $ tollgate seed
+    status: 4
+    -- stderr
+    lock
+
+      × the lock is leased to somebody on vm since [time], until [time]: a
+      │ long backfill
+      help: wait until it ends, or have its owner run `tollgate lock release`; whoever has its token
+            goes on with that in TOLLGATE_LOCK_TOKEN; `tollgate lock release --force` takes it away
+      the database now: nothing was changed
+
+
+    $ tollgate resolve --applied 1_users
+    status: 4
+    -- stderr
+    lock
+
+      × the lock is leased to somebody on vm since [time], until [time]: a
+      │ long backfill
+      help: wait until it ends, or have its owner run `tollgate lock release`; whoever has its token
+            goes on with that in TOLLGATE_LOCK_TOKEN; `tollgate lock release --force` takes it away
+      the database now: nothing was changed
+
+
+    $ tollgate reset --force
+    status: 0
+    -- stdout
+    THE DATABASE
+    drops everything: 3 tables and views (posts, titles, users)
+    applies 3 migrations, then seeds
+    dropped everything
+    applied 1_users [duration]
+    applied 2_posts [duration]
+    applied 3_views [duration]
+    everything dropped, 3 migrations applied
+    seeded a.sql [duration]
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    leased: somebody on vm keeps the lock until [time]: a long backfill
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+
+    posts users
+    ");
+}
+
+#[test]
 fn a_failed_migration_does_not_stand_in_the_way() {
     let seen = both(|project, database| {
         blog(project);
@@ -150,11 +273,10 @@ fn a_database_that_is_not_there_is_made() {
     SQLite database app.db
     the database does not exist yet: nothing to drop
     applies 3 migrations
-    dropped everything
     applied 1_users [duration]
     applied 2_posts [duration]
     applied 3_views [duration]
-    everything dropped, 3 migrations applied
+    3 migrations applied
 
     $ tollgate status
     status: 0
@@ -335,7 +457,7 @@ fn a_migration_that_fails_afterwards_is_told_with_the_truth_about_the_database()
        · ────────────────┬────────────────
        ·                 ╰── NOT NULL constraint failed: users.email
        ╰────
-      help: mend the file, then run `tollgate deploy`
+      help: mend the data or the file, then run `tollgate deploy`
       the database now: everything that was there was dropped; 3 migrations of this run are in and recorded; nothing of it is in the database
 
 
@@ -362,7 +484,7 @@ fn a_migration_that_fails_afterwards_is_told_with_the_truth_about_the_database()
        ╰────
       help: SQLSTATE: 23502
             detail: Failing row contains (1, null).
-            mend the file, then run `tollgate deploy`
+            mend the data or the file, then run `tollgate deploy`
       the database now: everything that was there was dropped; 3 migrations of this run are in and recorded; nothing of it is in the database
 
 

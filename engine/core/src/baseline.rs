@@ -215,22 +215,7 @@ fn plain(text: &str) -> String {
             out.push_str(&rest[..end]);
             rest = &rest[end..];
         } else if let Some(cast) = rest.strip_prefix("::") {
-            let end = cast
-                .find(|c: char| !(c.is_alphanumeric() || "_. \"[]".contains(c)))
-                .unwrap_or(cast.len());
-            // `character varying` has a space in it, `a::text AND b` has one behind it.
-            let words = [
-                "character varying",
-                "double precision",
-                "timestamp without time zone",
-                "timestamp with time zone",
-            ];
-            let word = words
-                .iter()
-                .find(|word| cast.starts_with(**word))
-                .map(|word| word.len());
-            let end = word.unwrap_or_else(|| cast[..end].find(' ').unwrap_or(end));
-            rest = &cast[end..];
+            rest = behind_type(cast);
         } else {
             if !next.is_whitespace() && !"()\"".contains(next) {
                 out.extend(next.to_lowercase());
@@ -246,6 +231,28 @@ fn plain(text: &str) -> String {
     }
 }
 
+/// What follows the name of a type.
+fn behind_type(text: &str) -> &str {
+    // Names with a space in them; behind any other one, a space ends it.
+    const LONG: [&str; 4] = [
+        "character varying",
+        "double precision",
+        "timestamp without time zone",
+        "timestamp with time zone",
+    ];
+    let end = LONG
+        .iter()
+        .find(|name| text.starts_with(**name))
+        .map(|name| name.len())
+        .or_else(|| text.find(|c: char| !(c.is_alphanumeric() || "_.\"".contains(c))))
+        .unwrap_or(text.len());
+    let mut rest = &text[end..];
+    while let Some(less) = rest.strip_prefix("[]") {
+        rest = less;
+    }
+    rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +266,7 @@ mod tests {
             ("now()", "CURRENT_TIMESTAMP"),
             ("status = 'New'", "((status)::text = 'New'::text)"),
             ("'{}'", "'{}'::text[]"),
+            ("ARRAY['a', 'b']", "ARRAY['a'::text, 'b'::text]"),
             ("nextval('a_id_seq'::regclass)", "nextval('public.a_id_seq'::regclass)"),
             ("'it''s'", "'it''s'::text"),
         ] {

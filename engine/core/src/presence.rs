@@ -22,7 +22,6 @@ use facts::{Fact, Seen, seen};
 
 /// What was found of a migration.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Inspection {
     /// Its name.
     pub migration: String,
@@ -210,6 +209,27 @@ fn propose(standing: Standing, extent: Extent, leftovers: Option<&Leftovers>) ->
     }
 }
 
+/// A fact at some moment.
+#[derive(Debug, Clone, PartialEq)]
+enum Value {
+    /// A replay could not follow the object.
+    Unknown,
+    /// There is no such thing.
+    Absent,
+    /// It is this.
+    Present(Fact),
+}
+
+impl Value {
+    /// The property in words.
+    fn what(&self) -> Option<&str> {
+        match self {
+            Self::Present(fact) => Some(&fact.what),
+            Self::Unknown | Self::Absent => None,
+        }
+    }
+}
+
 /// What each object of a script is like before it and after each of its statements, beside what it is in the database.
 struct Comparison {
     /// Numbers of first statements after which the objects were looked at.
@@ -272,57 +292,66 @@ impl Comparison {
         });
         let keys: BTreeSet<&String> = known.flat_map(BTreeMap::keys).collect();
         for key in keys {
-            let values: Vec<Option<Option<&Fact>>> = states
+            let value = |facts: &BTreeMap<String, Fact>| facts.get(key).cloned().map_or(Value::Absent, Value::Present);
+            let values: Vec<Value> = states
                 .iter()
                 .map(|state| match state {
-                    Seen::Known(facts) => Some(facts.get(key)),
-                    Seen::Unknown => None,
+                    Seen::Known(facts) => value(facts),
+                    Seen::Unknown => Value::Unknown,
                 })
                 .collect();
-            self.fact(key, &values, found.get(key));
+            self.fact(key, &values, &value(found));
         }
     }
 
-    /// Compares one fact. A value of `None` is not known, one of `Some(None)` is that it is not there.
-    fn fact(&mut self, key: &str, values: &[Option<Option<&Fact>>], found: Option<&Fact>) {
-        let mut distinct: Vec<_> = values.iter().flatten().collect();
+    /// Compares one fact.
+    fn fact(&mut self, key: &str, values: &[Value], found: &Value) {
+        let mut distinct: Vec<_> = values.iter().filter(|value| **value != Value::Unknown).collect();
         distinct.dedup();
         if distinct.len() < 2 {
             return;
         }
-        let fits = |value: &Option<Option<&Fact>>| value.is_none_or(|value| value == found);
-        if !values.iter().flatten().any(|value| *value == found) {
-            if let Some(found) = found.filter(|found| !found.loose) {
-                self.surprises.push(format!("{} is {}", found.what, found.value));
+        if !values.contains(found) {
+            if let Value::Present(Fact {
+                what,
+                value,
+                loose: false,
+            }) = found
+            {
+                self.surprises.push(format!("{what} is {value}"));
             }
             return;
         }
         self.told = true;
         let steps = self.steps.iter().zip(values);
+        let fits = |value: &Value| value == found || *value == Value::Unknown;
         let fitting: BTreeSet<usize> = steps.filter(|(_, value)| fits(value)).map(|(step, _)| *step).collect();
         self.fitting.retain(|step| fitting.contains(step));
-        let what = values.iter().flatten().flatten().next().map_or(key, |fact| &fact.what);
+        let what = values.iter().find_map(Value::what).unwrap_or(key);
         for (at, pair) in values.windows(2).enumerate() {
-            let (Some(before), Some(after)) = (pair[0], pair[1]) else {
-                continue;
-            };
-            if before == after {
-                continue;
-            }
+            let [before, after] = pair else { continue };
             let says = match (before == found, after == found) {
+                _ if before == after || pair.contains(&Value::Unknown) => continue,
                 (_, true) => Presence::In,
                 (true, false) => Presence::Out,
                 (false, false) => continue,
             };
-            let step = self.steps[at + 1];
-            if says == Presence::Out {
-                let state = found.map(|found| found.value.clone());
-                self.lacking.entry(step).or_default().push((what.to_owned(), state));
-            }
-            let presence = self.own.entry(step).or_insert(says);
-            if *presence != says {
-                *presence = Presence::Untold;
-            }
+            self.says(self.steps[at + 1], says, what, found);
+        }
+    }
+
+    /// Notes what one fact says of the statement whose step this is.
+    fn says(&mut self, step: usize, says: Presence, what: &str, found: &Value) {
+        if says == Presence::Out {
+            let state = match found {
+                Value::Present(fact) => Some(fact.value.clone()),
+                Value::Absent | Value::Unknown => None,
+            };
+            self.lacking.entry(step).or_default().push((what.to_owned(), state));
+        }
+        let presence = self.own.entry(step).or_insert(says);
+        if *presence != says {
+            *presence = Presence::Untold;
         }
     }
 
@@ -330,8 +359,7 @@ impl Comparison {
     fn trust(&mut self, leftovers: Option<&Leftovers>) {
         let numbers: BTreeSet<usize> = match leftovers {
             Some(Leftovers::Nothing) => [0].into(),
-            Some(Leftovers::Interrupted { done }) => [*done].into(),
-            Some(Leftovers::Partly { done, in_doubt: None }) => [*done].into(),
+            Some(Leftovers::Interrupted { done } | Leftovers::Partly { done, in_doubt: None }) => [*done].into(),
             Some(Leftovers::Partly { done, .. }) => [*done, done + 1].into(),
             Some(Leftovers::Unknown) | None => return,
         };

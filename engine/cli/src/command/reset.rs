@@ -67,6 +67,9 @@ impl Body for Reset {}
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let ui = context.ui;
     let config = context.config()?;
+    if config.url_overruled {
+        return Err(overruled());
+    }
     let options = ResetOptions {
         development: config.development(),
     };
@@ -111,6 +114,14 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         "declined" => Exit::Failed,
         _ => Exit::Done,
     })
+}
+
+/// What may be dropped is the database of the environment, and no other one.
+fn overruled() -> Failure {
+    let message = "the variable DATABASE_URL leads to another database than the one that the environment names";
+    let help = "unset it, or have the environment name a variable of its own: `database.url = \"env:NAME\"`";
+    let report = Report::error("reset::another-database", message).help(help);
+    Failure::new(Exit::Usage, report.database("nothing was changed"))
 }
 
 fn outcome(args: &Args, report: &ResetReport) -> &'static str {

@@ -234,7 +234,7 @@ fn lines(inspection: &Inspection) -> String {
         .filter(|statement| statement.presence == Presence::In)
         .map(|statement| statement.line);
     let first = present.next().unwrap_or_default();
-    match present.last() {
+    match present.next_back() {
         Some(last) => format!("the statements from line {first} to line {last}"),
         None => format!("the statement in line {first} and no other"),
     }
@@ -257,6 +257,10 @@ fn advice(context: &Context<'_>, inspection: &Inspection) -> String {
             let resume = context.call("deploy --resume");
             format!("next: mend the cause and run {resume}, which goes on after what is in")
         }
+        Proposal::ByHand if inspection.extent == Extent::Untold => format!(
+            "next: look at the rows that it changes, then {applied} when they are as it leaves them, or {rolled_back} when \
+             nothing was done"
+        ),
         Proposal::ByHand => format!(
             "next: run the rest by hand, then {applied}; or undo by hand what is in, then {rolled_back} and {}",
             context.call("deploy")

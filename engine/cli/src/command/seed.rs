@@ -17,7 +17,7 @@ use crate::output::report::Report;
 ///
 /// Runs the SQL files of `seed.files`, each in one transaction, then `seed.command`; where the configuration has neither,
 /// the `prisma.seed` command of package.json. The command runs without a shell, in the folder of the file that it is
-/// written in, and finds the database in DATABASE_URL. No ledger knows of it.
+/// written in, and finds the database in the variable `DATABASE_URL`. No ledger knows of it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Do not ask where the environment is not marked with `development = true`

@@ -29,6 +29,7 @@ const PAGE: usize = 30;
 /// The document of `status`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Stands {
     /// The database, without credentials.
     target: String,

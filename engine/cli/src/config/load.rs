@@ -68,6 +68,7 @@ pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigE
         layers.add(Origin::Flag(flag), nest(key, value.clone()));
     }
     let mut warnings = unknown_variables(&variables);
+    let url_overruled = overruled.is_some();
     warnings.extend(overruled);
     let config = layers.finish(Finished {
         variables,
@@ -75,6 +76,7 @@ pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigE
         cwd,
         file,
         environment,
+        url_overruled,
         warnings,
     })?;
     for secret in config.secrets() {
@@ -237,6 +239,7 @@ struct Finished {
     cwd: PathBuf,
     file: Option<PathBuf>,
     environment: Option<String>,
+    url_overruled: bool,
     warnings: Vec<String>,
 }
 
@@ -381,6 +384,7 @@ impl Layers {
             cwd,
             file,
             environment,
+            url_overruled,
             warnings,
         } = parts;
         let Self { figment, origins } = self;
@@ -390,6 +394,7 @@ impl Layers {
             cwd,
             file,
             environment,
+            url_overruled,
             warnings,
             figment,
             origins,

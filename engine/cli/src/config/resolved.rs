@@ -26,6 +26,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The chosen environment.
     pub environment: Option<String>,
+    /// The variable `DATABASE_URL` leads to another database than the chosen environment names.
+    pub url_overruled: bool,
     /// What is odd but no mistake.
     pub warnings: Vec<String>,
     pub(super) figment: Figment,

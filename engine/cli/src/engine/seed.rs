@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tollgate_engine::{Project, SeedFile, check_seed, seed};
@@ -17,6 +18,7 @@ use crate::output::Ui;
 use crate::output::path::shown;
 use crate::output::report::Report;
 use crate::output::style::{GOOD, NAME, paint};
+use crate::signal;
 
 /// Where rows come from.
 pub struct Seeds {
@@ -182,10 +184,18 @@ impl SeedCommand {
             // Standard output is the document's; what the program says there goes where messages go.
             command.stdout(Stdio::from(std::io::stderr()));
         }
-        let status = command.status().map_err(|error| {
+        let result = command.spawn().and_then(|mut child| wait(&mut child));
+        let status = result.map_err(|error| {
             let message = format!("the seed command {line} cannot be started: {error}");
             Failure::new(Exit::Failed, self.report(message))
         })?;
+        if signal::interrupt().asked() > 0 && !status.success() {
+            let report = Report::error("interrupted", format!("interrupted while the seed command {line} ran"));
+            return Err(Failure::new(
+                signal::exit(),
+                report.database("whatever the command has done"),
+            ));
+        }
         if status.success() {
             ui.line(format!("{} {}", paint(GOOD, "seeded"), paint(NAME, &line)));
             return Ok(());
@@ -209,6 +219,49 @@ impl SeedCommand {
         let all: Vec<PathBuf> = own.chain(std::env::split_paths(&others)).collect();
         std::env::join_paths(all).unwrap_or(others)
     }
+}
+
+/// How often is looked whether the program has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long it gets to end itself when this process is asked to: a terminal has told it, too.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Waits for its end. When this process is asked to end, the program is, too.
+fn wait(child: &mut Child) -> std::io::Result<ExitStatus> {
+    let interrupt = signal::interrupt();
+    let mut asked: Option<Instant> = None;
+    let mut told = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        match asked {
+            None if interrupt.sleep(LOOK) => asked = Some(Instant::now()),
+            None => {}
+            Some(since) => {
+                if !told && since.elapsed() >= GRACE {
+                    end(child);
+                    told = true;
+                }
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+}
+
+/// Asks it to end.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process};
+        if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            // Only fails when it has ended meanwhile.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = child.kill();
 }
 
 fn ended(status: ExitStatus) -> String {

@@ -64,7 +64,9 @@ pub(super) fn seen(schema: &Schema, name: &ObjectName) -> Result<Seen, BaseError
             .indexes
             .iter()
             .find(|index| same(dialect, &index.name, &name.name));
-        index.into_iter().for_each(|index| collector.index(&relation, index));
+        if let Some(index) = index {
+            collector.index(&relation, index);
+        }
     }
     if dialect != Dialect::Sqlite {
         if doubtful(ObjectKind::Type)? || doubtful(ObjectKind::Function)? {
