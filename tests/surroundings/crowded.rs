@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use tollgate_testing::postgres::{Cluster, Setup, TestDatabase, cluster};
 use tollgate_tests::Project;
 
-use crate::session::{APPLIED, BLOG_APPLIED, Visitor, blog, on, session};
+use crate::session::{APPLIED, BLOG_APPLIED, Visitor, blog, on, session, wait_until};
 
 /// A role that may do everything in this database, and the project of somebody who uses it.
 fn with_role(database: &TestDatabase<'_>, role: &str) -> Project {
@@ -15,6 +15,12 @@ fn with_role(database: &TestDatabase<'_>, role: &str) -> Project {
     let project = on(&database.url_as(role, None));
     blog(&project);
     project
+}
+
+/// Waits until all sessions in this database have ended.
+fn nobody_is_in(database: &TestDatabase<'_>) {
+    let sessions = format!("count(*) = 0 FROM pg_stat_activity WHERE datname = '{}'", database.name);
+    wait_until(database.cluster(), &sessions);
 }
 
 /// Takes a role away at the end, however the test ends.
@@ -34,6 +40,7 @@ fn a_role_with_too_few_connections() {
     let mut seen = String::new();
     for limit in 0..3 {
         database.psql(&format!("ALTER ROLE {} CONNECTION LIMIT {limit}", role.1));
+        nobody_is_in(&database);
         seen += &format!("-- {limit}\n{}", session(&project, &["deploy"]));
     }
     assert_snapshot!(seen, @r#"
@@ -92,7 +99,10 @@ fn a_database_with_too_few_connections() {
         cluster().admin(&sql).unwrap();
     };
     limit("1");
-    assert_snapshot!(session(&project, &["deploy", "status"]), @r#"
+    nobody_is_in(&database);
+    let deployed = session(&project, &["deploy"]);
+    nobody_is_in(&database);
+    assert_snapshot!(deployed + &session(&project, &["status"]), @r#"
     $ tollgate deploy
     status: 1
     -- stderr
@@ -160,11 +170,14 @@ fn a_server_without_connections_left() {
     "#);
     // One has gone: the second connection finds no place.
     visitors.pop();
+    wait_until(&cluster, "true");
     let refused = project.run(&["deploy"]);
     assert_eq!(refused.status, Some(1), "{refused}");
     assert!(refused.stderr.contains("max_connections"), "{refused}");
-    assert_eq!(database.psql("SELECT to_regclass('users')"), "\n");
     drop(visitors);
+    wait_until(&cluster, "true");
+    assert_eq!(database.psql("SELECT to_regclass('users')"), "\n");
+    nobody_is_in(&database);
     project.succeed(&["deploy"]);
     assert_eq!(database.psql(APPLIED), BLOG_APPLIED);
 }

@@ -67,10 +67,10 @@ fn a_deploy_stops_and_the_next_one_goes_on() {
     -- stderr
     migration-failed
 
-      × migration "2_posts" failed: failed to read the migration ledger: terminating connection due to
+      × migration "2_posts" failed: failed to begin a transaction: terminating connection due to
       │ administrator command
       help: SQLSTATE: 57P01
-            wait until the server accepts connections
+            wait until the server answers, then run `tollgate deploy`
       the database now: 1 migration of this run is in and recorded; nothing of it is in the database
 
 

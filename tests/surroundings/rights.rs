@@ -227,7 +227,9 @@ fn run(project: &Project, somebody: Somebody, arguments: &[&str]) -> Outcome {
     let program = project.program_for_everybody();
     let mut theirs = somebody.command(program.as_os_str());
     theirs.args(ours.get_args()).current_dir(project.path()).env_clear();
-    theirs.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // Not the folder with compiled plugins: that is ours.
+    let environment = ours.get_envs().filter(|(name, _)| *name != "XDG_CACHE_HOME");
+    theirs.envs(environment.filter_map(|(name, value)| Some((name, value?))));
     project.finish(theirs.stdin(std::process::Stdio::null()))
 }
 
@@ -258,7 +260,7 @@ fn a_file_that_may_not_be_written() {
       × migration "2_posts" failed: failed to begin a transaction: attempt to write a readonly
       │ database
       help: let this user write the database's file and the .tollgate.db file beside it, or use a user
-            who may
+            who may, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
     mode(&database, 0o000);

@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use tollgate_testing::postgres::Cluster;
 use tollgate_tests::Project;
@@ -16,10 +18,22 @@ pub(crate) fn session(project: &Project, commands: &[&str]) -> String {
     commands.iter().map(run).collect()
 }
 
+/// What was said, on one line: where lines break depends on how long names are.
+pub(crate) fn words(said: &str) -> String {
+    let text = said.replace('│', " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A project on this database.
 pub(crate) fn on(url: &str) -> Project {
+    // Plugins are compiled once for all tests.
+    static CACHE: LazyLock<String> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("surroundings");
+        std::fs::create_dir_all(&folder).unwrap();
+        folder.display().to_string()
+    });
     let mut project = Project::new();
-    project.set("DATABASE_URL", url);
+    project.set("DATABASE_URL", url).set("XDG_CACHE_HOME", &CACHE);
     project
 }
 
@@ -63,6 +77,20 @@ pub(crate) fn sqlite3(path: &Path, sql: &str) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && said.is_empty(), "{said}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits until the server says that this is true: a session takes a moment to end after its client has.
+#[track_caller]
+pub(crate) fn wait_until(cluster: &Cluster, condition: &str) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let answer = cluster.admin(&format!("SELECT {condition}"));
+        if matches!(answer.as_deref(), Ok("t\n")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{condition}: {answer:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Another program that is connected until it is dropped.

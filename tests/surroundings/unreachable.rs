@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use insta::assert_snapshot;
 use tollgate_testing::postgres::cluster;
 
-use crate::session::{APPLIED, BLOG_APPLIED, blog, on, session};
+use crate::session::{APPLIED, BLOG_APPLIED, blog, on, session, words};
 
 #[test]
 fn a_listener_that_never_answers() {
@@ -21,7 +21,8 @@ fn a_listener_that_never_answers() {
         let seen = session(&project, &["deploy"]);
         let took = began.elapsed();
         assert!(took >= Duration::from_secs(1), "{mode}: {took:?}\n{seen}");
-        assert!(took < Duration::from_secs(5), "{mode}: {took:?}\n{seen}");
+        // Long before the system itself would give up; preparing the plugins takes its time, too.
+        assert!(took < Duration::from_mins(1), "{mode}: {took:?}\n{seen}");
         assert!(!seen.contains("marker"), "{seen}");
         insta::allow_duplicates! {
             assert_snapshot!(seen, @r#"
@@ -66,10 +67,9 @@ fn a_host_that_does_not_exist() {
     blog(&project);
     let refused = project.run(&["deploy"]);
     assert_eq!(refused.status, Some(1), "{refused}");
-    let lines = refused.stderr.replace('│', " ");
-    let words = lines.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("its name leads nowhere"), "{refused}");
-    assert!(words.contains("check the host's name in the URL"), "{refused}");
+    let said = words(&refused.stderr);
+    assert!(said.contains("its name leads nowhere"), "{refused}");
+    assert!(said.contains("check the host's name in the URL"), "{refused}");
 }
 
 #[test]
