@@ -82,8 +82,7 @@ fn keeps_somebody_else_out_until_it_ends() {
     -- stderr
     lock
 
-      × the lock is leased to anna on [host] since [time], until [time]:
-      │ moving the users
+      × the lock is leased to anna on [host] since [time], until [time]: moving the users
       help: wait until it ends, or have its owner run `tollgate lock release`; whoever has its token
             goes on with that in TOLLGATE_LOCK_TOKEN; `tollgate lock release --force` takes it away
       the database now: nothing was changed

@@ -15,14 +15,13 @@ fn who_has_it_and_what_to_do_about_it() {
         "[environments.production]\nmigrations.dir = \"migrations\"\n",
     );
     let holder = Session::holding(&stage.database, "SELECT pg_advisory_lock(72707369);");
-    assert_snapshot!(stage.project.run(&["-e", "production", "deploy", "--lock-timeout", "100ms"]), @"
+    assert_snapshot!(same_everywhere(&stage.project.run(&["-e", "production", "deploy", "--lock-timeout", "100ms"]).to_string()), @"
     status: 4
     -- stderr
     lock already held by PID [number] (user postgres, application somebody, since [time]): waiting for up to [duration]; `tollgate -e production lock status` shows what it does
     lock
 
-      × lock already held by PID [number] (user postgres, application somebody, since
-      │ [time])
+      × lock already held by PID [number] (user postgres, application somebody, since [time])
       help: `tollgate -e production lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for
             it longer; if it hangs, `tollgate -e production lock release --force` ends it
       the database now: nothing was changed
@@ -33,13 +32,12 @@ fn who_has_it_and_what_to_do_about_it() {
         &stage.database,
         "SET application_name = ''; SELECT pg_advisory_lock(72707369);",
     );
-    assert_snapshot!(stage.project.run(&["deploy", "--lock-timeout", "0"]), @"
+    assert_snapshot!(same_everywhere(&stage.project.run(&["deploy", "--lock-timeout", "0"]).to_string()), @"
     status: 4
     -- stderr
     lock
 
-      × lock already held by PID [number] (user postgres, no application name, as Prisma's commands,
-      │ since [time])
+      × lock already held by PID [number] (user postgres, no application name, as Prisma's commands, since [time])
       help: `tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if
             it hangs, `tollgate lock release --force` ends it
       the database now: nothing was changed
@@ -65,8 +63,7 @@ fn who_has_a_lease() {
     -- stderr
     lock
 
-      × the lock is leased to anna on [host] since [time], until [time]:
-      │ moving the users  [31m
+      × the lock is leased to anna on [host] since [time], until [time]: moving the users  [31m
       help: wait until it ends, or have its owner run `tollgate -e production lock release`; whoever
             has its token goes on with that in TOLLGATE_LOCK_TOKEN; `tollgate -e production lock
             release --force` takes it away

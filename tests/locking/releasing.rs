@@ -157,7 +157,7 @@ fn exactly_one_session() {
         stage.database.psql(&query).trim().to_owned()
     };
     let (wrong, right) = (pid_of(1), pid_of(72_707_369));
-    assert_snapshot!(stage.project.run(&["lock", "release", "--terminate", &wrong]), @"
+    assert_snapshot!(same_everywhere(&stage.project.run(&["lock", "release", "--terminate", &wrong]).to_string()), @"
     status: 1
     -- stderr
     lock
@@ -168,7 +168,7 @@ fn exactly_one_session() {
     ");
     assert_eq!(pid_of(1), wrong);
     let ended = stage.project.run(&["lock", "release", "--terminate", &right]);
-    assert_snapshot!(ended, @"
+    assert_snapshot!(same_everywhere(&ended.to_string()), @"
     status: 0
     -- stdout
     ended: PID [number] (user postgres, application somebody, since [time])
@@ -188,14 +188,13 @@ fn a_session_that_one_may_not_end() {
     let mut weak = person("weak", &database);
     weak.set("DATABASE_URL", &server.url_as("locking_weak", None));
     let holder = Session::holding(server, "SELECT pg_advisory_lock(72707369);");
-    assert_snapshot!(weak.run(&["lock", "release", "--force"]), @"
+    assert_snapshot!(same_everywhere(&weak.run(&["lock", "release", "--force"]).to_string()), @"
     status: 1
     -- stderr
     warning: ending PID [number] (user postgres, application somebody), which holds the lock
     lock
 
-      × PID [number] (user postgres, application somebody) could not be ended: must be a superuser to
-      │ terminate superuser process
+      × PID [number] (user postgres, application somebody) could not be ended: must be a superuser to terminate superuser process
       help: connect as the role postgres, as a member of it or of pg_signal_backend, or as a superuser
       the database now: nothing was changed
     ");
