@@ -149,6 +149,22 @@ fn a_pooler() {
 }
 
 #[test]
+fn a_pooler_that_allows_no_transactions() {
+    if cluster().port().is_none() {
+        println!("skipped: a pooler is put only in front of a server that the tests started");
+        return;
+    }
+    let database = cluster().database();
+    let pooler = Pooler::start(cluster(), Mode::Statement).unwrap();
+    let diagnosis = Diagnosis::of(&on(&pooler.url_of(&database.name)));
+    assert_eq!(diagnosis.status, Some(1));
+    assert_snapshot!(diagnosis.says("questions"), @"
+    bad connected, but nothing can be asked: transaction blocks not allowed in statement pooling mode
+      → a pooler that lends server processes out per statement cannot be used: give a direct URL
+    ");
+}
+
+#[test]
 fn a_pooler_keeps_nothing_of_the_questions() {
     if cluster().port().is_none() {
         println!("skipped: a pooler is put only in front of a server that the tests started");

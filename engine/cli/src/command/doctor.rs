@@ -171,7 +171,7 @@ impl Printer<'_> {
         }
         let (mark, style) = match finding.status {
             Status::Ok => ("ok", GOOD),
-            Status::Note => ("i ", WARN),
+            Status::Note => ("i ", NAME),
             Status::Warn => ("! ", WARN),
             Status::Bad => ("x ", BAD),
             Status::Skipped => ("- ", DIM),
@@ -239,7 +239,7 @@ fn summary(counts: &Counts) -> String {
     let parts: Vec<String> = [
         (counts.bad, "problem", BAD),
         (counts.warn, "warning", WARN),
-        (counts.note, "note", WARN),
+        (counts.note, "note", NAME),
     ]
     .into_iter()
     .filter(|(number, ..)| *number > 0)

@@ -173,6 +173,10 @@ fn without_database(target: &PostgresTarget, options: SessionOptions, request: &
     ask(session, &groups, request, sink)
 }
 
+/// What to do where not even a transaction can be begun.
+const NO_TRANSACTIONS: &str =
+    "a pooler that lends server processes out per statement cannot be used: give a direct URL";
+
 fn ask(mut session: Session<'_>, groups: &[&[Probe]], request: &Request, sink: &mut Sink<'_>) -> bool {
     let round_trip = reach::round_trip(session.connection());
     let ready = round_trip.and_then(|finding| {
@@ -181,7 +185,8 @@ fn ask(mut session: Session<'_>, groups: &[&[Probe]], request: &Request, sink: &
     });
     if let Err(error) = ready {
         let line = format!("connected, but nothing can be asked: {}", told(&error));
-        sink.add(Finding::new(Group::Connection, "round-trip", Status::Bad, line));
+        let finding = Finding::new(Group::Connection, "questions", Status::Bad, line);
+        sink.add(finding.help(error.help().unwrap_or_else(|| NO_TRANSACTIONS.to_owned())));
         return false;
     }
     for probe in groups.iter().copied().flatten() {

@@ -215,3 +215,39 @@ pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// From five minutes on it is worth a warning.
 pub(super) const VERY_LONG: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
+
+    use tollgate_testing::postgres::cluster;
+
+    use super::*;
+    use crate::target::{Target, TargetKind};
+
+    #[test]
+    fn a_question_that_costs_the_connection_costs_no_other_question() {
+        let database = cluster().database();
+        database.psql("CREATE SEQUENCE numbers;");
+        let target = Target::parse(&database.url(), Path::new("/")).unwrap();
+        let TargetKind::Postgres(target) = &target.kind else {
+            unreachable!("the URL is one of PostgreSQL");
+        };
+        let options = SessionOptions {
+            application_name: "doctor's test".to_owned(),
+            read_only: true,
+        };
+        let connection = reach::open(target, &options).unwrap();
+        let mut session = Session::new(target, target, options, connection);
+        session.learn().unwrap();
+        let refused = session.row("SELECT nothing FROM nowhere");
+        assert!(refused.is_err());
+        let ended = session.row("SELECT pg_terminate_backend(pg_backend_pid()) AS ended");
+        assert!(ended.is_err());
+        assert_eq!(session.row("SELECT 7 AS number").unwrap().int("number"), 7);
+        let written = session.row("SELECT nextval('public.numbers') AS number");
+        assert!(written.is_err(), "nothing can be written");
+    }
+}
