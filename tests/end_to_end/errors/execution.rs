@@ -38,7 +38,7 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the file, then run `tollgate deploy`
+            mend the data or the file, then run `tollgate deploy`
       the database now: 2 migrations of this run are in and recorded; nothing of it is in the database
     "#);
     assert_eq!(tables(&database), "posts users");
@@ -68,7 +68,7 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the file, then run `tollgate deploy`
+            mend the data or the file, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
     project.migration(
@@ -134,7 +134,7 @@ fn the_same_on_sqlite() {
        · ────────────────────────┬───────────────────────
        ·                         ╰── UNIQUE constraint failed: users.email
        ╰────
-      help: mend the file, then run `tollgate deploy`
+      help: mend the data or the file, then run `tollgate deploy`
       the database now: 2 migrations of this run are in and recorded; nothing of it is in the database
 
 
@@ -247,10 +247,10 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the file (what stands up to line 1 must stay as it is) and go on with `tollgate
-            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
-            --applied 1_unique` or `tollgate resolve --rolled-back 1_unique`
-      the database now: the first 1 of 3 statements is in, up to line 1
+            mend the data or the file (what stands up to line 1 must stay as it is) and go on with
+            `tollgate deploy --resume`; or finish or undo it by hand and record that with `tollgate
+            resolve --applied 1_unique` or `tollgate resolve --rolled-back 1_unique`
+      the database now: the first of 3 statements is in, up to line 1
 
 
     $ tollgate status
@@ -296,10 +296,10 @@ fn outside_a_transaction_what_ran_stays_and_is_said() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (email)=(a@example.com) is duplicated.
-            mend the file (what stands up to line 1 must stay as it is) and go on with `tollgate
-            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
-            --applied 1_unique` or `tollgate resolve --rolled-back 1_unique`
-      the database now: the first 1 of 3 statements is in, up to line 1
+            mend the data or the file (what stands up to line 1 must stay as it is) and go on with
+            `tollgate deploy --resume`; or finish or undo it by hand and record that with `tollgate
+            resolve --applied 1_unique` or `tollgate resolve --rolled-back 1_unique`
+      the database now: the first of 3 statements is in, up to line 1
     "#);
     assert_eq!(tables(&database), "tags users");
     database.run("DELETE FROM users WHERE id = 2;");
@@ -360,7 +360,7 @@ fn what_ran_outside_a_transaction_can_be_undone_by_hand() {
       help: put that part of the file back as it was and go on with `tollgate deploy --resume`; or
             finish or undo it by hand and record that with `tollgate resolve --applied 1_index` or
             `tollgate resolve --rolled-back 1_index`
-      the database now: the first 1 of 2 statements is in, up to line 1
+      the database now: the first of 2 statements is in, up to line 1
 
 
     $ tollgate resolve --rolled-back 1_index
