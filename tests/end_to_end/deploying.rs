@@ -45,6 +45,7 @@ fn migrations_are_checked_planned_and_applied() {
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
     pending     2_posts
     pending     3_views
     3 migrations: 1 applied, 2 pending; next: `tollgate deploy`
@@ -60,6 +61,9 @@ fn migrations_are_checked_planned_and_applied() {
     status: 0
     -- stdout
     THE DATABASE
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     3 migrations: 3 applied; the database is up to date
 
     $ tollgate deploy
@@ -308,6 +312,7 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     block_at = "medium"  # from tollgate.toml:2
 
     [deploy]
+    idle_timeout_ms = 60000  # from default
     lock_timeout_ms = 30000  # from default
     retries = 5  # from default
     statement_lock_timeout_ms = 5000  # from default
