@@ -567,6 +567,34 @@ fn everything_in_the_schema_goes_and_nothing_beside_it() {
 }
 
 #[test]
+fn everything_in_the_file_goes() {
+    let database = Database::sqlite();
+    let project = on(&database);
+    project.file("tollgate.toml", DEVELOPMENT);
+    project.migration(
+        "1_all",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);\n\
+         CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES users (id));\n\
+         CREATE VIRTUAL TABLE words USING fts5 (text);\n\
+         CREATE VIEW names AS SELECT name FROM users;\n\
+         CREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO words VALUES (NEW.name); END;\n\
+         CREATE TABLE \"it's \"\"odd\"\"\" (id INTEGER);\n\
+         PRAGMA user_version = 7;\n",
+    );
+    project.succeed(&["deploy"]);
+    database.run(
+        "INSERT INTO users (name) VALUES ('a'); INSERT INTO posts VALUES (1, 1); ANALYZE; CREATE VIEW broken AS SELECT * FROM nowhere;",
+    );
+    std::fs::remove_dir_all(project.path().join("migrations/1_all")).unwrap();
+    project.migration("1_other", "CREATE TABLE other (id INTEGER);\n");
+    project.succeed(&["reset", "--force"]);
+    let left =
+        database.run("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1; PRAGMA user_version");
+    assert_eq!(left, "_prisma_migrations\nother\n0\n");
+    assert_eq!(database.run("PRAGMA integrity_check"), "ok\n");
+}
+
+#[test]
 fn other_ledgers_of_the_same_database_are_left_alone() {
     let database = Database::postgres();
     let mut billing = on(&database);

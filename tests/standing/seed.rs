@@ -349,3 +349,30 @@ fn prismas_own_seed_command_is_known() {
             tollgate.toml, or `prisma.seed` into package.json
     "#);
 }
+
+#[test]
+fn a_seed_command_ends_with_its_caller() {
+    let project = crate::session::sqlite();
+    blog(&project);
+    project.succeed(&["deploy"]);
+    project.file(
+        "tollgate.toml",
+        "development = true\n[seed]\ncommand = [\"sh\", \"-c\", \"echo $$ > started; exec sleep 600\"]\n",
+    );
+    let mut seeding = project.command(&["seed", "--quiet"]).spawn().unwrap();
+    let started = project.path().join("started");
+    let child = loop {
+        let text = std::fs::read_to_string(&started).unwrap_or_default();
+        if text.ends_with('\n') {
+            break rustix::process::Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    let pid = rustix::process::Pid::from_raw(i32::try_from(seeding.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(seeding.wait().unwrap().code(), Some(143));
+    assert!(
+        rustix::process::test_kill_process(child).is_err(),
+        "the command goes on"
+    );
+}

@@ -4,9 +4,9 @@ use tollgate_sql::{Position, Script};
 
 use crate::database::Database;
 use crate::error::ServerError;
-use crate::interrupt::Interrupt;
 use crate::execute::pointing::{named, token};
 use crate::execute::{Circumstances, DatabaseState, ExecuteError, Problem};
+use crate::interrupt::Interrupt;
 
 /// A file of rows.
 #[derive(Debug, Clone, Copy)]
