@@ -9,6 +9,7 @@ mod lock;
 mod outside;
 mod reading;
 mod rolling_back;
+mod seeding;
 mod sqlite;
 mod support;
 mod telling;

@@ -80,7 +80,7 @@ fn asked_twice_it_is_cancelled_and_its_index_is_gone() {
 
       × 2_b: applying it was interrupted: statement 2 was cancelled
       help: run `tollgate deploy`: it goes on after what is in
-      the database now: the first 1 of 3 statements is in, up to line 1
+      the database now: the first of 3 statements is in, up to line 1
     ");
     assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b", ""));
     assert_snapshot!(stage.recorded(), @"
@@ -113,7 +113,7 @@ fn an_index_that_cannot_be_dropped_now_is_dropped_by_the_next_deploy() {
 
       × 2_b: applying it was interrupted: statement 2 was cancelled
       help: run `tollgate deploy`: it goes on after what is in
-      the database now: the first 1 of 3 statements is in, up to line 1; the one on line 2 may have left something
+      the database now: the first of 3 statements is in, up to line 1; the one on line 2 may have left something
     ");
     assert_eq!((&*stage.tables(), &*stage.indexes()), ("a b", "a_id (invalid)"));
     assert_snapshot!(stage.recorded(), @"
