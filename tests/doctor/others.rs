@@ -5,6 +5,11 @@ use tollgate_testing::postgres::cluster;
 
 use crate::diagnosis::{Diagnosis, on, without_numbers};
 
+/// Comes back when the session `waits` waits for a lock.
+const WAIT_FOR_IT: &str = "DO $$ BEGIN FOR i IN 1..1000 LOOP PERFORM pg_stat_clear_snapshot(); \
+     EXIT WHEN EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = 'waits' AND wait_event_type = 'Lock' \
+     AND datname = current_database()); PERFORM pg_sleep(0.01); END LOOP; END $$;";
+
 #[test]
 fn a_session_that_idles_in_a_transaction_and_one_that_waits_for_it() {
     let database = cluster().database();
@@ -23,11 +28,7 @@ fn a_session_that_idles_in_a_transaction_and_one_that_waits_for_it() {
     idle.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE;");
     let mut waits = database.session("waits");
     waits.send("SELECT * FROM users WHERE email = 'a-secret-address';");
-    database.psql(
-        "DO $$ BEGIN FOR i IN 1..1000 LOOP PERFORM pg_stat_clear_snapshot(); EXIT WHEN EXISTS (SELECT 1 FROM pg_stat_activity \
-         WHERE application_name = 'waits' AND wait_event_type = 'Lock' AND datname = current_database()); PERFORM \
-         pg_sleep(0.01); END LOOP; END $$;",
-    );
+    database.psql(WAIT_FOR_IT);
     let diagnosis = Diagnosis::of(&project);
     idle.run("ROLLBACK;");
     waits.wait();
@@ -139,4 +140,36 @@ fn a_role_that_owns_through_another() {
     warn may not alter or drop 1 of 2 tables, views and sequences: theirs (owner MEMBER_third)
       → make the role a member of the owner: GRANT MEMBER_third TO MEMBER
     ");
+}
+
+#[test]
+fn what_is_hidden_is_not_taken_for_nothing() {
+    let database = cluster().database();
+    let role = format!("{}_blind", database.name);
+    cluster().admin(&format!("CREATE ROLE {role} LOGIN;")).unwrap();
+    let mut idle = database.session("worker");
+    idle.run("CREATE TABLE t (id integer); BEGIN; LOCK TABLE t;");
+    let mut waits = database.session("waits");
+    waits.send("SELECT * FROM t;");
+    database.psql(WAIT_FOR_IT);
+    let diagnosis = Diagnosis::of(&on(&database.url_as(&role, None)));
+    idle.run("ROLLBACK;");
+    waits.wait();
+    cluster().admin(&format!("DROP ROLE {role};")).unwrap();
+    let names = [
+        "sessions",
+        "long-transactions",
+        "idle-in-transaction",
+        "blocked-sessions",
+    ];
+    let said: Vec<String> = names.iter().map(|name| diagnosis.says(name)).collect();
+    assert_snapshot!(without_numbers(&said.join("\n")), @"
+    ok N other sessions in the database: N hidden
+    note no transaction is older than a minute, as far as this role sees: N sessions hidden
+    note no session idles in a transaction, as far as this role sees: N sessions hidden
+    warn N session waits for a lock, held up by process N
+      → see what that process does before deploying: a migration would wait in the same queue
+    ");
+    let connections = diagnosis.says("connections");
+    assert!(!connections.contains(": 0 used"), "{connections}");
 }

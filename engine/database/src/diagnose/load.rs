@@ -3,7 +3,7 @@
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::query_text::without_literals;
 use crate::diagnose::run::Request;
-use crate::diagnose::session::{LONG, Row, Session, VERY_LONG};
+use crate::diagnose::session::{CLIENT, LONG, Row, Session, VERY_LONG};
 use crate::diagnose::words::{age, count, some};
 use crate::error::DatabaseError;
 
@@ -54,12 +54,12 @@ pub(super) fn describe(row: &Row) -> String {
 
 pub(super) fn sessions(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     // Connections of ours that were only tried out may not be quite gone yet.
-    let rows = session.rows(
-        "SELECT COALESCE(state, 'unknown') AS state, count(*) AS number FROM pg_stat_activity WHERE backend_type = \
-         'client backend' AND datname = current_database() AND pid <> pg_backend_pid() AND NOT \
+    let rows = session.rows(&format!(
+        "SELECT COALESCE(state, 'hidden') AS state, count(*) AS number FROM pg_stat_activity WHERE {CLIENT} AND \
+         datname = current_database() AND pid <> pg_backend_pid() AND NOT \
          (application_name = current_setting('application_name') AND backend_start > clock_timestamp() - interval '10 \
-         seconds') GROUP BY 1 ORDER BY 2 DESC, 1",
-    )?;
+         seconds') GROUP BY 1 ORDER BY 2 DESC, 1"
+    ))?;
     let all: i64 = rows.iter().map(|row| row.int("number")).sum();
     let states: Vec<String> = rows
         .iter()
@@ -82,7 +82,7 @@ pub(super) fn long_transactions(session: &mut Session<'_>, _: &Request) -> Resul
          ORDER BY a.xact_start",
         LONG.as_secs()
     ))?;
-    Ok(vec![judge_long(&rows)])
+    Ok(vec![as_far_as_seen(session, judge_long(&rows))?])
 }
 
 fn judge_long(rows: &[Row]) -> Finding {
@@ -118,11 +118,8 @@ pub(super) fn idle_in_transaction(session: &mut Session<'_>, _: &Request) -> Res
          ORDER BY a.state_change"
     ))?;
     let Some(first) = rows.first() else {
-        return Ok(vec![finding(
-            "idle-in-transaction",
-            Status::Ok,
-            "no session idles in a transaction",
-        )]);
+        let none = finding("idle-in-transaction", Status::Ok, "no session idles in a transaction");
+        return Ok(vec![as_far_as_seen(session, none)?]);
     };
     let details: Vec<String> = rows
         .iter()
@@ -152,11 +149,35 @@ pub(super) fn idle_in_transaction(session: &mut Session<'_>, _: &Request) -> Res
     ])
 }
 
+/// Nothing seen is no good news for a role from which the sessions of others are hidden.
+fn as_far_as_seen(session: &mut Session<'_>, finding: Finding) -> Result<Finding, DatabaseError> {
+    if session.facts.sees_others || finding.status != Status::Ok {
+        return Ok(finding);
+    }
+    let row = session.row(&format!(
+        "SELECT count(*) AS hidden FROM pg_stat_activity WHERE {CLIENT} AND backend_type IS NULL AND datname = \
+         current_database()"
+    ))?;
+    Ok(match row.int("hidden") {
+        0 => finding,
+        hidden => Finding {
+            status: Status::Note,
+            line: format!(
+                "{}, as far as this role sees: {} hidden",
+                finding.line,
+                count(hidden, "session")
+            ),
+            ..finding
+        },
+    })
+}
+
 /// Who waits for whom, right now.
 pub(super) fn blocked(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     let rows = session.rows(&format!(
         "SELECT {COLUMNS}, array_to_string(pg_blocking_pids(a.pid), ', ') AS by FROM pg_stat_activity a WHERE \
-         a.wait_event_type = 'Lock' AND a.datname = current_database() AND a.pid <> pg_backend_pid() ORDER BY a.state_change"
+         a.pid IN (SELECT pid FROM pg_locks WHERE NOT granted) AND a.datname = current_database() AND a.pid <> \
+         pg_backend_pid() ORDER BY a.state_change, a.pid"
     ))?;
     if rows.is_empty() {
         return Ok(vec![finding(

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::database::OLDEST_POSTGRES;
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Request;
-use crate::diagnose::session::Session;
+use crate::diagnose::session::{CLIENT, Session};
 use crate::diagnose::words::sql_name;
 use crate::error::DatabaseError;
 
@@ -100,17 +100,17 @@ pub(super) fn writable(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
 }
 
 pub(super) fn connections(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
-    let row = session.row(
+    let row = session.row(&format!(
         "SELECT current_setting('max_connections')::int8 AS most, \
          current_setting('superuser_reserved_connections')::int8 + \
          COALESCE(current_setting('reserved_connections', true), '0')::int8 AS reserved, \
-         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS used, \
+         (SELECT count(*) FROM pg_stat_activity WHERE {CLIENT}) AS used, \
          (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user) AS role_most, \
          (SELECT count(*) FROM pg_stat_activity WHERE usename = session_user) AS role_used, \
          (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS database_most, \
-         (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
-         backend_type = 'client backend') AS database_used",
-    )?;
+         (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {CLIENT}) AS \
+         database_used"
+    ))?;
     let room = Room {
         most: row.int("most"),
         used: row.int("used"),

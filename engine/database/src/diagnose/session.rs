@@ -210,6 +210,11 @@ impl Row {
     }
 }
 
+/// The condition for a client's session in `pg_stat_activity`. What kind of session it is is hidden from a role without the
+/// right to know; that it has a role and a database is not.
+pub(super) const CLIENT: &str = "(backend_type = 'client backend' OR (backend_type IS NULL AND usesysid IS NOT NULL AND \
+                                 datid IS NOT NULL))";
+
 /// From a minute on a transaction is worth a word.
 pub(super) const LONG: Duration = Duration::from_mins(1);
 
