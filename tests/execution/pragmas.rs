@@ -288,3 +288,27 @@ fn the_way_back_obeys_pragmas_too() {
         "2"
     );
 }
+
+#[test]
+fn a_plan_says_what_files_say() {
+    let (project, _database) = postgres();
+    project.migration(
+        "1_a",
+        &format!("{OFF}-- tollgate:timeout 30min\nCREATE TABLE a (id int);\nVACUUM;\n"),
+    );
+    project.migration(
+        "2_b",
+        "-- tollgate:transaction on\n-- tollgate:lock-timeout 0\nCREATE TABLE b (id int);\n",
+    );
+    assert_snapshot!(run(&project, &["deploy", "--dry-run"]), @"
+    status: 0
+    -- stdout
+    1. 1_a 2 statements, each committed by itself, each takes 30 min at most
+       line 4 outside a transaction: VACUUM
+       taken back: irreversible: no rollback generator knows how to undo every statement
+    2. 2_b 1 statement, in one transaction, each waits for a lock as long as it may
+       taken back: irreversible: no rollback generator knows how to undo every statement
+    2 migrations checked: nothing found
+    2 migrations to deploy; nothing was changed
+    ");
+}

@@ -60,7 +60,8 @@ pub use with_lock::{WithLockError, with_migration_lock, with_migration_lock_watc
 pub use diesel;
 pub use tollgate_database::diagnose::{Diagnosis, Finding, Group, Status};
 pub use tollgate_database::{
-    ConnectOptions, Doing, ExecuteEvent, ExecuteOptions, Interrupt, LockEvent, LockOptions, Target,
+    ConnectOptions, Doing, ExecuteEvent, ExecuteOptions, Interrupt, LockEvent, LockOptions, Pragmas, Target,
+    Transactions,
 };
 pub use tollgate_database::{
     Lease, LockError, LockHolder, LockPass, LockToken, Lockable, PgConnection, Released, connect_postgres,

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use tollgate_engine::host::Kind;
-use tollgate_engine::{DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, deploy};
+use tollgate_engine::{
+    DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, Pragmas, Transactions, deploy,
+};
 
 use super::Context;
 use crate::engine::events::{DeliveryDocument, Show, told};
@@ -164,12 +166,11 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
 /// What a dry run shows of each migration.
 fn plan(ui: &Ui, plan: &[PlannedMigration], folder: &Folder) {
     for (index, migration) in plan.iter().enumerate() {
-        let statements = count(migration.statements.len(), "statement");
         ui.line(format!(
             "{}. {} {}",
             index + 1,
             paint(NAME, &migration.checked.name),
-            paint(DIM, statements)
+            paint(DIM, size(migration))
         ));
         for statement in migration.statements.iter().filter(|statement| !statement.transactional) {
             ui.line(format!(
@@ -181,6 +182,38 @@ fn plan(ui: &Ui, plan: &[PlannedMigration], folder: &Folder) {
         }
         ui.line(format!("   taken back: {}", way_back(migration, folder)));
     }
+}
+
+/// How many statements, and what the file says about them.
+fn size(migration: &PlannedMigration) -> String {
+    let mut text = count(migration.statements.len(), "statement");
+    let Pragmas {
+        transactions,
+        statement_timeout,
+        lock_timeout,
+    } = migration.pragmas;
+    text += match transactions {
+        Some(Transactions::EachStatement) => ", each committed by itself",
+        Some(Transactions::Whole) => ", in one transaction",
+        None => "",
+    };
+    let limits = [("takes", statement_timeout), ("waits for a lock", lock_timeout)];
+    for (what, limit) in limits.into_iter().filter_map(|(what, limit)| Some((what, limit?))) {
+        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        text += &match limit {
+            0 => format!(", each {what} as long as it may"),
+            _ => format!(", each {what} {} at most", as_written(limit)),
+        };
+    }
+    text
+}
+
+/// A limit in the largest unit that it is a whole number of.
+fn as_written(milliseconds: u64) -> String {
+    let units = [(3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
+    let unit = units.into_iter().find(|(factor, _)| milliseconds.is_multiple_of(*factor));
+    let (factor, unit) = unit.unwrap_or((1, "ms"));
+    format!("{} {unit}", milliseconds / factor)
 }
 
 fn way_back(migration: &PlannedMigration, folder: &Folder) -> String {

@@ -6,7 +6,7 @@ mod running;
 use std::time::Instant;
 
 use serde::Serialize;
-use tollgate_database::{ConnectOptions, Database, DatabaseError, RunLock};
+use tollgate_database::{ConnectOptions, Database, DatabaseError, Pragmas, RunLock};
 use tollgate_host::types as wire;
 use tollgate_schema::Schema;
 
@@ -75,6 +75,9 @@ pub struct PlannedMigration {
     pub rollback_failure: Option<String>,
     /// A `down.sql` lies beside it.
     pub has_down_file: bool,
+    /// How its file wants it to be run.
+    #[serde(skip)]
+    pub pragmas: Pragmas,
 }
 
 /// A statement as a plan shows it.

@@ -124,6 +124,7 @@ fn make_plan(
             rollback,
             rollback_failure,
             has_down_file: migration.input.down.is_some(),
+            pragmas: migration.pragmas,
         });
         Ok(())
     })?;
