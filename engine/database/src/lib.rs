@@ -17,6 +17,7 @@ pub mod url;
 mod connection;
 mod database;
 mod guard;
+mod halfway;
 mod hold;
 mod lost;
 mod postgres;

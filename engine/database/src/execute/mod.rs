@@ -1,6 +1,7 @@
 //! Applying one migration and taking one back: as one transaction with its ledger row where the server allows it, and
 //! with its progress on record where it does not.
 
+mod apart;
 pub(crate) mod applied;
 mod blockers;
 pub(crate) mod error;

@@ -1,7 +1,7 @@
 //! The one way in which scripts are run: groups of statements, each committed together with the record of it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tollgate_sql::operation::Operation;
 use tollgate_sql::{Position, Script};
@@ -10,10 +10,8 @@ use crate::database::Database;
 use crate::error::{DatabaseError, ServerError};
 use crate::execute::applied::applied_part;
 use crate::execute::groups::{Group, GroupKind, only_settings, plan};
-use crate::execute::indexes::{self, Remains};
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
-use crate::execute::rebuilds::{self, Remnant};
 use crate::execute::{
     Circumstances, ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session,
 };
@@ -339,7 +337,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes a record in a transaction of its own.
-    fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
+    pub(super) fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
         let progress = self.progress(end, None);
         let record = self.database.record(self.direction, finished, self.tracked, &progress);
         self.tracked |= !finished;
@@ -361,7 +359,7 @@ impl<'a> Run<'a> {
         self.follow(finished)
     }
 
-    fn progress(&self, done: usize, in_flight: Option<usize>) -> Progress {
+    pub(super) fn progress(&self, done: usize, in_flight: Option<usize>) -> Progress {
         Progress {
             row: self.row.clone(),
             direction: self.direction,
@@ -372,140 +370,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn mark_in_flight(&mut self, index: usize, outside: bool) -> Result<(), DatabaseError> {
+    pub(super) fn mark_in_flight(&mut self, index: usize, outside: bool) -> Result<(), DatabaseError> {
         if outside {
             self.outside.push(index);
         }
         self.tracked = true;
         let progress = self.progress(self.done, Some(index));
         self.database.keep(&progress)
-    }
-
-    /// A statement that the server runs only outside a transaction.
-    fn alone(&mut self, index: usize) -> Result<(), Problem> {
-        // A catalog's snapshot is an older transaction: CREATE INDEX CONCURRENTLY would wait for ourselves for ever.
-        self.database.end_catalogs();
-        if self.is_there_already(index)? {
-            return Ok(self.record_apart(false, index + 1)?);
-        }
-        self.database.check_guard()?;
-        self.mark_in_flight(index, true)?;
-        let mut attempt = 1;
-        while let Err(error) = self.statement_apart(index) {
-            if self.in_doubt == Some(index) && outside::was_done(&self.script.statements[index], &error) {
-                break;
-            }
-            let clean = !error.connection_lost && self.clean_up(index);
-            let again = clean && attempt <= self.options.retries && session::worth_retrying(&error);
-            let problem = self.refused(index, error, attempt);
-            let mut problem = self.name_blockers(problem).after(&self.options.interrupt);
-            attempt += 1;
-            if again {
-                match self.wait(attempt, &problem) {
-                    Ok(()) => continue,
-                    Err(interrupted) => problem = interrupted,
-                }
-            }
-            if clean {
-                self.mark_none_in_flight()?;
-            } else {
-                self.left = true;
-                self.in_doubt = Some(index);
-                if let Problem::Interrupted { goes_on, .. } = &mut problem {
-                    *goes_on = outside::is_repeatable(&self.script.statements[index]);
-                }
-            }
-            return Err(problem);
-        }
-        self.left = true;
-        Ok(self.record_apart(false, index + 1)?)
-    }
-
-    /// The statement, and after it a session that what is recorded is safe in.
-    fn statement_apart(&mut self, index: usize) -> Result<(), ServerError> {
-        let result = self.statement_outside(index);
-        if self.database.may_be_cancelled(&self.options.interrupt) {
-            let _ = self.database.reconnect();
-        }
-        result
-    }
-
-    /// The statement under the limits that hold here, too.
-    fn statement_outside(&mut self, index: usize) -> Result<(), ServerError> {
-        let Some((set, reset)) = session::limits_outside(self.script, index, self.pragmas, self.options) else {
-            return self.statement(index);
-        };
-        self.database.connection.run(&set)?;
-        let result = self.statement(index);
-        // Where that fails, the session is lost, or put back at the end.
-        let _ = self.database.connection.run(&reset);
-        result
-    }
-
-    fn mark_none_in_flight(&mut self) -> Result<(), DatabaseError> {
-        let progress = self.progress(self.done, None);
-        self.database.keep(&progress)
-    }
-
-    /// Before an index is built again: what an earlier attempt built is dropped when it is invalid, and kept when the
-    /// attempt had come to its end without being able to say so.
-    fn is_there_already(&mut self, index: usize) -> Result<bool, DatabaseError> {
-        if self.in_doubt == Some(index) {
-            self.drop_remnants(index, None)?;
-        }
-        let Some(create) = indexes::built_concurrently(&self.script.statements[index]) else {
-            return Ok(false);
-        };
-        if !self.again {
-            return Ok(false);
-        }
-        match indexes::remains_after_builds(&mut self.database.connection, create)? {
-            Remains::Valid => Ok(self.in_doubt == Some(index)),
-            Remains::Invalid { sql, name } => {
-                indexes::drop_invalid(&mut self.database.connection, &sql, None)?;
-                (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
-                Ok(false)
-            }
-            Remains::Nothing | Remains::Building => Ok(false),
-        }
-    }
-
-    /// Drops what a concurrent REINDEX that did not come to its end has left. Says whether the statement is one.
-    fn drop_remnants(&mut self, index: usize, limit: Option<Duration>) -> Result<bool, DatabaseError> {
-        let Some(rebuild) = rebuilds::rebuilt_concurrently(&self.script.statements[index]) else {
-            return Ok(false);
-        };
-        for Remnant { sql, name } in rebuilds::remnants(&mut self.database.connection, rebuild)? {
-            indexes::drop_invalid(&mut self.database.connection, &sql, limit)?;
-            (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
-        }
-        Ok(true)
-    }
-
-    /// After a statement failed outside a transaction: whether nothing of it is left now.
-    fn clean_up(&mut self, index: usize) -> bool {
-        let limit = (self.options.interrupt.asked() > 0).then_some(indexes::PATIENCE);
-        match self.drop_remnants(index, limit) {
-            Ok(false) => {}
-            Ok(true) => return true,
-            Err(_) => return false,
-        }
-        let statement = &self.script.statements[index];
-        if let Some(create) = indexes::built_concurrently(statement) {
-            return match indexes::remains(&mut self.database.connection, create) {
-                Ok(Remains::Invalid { sql, name }) => {
-                    let dropped = indexes::drop_invalid(&mut self.database.connection, &sql, limit).is_ok();
-                    if dropped {
-                        (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
-                    }
-                    dropped
-                }
-                // A valid one was there before: that is why the statement failed.
-                Ok(Remains::Nothing | Remains::Valid) => create.name.is_some(),
-                Ok(Remains::Building) | Err(_) => false,
-            };
-        }
-        outside::leaves_nothing(statement)
     }
 
     /// Statements of a rolled-back group that the server takes only outside a transaction, when that was the problem.
@@ -531,7 +402,7 @@ impl<'a> Run<'a> {
     }
 
     /// The same problem with who stood in the way, where somebody did.
-    fn name_blockers(&mut self, mut problem: Problem) -> Problem {
+    pub(super) fn name_blockers(&mut self, mut problem: Problem) -> Problem {
         if let Problem::Statement {
             index, error, about, ..
         } = &mut problem
@@ -543,7 +414,7 @@ impl<'a> Run<'a> {
     }
 
     /// Waits before another attempt, unless the run is asked to stop.
-    fn wait(&mut self, attempt: u32, problem: &Problem) -> Result<(), Problem> {
+    pub(super) fn wait(&mut self, attempt: u32, problem: &Problem) -> Result<(), Problem> {
         self.go_on()?;
         let delay = session::pause(attempt);
         (self.events)(ExecuteEvent::Retrying {
@@ -556,7 +427,7 @@ impl<'a> Run<'a> {
         self.go_on()
     }
 
-    fn statement(&mut self, index: usize) -> Result<(), ServerError> {
+    pub(super) fn statement(&mut self, index: usize) -> Result<(), ServerError> {
         (self.events)(ExecuteEvent::Statement { index });
         let start = Instant::now();
         let result = self.send(index);
