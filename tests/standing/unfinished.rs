@@ -128,18 +128,22 @@ fn what_runs_now_is_no_failure() {
     let project = on(&database);
     blog(&project);
     applied_by_prisma(&project, &database, "1_users");
-    insert_row(&database, "2_posts", &checksum("something"), false);
     let Database::Postgres(server) = &database else {
         unreachable!()
     };
     let mut other = server.session("another");
     other.run("SELECT pg_advisory_lock(72707369);");
+    insert_row(&database, "2_posts", &checksum("something"), false);
     let outcome = project.run(&["status"]);
     assert!(outcome.stdout.contains("holds the lock"), "{outcome}");
     assert!(outcome.stdout.contains("running     2_posts"), "{outcome}");
     let document = project.run(&["status", "--format", "json"]).json();
     assert_eq!(document["migrations"][1]["unfinished"], "running");
     assert_eq!(document["lock"].as_array().unwrap().len(), 1);
+    // What was started long before whoever holds the lock came is not theirs.
+    database.run("UPDATE _prisma_migrations SET started_at = now() - interval '1 hour' WHERE finished_at IS NULL;");
+    let document = project.run(&["status", "--format", "json"]).json();
+    assert_eq!(document["migrations"][1]["unfinished"], "unknown");
 }
 
 #[test]

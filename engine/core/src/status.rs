@@ -1,6 +1,8 @@
 //! `status`: the truth about every migration. Takes no lock and changes nothing.
 
+use jiff::SignedDuration;
 use serde::Serialize;
+use tollgate_database::ledger::LedgerRow;
 use tollgate_database::{ConnectOptions, Database, DatabaseError, Lease, Leftovers, LockHolder, Target};
 use tollgate_sql::{Dialect, Position, Script};
 
@@ -109,15 +111,7 @@ pub fn status(folder: &Folder, target: &Target) -> Result<StatusReport, Error> {
         .entries
         .iter()
         .zip(std::mem::take(&mut seen.leftovers))
-        .map(|(entry, leftovers)| {
-            describe(
-                folder,
-                target.dialect(),
-                entry,
-                leftovers.as_ref(),
-                !seen.holders.is_empty(),
-            )
-        })
+        .map(|(entry, leftovers)| describe(folder, target.dialect(), entry, leftovers.as_ref(), &seen.holders))
         .collect();
     let wrong =
         |migration: &MigrationStatus| migration.standing != Standing::Applied || migration.edited || migration.missing;
@@ -198,13 +192,13 @@ fn describe(
     dialect: Dialect,
     entry: &Entry,
     leftovers: Option<&Leftovers>,
-    locked: bool,
+    holders: &[LockHolder],
 ) -> MigrationStatus {
     let row = entry.row.as_ref();
     let logs = row.and_then(|row| row.logs.clone()).filter(|logs| !logs.is_empty());
     let unfinished = leftovers.map(|leftovers| match leftovers {
         _ if logs.is_some() => Unfinished::Failed,
-        _ if locked => Unfinished::Running,
+        _ if row.is_some_and(|row| runs(row, holders)) => Unfinished::Running,
         Leftovers::Unknown => Unfinished::Unknown,
         _ => Unfinished::Died,
     });
@@ -221,6 +215,15 @@ fn describe(
         unfinished,
         progress: leftovers.and_then(|leftovers| progress(folder, dialect, entry, leftovers)),
     }
+}
+
+/// How far the clocks of whoever wrote the ledger and of the server may be apart.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// Whether somebody holds the run lock who may have started it: a session that began later has not.
+fn runs(row: &LedgerRow, holders: &[LockHolder]) -> bool {
+    let may = |holder: &LockHolder| holder.since.is_none_or(|since| since <= row.started_at + SKEW);
+    holders.iter().any(may)
 }
 
 fn progress(folder: &Folder, dialect: Dialect, entry: &Entry, leftovers: &Leftovers) -> Option<MigrationProgress> {

@@ -314,7 +314,8 @@ fn how(unfinished: Unfinished) -> Option<String> {
 fn far(progress: &MigrationProgress) -> String {
     let are = if progress.done == 1 { "is" } else { "are" };
     let text = match (progress.done, progress.statements) {
-        (0, _) => "nothing of it is known to be in".to_owned(),
+        (0, _) if progress.in_doubt => "nothing of it is known to be in".to_owned(),
+        (0, _) => "nothing of it is in".to_owned(),
         (done, Some(all)) => format!("{done} of {} {are} in", count(all, "statement")),
         (done, None) => format!("{} {are} in", count(done, "statement")),
     };
