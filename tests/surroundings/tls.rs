@@ -435,3 +435,62 @@ fn a_server_without_encryption() {
     project.succeed(&["deploy"]);
     assert_eq!(database.psql(APPLIED), BLOG_APPLIED);
 }
+
+/// libpq takes a key apart from its certificate; here both are in one file, and what would be misread is refused.
+#[test]
+fn parameters_that_cannot_be_honoured_are_refused() {
+    let mut seen = String::new();
+    for parameters in [
+        "sslmode=verify-full&sslcert=client.crt&sslkey=client.key",
+        "sslmode=verify-everything",
+        "sslaccept=perhaps",
+        "sslmode=verify-full&sslaccept=accept_invalid_certs",
+    ] {
+        let project = on(&format!("postgresql://app:hidden-marker@127.0.0.1/shop?{parameters}"));
+        blog(&project);
+        seen += &session(&project, &["status"]);
+    }
+    assert!(!seen.contains("marker"), "{seen}");
+    assert_snapshot!(seen, @r#"
+    $ tollgate status
+    status: 2
+    -- stderr
+    config::database-url
+
+      × the database URL has an unknown parameter "sslkey"
+      help: known are schema, sslmode, sslcert, sslrootcert, sslidentity, sslpassword, sslaccept,
+            host, options, application_name, channel_binding, connect_timeout, pgbouncer, and (without
+            effect here) connection_limit, pool_timeout, socket_timeout, statement_cache_size,
+            max_connection_lifetime, max_idle_connection_lifetime, single_use_connections; it is from
+            DATABASE_URL
+
+
+    $ tollgate status
+    status: 2
+    -- stderr
+    config::database-url
+
+      × the database URL's parameter "sslmode" is none of disable, prefer, require, verify-ca,
+      │ verify-full
+      help: it is from DATABASE_URL
+
+
+    $ tollgate status
+    status: 2
+    -- stderr
+    config::database-url
+
+      × the database URL's parameter "sslaccept" is neither strict nor accept_invalid_certs
+      help: it is from DATABASE_URL
+
+
+    $ tollgate status
+    status: 2
+    -- stderr
+    config::database-url
+
+      × the database URL's parameter "sslaccept" says accept_invalid_certs, and sslmode says to verify
+      │ them
+      help: leave sslaccept out; it is from DATABASE_URL
+    "#);
+}

@@ -5,6 +5,7 @@ use tollgate_schema::{BaseError, ProbeError};
 
 use super::CatalogOptions;
 use crate::catalog::failure;
+use crate::postgres::errors::server_error;
 
 type Connect = Box<dyn FnOnce() -> Result<Client, BaseError> + Send>;
 
@@ -48,9 +49,9 @@ impl Session {
         let answer = work(client, version);
         let undone = client.batch_execute(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"));
         if undone.is_err() {
-            self.link = Link::Ended(failure("the connection that reads the catalog was lost"));
+            self.link = Link::Ended(lost());
         }
-        answer.map_err(|error| failure(format!("cannot read the catalog: {}", in_words(&error))))
+        answer.map_err(|error| told("cannot read the catalog", &error))
     }
 
     /// Counts rows under the probe's own time limit.
@@ -64,7 +65,7 @@ impl Session {
             .batch_execute(&format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"))
             .is_err()
         {
-            self.link = Link::Ended(failure("the connection that reads the catalog was lost"));
+            self.link = Link::Ended(lost());
         }
         answer
             .map_err(|error| probe_error(&error))
@@ -104,7 +105,7 @@ fn begin(mut client: Client, options: &CatalogOptions) -> Result<(Client, u32), 
     );
     let messages = client
         .simple_query(&sql)
-        .map_err(|error| failure(format!("cannot start reading the catalog: {}", in_words(&error))))?;
+        .map_err(|error| told("cannot start reading the catalog", &error))?;
     let version = first_value(&messages).and_then(|text| text.parse().ok());
     version
         .map(|version| (client, version))
@@ -131,6 +132,25 @@ fn probe_error(error: &::postgres::Error) -> ProbeError {
             ProbeError::UnknownObject
         }
         _ => ProbeError::Other(in_words(error)),
+    }
+}
+
+/// What to do when the server has gone.
+const LOST: &str = "run the command again when the server answers";
+
+fn lost() -> BaseError {
+    BaseError {
+        message: "the connection that reads the catalog was lost".to_owned(),
+        help: Some(LOST.to_owned()),
+    }
+}
+
+fn told(doing: &str, error: &::postgres::Error) -> BaseError {
+    let said = server_error(error, "");
+    let help = if said.connection_lost { Some(LOST) } else { said.cure() };
+    BaseError {
+        message: format!("{doing}: {}", in_words(error)),
+        help: help.map(str::to_owned),
     }
 }
 
