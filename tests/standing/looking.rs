@@ -61,7 +61,7 @@ fn it_says_what_is_in_and_what_to_do() {
       in        line 1    CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES …
       not in    line 2    CREATE INDEX posts_author ON posts (author)
       but the file was changed since it was started
-    the statement in line 1 and no other of it are in the database
+    of its statements only the one in line 1 is in the database
     next: run the rest by hand, then `tollgate resolve --applied 2_posts`; or undo by hand what is in, then `tollgate resolve --rolled-back 2_posts` and `tollgate deploy`
 
     $ tollgate resolve

@@ -19,7 +19,8 @@ fn anothers_row_says_nothing_about_how_it_ended() {
         insert_row(database, "2_posts", &checksum("something"), false);
         let unfinished = session(project, &["status"]);
         database.run(
-            "UPDATE _prisma_migrations SET logs = 'Database error code: 42P01 no table' WHERE finished_at IS NULL;",
+            "UPDATE _prisma_migrations SET logs = 'A migration failed to apply.\n\nDatabase error code: 42P01\n\nno table\n\n   \
+             0: sql_schema_connector::apply_migration\n             at schema-engine' WHERE finished_at IS NULL;",
         );
         unfinished + &session(project, &["status"])
     });
@@ -39,7 +40,8 @@ fn anothers_row_says_nothing_about_how_it_ended() {
     THE DATABASE
     applied     1_users
     failed      2_posts
-        Database error code: 42P01 no table
+        Database error code: 42P01
+        no table
     pending     3_views
     3 migrations: 1 applied, 1 pending, 1 failed; next: `tollgate resolve 2_posts` looks what of it is in the database
     ");
@@ -86,7 +88,7 @@ fn ours_says_how_far_it_came() {
       in        line 2    CREATE INDEX CONCURRENTLY things_id ON things (id)
       not in    line 4    INSERT INTO nowhere VALUES (1)
       not in    line 5    CREATE TABLE last (id integer)
-    the statements from line 1 to line 2 of it are in the database
+    its statements from line 1 to line 2 are in the database
     next: mend the cause and run `tollgate deploy --resume`, which goes on after what is in
 
     $ tollgate status
@@ -117,7 +119,7 @@ fn ours_says_how_far_it_came() {
       in        line 2    CREATE INDEX CONCURRENTLY things_id ON things (id)
       unclear   line 4    INSERT INTO nowhere VALUES (1)
       not in    line 5    CREATE TABLE last (id integer)
-    the statements from line 1 to line 2 of it are in the database; one statement leaves no trace in the catalog
+    its statements from line 1 to line 2 are in the database; one statement leaves no trace in the catalog
     next: mend the cause and run `tollgate deploy --resume`, which goes on after what is in
     "#);
 }

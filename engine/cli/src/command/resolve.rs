@@ -219,14 +219,14 @@ fn found(inspection: &Inspection) -> String {
     let text = match inspection.extent {
         Extent::All => format!("{all} in the database"),
         Extent::None => "nothing of it is in the database".to_owned(),
-        Extent::Partly => format!("{} of it are in the database", lines(inspection)),
+        Extent::Partly => format!("{} in the database", lines(inspection)),
         Extent::Mixed => "some of it is in the database, but not as running the file leaves it".to_owned(),
         Extent::Untold => "the catalog does not show whether it is in the database".to_owned(),
     };
     text + &rest
 }
 
-/// `lines 3 to 7` of the statements that are in.
+/// Which statements are in, up to the verb.
 fn lines(inspection: &Inspection) -> String {
     let mut present = inspection
         .statements
@@ -235,8 +235,8 @@ fn lines(inspection: &Inspection) -> String {
         .map(|statement| statement.line);
     let first = present.next().unwrap_or_default();
     match present.next_back() {
-        Some(last) => format!("the statements from line {first} to line {last}"),
-        None => format!("the statement in line {first} and no other"),
+        Some(last) => format!("its statements from line {first} to line {last} are"),
+        None => format!("of its statements only the one in line {first} is"),
     }
 }
 

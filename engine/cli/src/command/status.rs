@@ -249,9 +249,11 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
     ui.line(summary(context, report, migrations));
 }
 
-/// What the database said, without the general words that the ledger has before it for Prisma's readers.
+/// What the database said, without the general words that the ledger has before it for Prisma's readers, and without the
+/// places in Prisma's own code that it writes behind it.
 fn essence(logs: &str) -> &str {
-    logs.find("Database error code:").map_or(logs, |at| &logs[at..])
+    let said = logs.find("Database error code:").map_or(logs, |at| &logs[at..]);
+    said.find("\n   0: ").map_or(said, |at| &said[..at])
 }
 
 fn notable(migration: &MigrationStatus) -> bool {
