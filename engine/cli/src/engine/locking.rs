@@ -115,11 +115,16 @@ pub fn show(ui: &Ui, event: &LockEvent) {
 
 fn waiting(holder: Option<&LockHolder>, waited: Duration, timeout: Duration, ui: &Ui) -> String {
     let who = holder.map_or_else(|| "another run".to_owned(), LockHolder::describe);
-    let left = timeout.saturating_sub(waited).as_secs();
     if waited.as_secs() == 0 {
         let status = ui.call("lock status");
-        format!("lock already held by {who}: waiting for up to {left} s; {status} shows what it does")
+        let most = if timeout.as_secs() == 0 {
+            format!("{} ms", timeout.as_millis())
+        } else {
+            format!("{} s", timeout.as_secs())
+        };
+        format!("lock already held by {who}: waiting for up to {most}; {status} shows what it does")
     } else {
+        let left = timeout.saturating_sub(waited).as_secs();
         format!("lock still held by {who}: waiting for up to {left} s more")
     }
 }

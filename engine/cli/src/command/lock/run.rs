@@ -25,7 +25,7 @@ pub struct Args {
     /// When the lock is lost, how long the command gets to end after SIGTERM before SIGKILL
     #[arg(long, value_name = "TIME", value_parser = milliseconds, default_value = "10s")]
     kill_after: u64,
-    /// The command and its arguments
+    /// The command and its arguments. Not for Prisma's own commands: those take the same lock themselves
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
