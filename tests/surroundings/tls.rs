@@ -31,12 +31,15 @@ impl Fixture {
         blog(&project);
         let expired = ours.expired(&["localhost"]);
         let good = ours.server(&["localhost"]);
+        let client = ours.common_name("must_be_itself");
         for (name, text) in [
             ("root", ours.certificate()),
             ("other", theirs.certificate()),
             ("expired", expired.certificate.clone()),
             ("good", good.certificate.clone()),
-            ("client", ours.common_name("must_be_itself").together()),
+            ("client", client.together()),
+            ("certificate", client.certificate.clone()),
+            ("key", client.key.clone()),
             ("somebody", ours.common_name("somebody").together()),
             ("foreign", theirs.common_name("must_be_itself").together()),
             ("keyless", ours.common_name("must_be_itself").certificate),
@@ -173,6 +176,18 @@ const CASES: &[(&str, &str, &[Way])] = &[
         &[
             ("localhost", "sslmode=require&sslidentity=client.pem"),
             ("localhost", "sslmode=require&sslidentity=somebody.pem"),
+            (
+                "localhost",
+                "sslmode=verify-full&sslrootcert=root.pem&sslcert=certificate.pem&sslkey=key.pem",
+            ),
+            (
+                "localhost",
+                "sslmode=verify-full&sslrootcert=other.pem&sslcert=certificate.pem&sslkey=key.pem",
+            ),
+            (
+                "localhost",
+                "sslmode=require&sslcert=certificate.pem&sslkey=certificate.pem",
+            ),
         ],
     ),
     (
@@ -312,11 +327,11 @@ fn trust_is_what_the_url_asks_for() {
         no encrypted connection to THE SERVER: the server wants another certificate than the one in foreign.pem (UnknownCA)
         help: name one that the server's ssl_ca_file has signed: sslidentity=/path/client.pem
     localhost sslmode=require&sslidentity=keyless.pem
-        no encrypted connection to THE SERVER: sslidentity keyless.pem has no usable private key: no items found
-        help: the file needs the certificate and its unencrypted private key
+        no encrypted connection to THE SERVER: cannot read our private key in keyless.pem: there is none in it
+        help: it has to be there, and not be encrypted: in the file of sslidentity together with our certificate, or by itself in that of sslkey
     localhost sslmode=require&sslidentity=nowhere.pem
-        no encrypted connection to THE SERVER: cannot read sslidentity nowhere.pem: No such file or directory (os error 2)
-        help: name a PEM file with our certificate and its key that this user may read
+        no encrypted connection to THE SERVER: cannot read our certificate or key in nowhere.pem: No such file or directory (os error 2)
+        help: name a PEM file that this user may read
     localhost sslmode=disable&sslidentity=client.pem
         THE SERVER refused the login: pg_hba.conf rejects connection for host "127.0.0.1", user "must_identify", database "shop", no encryption
         help: the server's pg_hba.conf does not let this user into this database without encryption (sslmode=disable): try sslmode=require
@@ -326,6 +341,14 @@ fn trust_is_what_the_url_asks_for() {
     localhost sslmode=require&sslidentity=somebody.pem
         THE SERVER refused the login: certificate authentication failed for user "must_be_itself"
         help: the server's pg_hba.conf does not let this user into this database from this address with this certificate
+    localhost sslmode=verify-full&sslrootcert=root.pem&sslcert=certificate.pem&sslkey=key.pem
+        connected
+    localhost sslmode=verify-full&sslrootcert=other.pem&sslcert=certificate.pem&sslkey=key.pem
+        no encrypted connection to THE SERVER: the server's certificate is not signed by one of other.pem
+        help: name the PEM file with the root certificate of whoever signed the server's: sslrootcert=/path/root.pem
+    localhost sslmode=require&sslcert=certificate.pem&sslkey=certificate.pem
+        no encrypted connection to THE SERVER: cannot read our private key in certificate.pem: there is none in it
+        help: it has to be there, and not be encrypted: in the file of sslidentity together with our certificate, or by itself in that of sslkey
     == address, must_encrypt
     127.0.0.1 sslmode=verify-full&sslrootcert=root.pem
         connected
@@ -436,12 +459,12 @@ fn a_server_without_encryption() {
     assert_eq!(database.psql(APPLIED), BLOG_APPLIED);
 }
 
-/// libpq takes a key apart from its certificate; here both are in one file, and what would be misread is refused.
+/// What would be misread is refused.
 #[test]
 fn parameters_that_cannot_be_honoured_are_refused() {
     let mut seen = String::new();
     for parameters in [
-        "sslmode=verify-full&sslcert=client.crt&sslkey=client.key",
+        "sslmode=verify-full&sslkey=client.key",
         "sslmode=verify-everything",
         "sslaccept=perhaps",
         "sslmode=verify-full&sslaccept=accept_invalid_certs",
@@ -457,12 +480,8 @@ fn parameters_that_cannot_be_honoured_are_refused() {
     -- stderr
     config::database-url
 
-      × the database URL has an unknown parameter "sslkey"
-      help: known are schema, sslmode, sslcert, sslrootcert, sslidentity, sslpassword, sslaccept,
-            host, options, application_name, channel_binding, connect_timeout, pgbouncer, and (without
-            effect here) connection_limit, pool_timeout, socket_timeout, statement_cache_size,
-            max_connection_lifetime, max_idle_connection_lifetime, single_use_connections; it is from
-            DATABASE_URL
+      × the database URL's parameter "sslkey" has no certificate
+      help: name it, too: sslcert=client.crt; it is from DATABASE_URL
 
 
     $ tollgate status

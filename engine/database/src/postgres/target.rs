@@ -7,7 +7,7 @@ use crate::target::{Secret, number, path, seconds};
 use crate::url::{Parameter, ServerUrl, UrlError, split_server_url};
 
 /// The names that are understood, for the error about one that is not.
-const KNOWN: &str = "schema, sslmode, sslcert, sslrootcert, sslidentity, sslpassword, sslaccept, host, options, \
+const KNOWN: &str = "schema, sslmode, sslcert, sslkey, sslrootcert, sslidentity, sslpassword, sslaccept, host, options, \
     application_name, channel_binding, connect_timeout, pgbouncer, and (without effect here) connection_limit, \
     pool_timeout, socket_timeout, statement_cache_size, max_connection_lifetime, max_idle_connection_lifetime, \
     single_use_connections";
@@ -61,6 +61,8 @@ pub(crate) struct PostgresTarget {
     pub only_these_roots: bool,
     /// PEM file with our certificate chain and key.
     pub identity: Option<PathBuf>,
+    /// PEM file with the key, when it is not in the same one.
+    pub identity_key: Option<PathBuf>,
     /// Only for redaction, decoded and as it stands in the URL: PEM files of ours are not encrypted.
     identity_passwords: Vec<Secret>,
     pub options: Option<String>,
@@ -93,6 +95,7 @@ impl PostgresTarget {
             roots: None,
             only_these_roots: false,
             identity: None,
+            identity_key: None,
             identity_passwords: Vec::new(),
             options: None,
             application_name: None,
@@ -107,12 +110,16 @@ impl PostgresTarget {
     fn read_parameters(&mut self, url: &ServerUrl, base: &Path) -> Result<(), UrlError> {
         let mut mode = None;
         let mut accept = None;
+        // With a key beside it, `sslcert` is our own certificate, as libpq has it; without, the root, as Prisma has it.
+        let libpq = url.parameters.iter().any(|parameter| parameter.name == "sslkey");
         for Parameter { name, value, raw } in &url.parameters {
             match name.as_str() {
                 "schema" if value.is_empty() => return Err(UrlError::parameter("schema", "is empty", None)),
                 "schema" => self.schema.clone_from(value),
                 "sslmode" => mode = Some(value.as_str()),
                 "sslaccept" => accept = Some(value.as_str()),
+                "sslcert" if libpq => self.identity = Some(path(base, value)),
+                "sslkey" => self.identity_key = Some(path(base, value)),
                 "sslcert" | "sslrootcert" => self.roots = Some(path(base, value)),
                 "sslidentity" => self.identity = Some(path(base, value)),
                 "sslpassword" => self.identity_passwords = vec![Secret::new(value), Secret::new(raw)],
@@ -137,6 +144,13 @@ impl PostgresTarget {
                     });
                 }
             }
+        }
+        if libpq && self.identity.is_none() {
+            return Err(UrlError::parameter(
+                "sslkey",
+                "has no certificate",
+                Some("name it, too: sslcert=client.crt"),
+            ));
         }
         self.set_encryption(mode, accept)
     }

@@ -53,42 +53,55 @@ fn failure(target: &PostgresTarget, reason: String, help: Option<String>) -> Dat
     }
 }
 
-/// Our certificate chain and private key from one PEM file.
+/// Our certificate chain and private key, from one PEM file or from two.
 fn identity(
     target: &PostgresTarget,
     path: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), DatabaseError> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        failure(
-            target,
-            format!("cannot read sslidentity {}: {error}", path.display()),
-            Some("name a PEM file with our certificate and its key that this user may read".to_owned()),
-        )
-    })?;
-    if !bytes.windows(11).any(|window| window == b"-----BEGIN ") {
-        return Err(failure(
-            target,
-            format!(
-                "sslidentity {} is no PEM file; PKCS#12 files are not supported",
-                path.display()
-            ),
-            Some(
-                "convert it: openssl pkcs12 -in identity.p12 -out identity.pem -nodes, and name identity.pem"
-                    .to_owned(),
-            ),
-        ));
-    }
+    let bytes = pem(target, path)?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
-        .map_err(|error| failure(target, format!("sslidentity {}: {error}", path.display()), None))?;
-    let key = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        .map_err(|error| failure(target, format!("{}: {error}", path.display()), None))?;
+    let place = target.identity_key.as_deref().unwrap_or(path);
+    let key = match &target.identity_key {
+        None => PrivateKeyDer::from_pem_slice(&bytes),
+        Some(path) => PrivateKeyDer::from_pem_slice(&pem(target, path)?),
+    };
+    let key = key.map_err(|error| {
+        let why = match error {
+            rustls::pki_types::pem::Error::NoItemsFound => "there is none in it".to_owned(),
+            error => error.to_string(),
+        };
         failure(
             target,
-            format!("sslidentity {} has no usable private key: {error}", path.display()),
-            Some("the file needs the certificate and its unencrypted private key".to_owned()),
+            format!("cannot read our private key in {}: {why}", place.display()),
+            Some(
+                "it has to be there, and not be encrypted: in the file of sslidentity together with our certificate, or by \
+                 itself in that of sslkey"
+                    .to_owned(),
+            ),
         )
     })?;
     Ok((chain, key))
+}
+
+/// A file of our own that ought to be PEM.
+fn pem(target: &PostgresTarget, path: &Path) -> Result<Vec<u8>, DatabaseError> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        failure(
+            target,
+            format!("cannot read our certificate or key in {}: {error}", path.display()),
+            Some("name a PEM file that this user may read".to_owned()),
+        )
+    })?;
+    if bytes.windows(11).any(|window| window == b"-----BEGIN ") {
+        return Ok(bytes);
+    }
+    Err(failure(
+        target,
+        format!("{} is no PEM file; PKCS#12 files are not supported", path.display()),
+        Some("convert it: openssl pkcs12 -in identity.p12 -out identity.pem -nodes, and name identity.pem".to_owned()),
+    ))
 }
 
 /// Certificates of a PEM file.
@@ -172,17 +185,19 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         };
         let verdict = chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let problem = match &verdict {
-            Err(rustls::Error::InvalidCertificate(problem)) => problem,
-            _ => return verdict,
+        let Err(rustls::Error::InvalidCertificate(problem)) = &verdict else {
+            return verdict;
         };
         match problem {
             // The chain is checked before the name, so this error says that the chain is good.
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } if !self.check_name => {
-                Ok(ServerCertVerified::assertion())
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                if self.check_name {
+                    verdict
+                } else {
+                    Ok(ServerCertVerified::assertion())
+                }
             }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => verdict,
-            // Its time is checked before everything else. What is trusted by name has its time, too.
+            // The time is checked before everything else, and holds for a certificate that is trusted by itself, too.
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet

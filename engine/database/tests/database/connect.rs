@@ -72,7 +72,9 @@ fn encryption_that_the_server_does_not_offer_is_an_error() {
     assert!(matches!(error, DatabaseError::Tls { .. }), "{error:?}");
     let error = refused(&format!("{}{separator}sslidentity=/nowhere/id.p12", fixture.url()));
     assert!(
-        error.to_string().contains("cannot read sslidentity /nowhere/id.p12"),
+        error
+            .to_string()
+            .contains("cannot read our certificate or key in /nowhere/id.p12"),
         "{error}"
     );
 }

@@ -25,7 +25,7 @@ fn refusal(url: &str) -> String {
 fn defaults_are_prismas() {
     assert_snapshot!(show("postgresql://anna@db.example.org/app"), @r#"
     PostgreSQL database "app", schema "public" at db.example.org:5432
-    Target { kind: Postgres(PostgresTarget { user: Some("anna"), password: None, raw_password: None, host: "db.example.org", port: 5432, database: "app", schema: "public", encryption: IfOffered, trust: Anybody, roots: None, only_these_roots: false, identity: None, identity_passwords: [], options: None, application_name: None, channel_binding: Prefer, connect_timeout: Some(5s), pooler: false }) }
+    Target { kind: Postgres(PostgresTarget { user: Some("anna"), password: None, raw_password: None, host: "db.example.org", port: 5432, database: "app", schema: "public", encryption: IfOffered, trust: Anybody, roots: None, only_these_roots: false, identity: None, identity_key: None, identity_passwords: [], options: None, application_name: None, channel_binding: Prefer, connect_timeout: Some(5s), pooler: false }) }
     "#);
     assert_eq!(
         parse("postgres://anna@db.example.org:5433/app").unwrap().schema(),
@@ -48,7 +48,7 @@ fn every_parameter_is_understood() {
         ),
         @r#"
     PostgreSQL database "d b", schema "s" at h:1
-    Target { kind: Postgres(PostgresTarget { user: Some("an@na"), password: Some(***), raw_password: Some(***), host: "h", port: 1, database: "d b", schema: "s", encryption: Always, trust: ChainAndName, roots: Some("/project/prisma/root.pem"), only_these_roots: false, identity: Some("/abs/id.pem"), identity_passwords: [***, ***], options: Some("-c a=1 -c b=2"), application_name: Some("my app"), channel_binding: Require, connect_timeout: None, pooler: true }) }
+    Target { kind: Postgres(PostgresTarget { user: Some("an@na"), password: Some(***), raw_password: Some(***), host: "h", port: 1, database: "d b", schema: "s", encryption: Always, trust: ChainAndName, roots: Some("/project/prisma/root.pem"), only_these_roots: false, identity: Some("/abs/id.pem"), identity_key: None, identity_passwords: [***, ***], options: Some("-c a=1 -c b=2"), application_name: Some("my app"), channel_binding: Require, connect_timeout: None, pooler: true }) }
     "#
     );
     for (parameters, expected) in [
@@ -136,7 +136,7 @@ fn refusals_name_what_is_wrong() {
     the host of the database URL lists several servers; migrations need one
       help: characters such as @ : / ? # % in a user name or password have to be percent-encoded
     the database URL has an unknown parameter "shema"
-      help: known are schema, sslmode, sslcert, sslrootcert, sslidentity, sslpassword, sslaccept, host, options, application_name, channel_binding, connect_timeout, pgbouncer, and (without effect here) connection_limit, pool_timeout, socket_timeout, statement_cache_size, max_connection_lifetime, max_idle_connection_lifetime, single_use_connections
+      help: known are schema, sslmode, sslcert, sslkey, sslrootcert, sslidentity, sslpassword, sslaccept, host, options, application_name, channel_binding, connect_timeout, pgbouncer, and (without effect here) connection_limit, pool_timeout, socket_timeout, statement_cache_size, max_connection_lifetime, max_idle_connection_lifetime, single_use_connections
     the database URL's parameter "schema" is empty
       help: 
     the database URL's parameter "sslmode" is none of disable, prefer, require, verify-ca, verify-full
