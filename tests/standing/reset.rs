@@ -510,6 +510,40 @@ fn whoever_holds_the_lock_keeps_everything() {
 }
 
 #[test]
+fn a_session_that_uses_a_table_keeps_everything() {
+    let database = Database::postgres();
+    let project = on(&database);
+    blog(&project);
+    project.file(
+        "tollgate.toml",
+        "development = true\n[deploy]\nstatement_lock_timeout_ms = 200\n",
+    );
+    project.succeed(&["deploy"]);
+    let Database::Postgres(server) = &database else {
+        unreachable!()
+    };
+    let mut other = server.session("another");
+    other.run("BEGIN; SELECT * FROM users;");
+    assert_snapshot!(session(&project, &["reset --force"]), @r#"
+    $ tollgate reset --force
+    status: 1
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    drops everything: 3 tables and views (public.posts, public.titles, public.users)
+    applies 3 migrations
+    -- stderr
+    database
+
+      × failed to empty the database: canceling statement due to lock timeout
+      help: another session uses it: `tollgate doctor` shows who; run the command again when that is
+            done
+      the database now: nothing was changed
+    "#);
+    assert_eq!(tables(&database), "posts users");
+    assert_eq!(ledger(&database).lines().count(), 3);
+}
+
+#[test]
 fn everything_in_the_schema_goes_and_nothing_beside_it() {
     let database = Database::postgres();
     let project = on(&database);

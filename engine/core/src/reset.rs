@@ -87,10 +87,11 @@ pub fn reset(
     };
     let mut database = Database::connect(&project.target, &connect)?;
     let lock = take_lock(project, &mut database, observe)?;
-    database.empty(&AlsoEmptied {
+    let also = AlsoEmptied {
         schemas: report.plan.schemas.clone(),
         extensions: report.plan.extensions.clone(),
-    })?;
+    };
+    database.empty(&also, project.settings.execute.lock_timeout)?;
     report.emptied = true;
     if report.plan.database_exists {
         observe(Event::Emptied);

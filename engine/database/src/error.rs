@@ -216,6 +216,7 @@ fn cure_by_code(code: &str) -> Option<&'static str> {
         "53100" => "make room on the server's disk, or on that of the tablespace",
         "53200" => "give the server more memory, or look at its settings",
         "53300" => crate::postgres::refusal::CROWDED,
+        "55P03" => "another session uses it: `tollgate doctor` shows who; run the command again when that is done",
         "57P01" | "57P02" | "57P03" => "wait until the server accepts connections",
         _ => return None,
     })

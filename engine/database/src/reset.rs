@@ -1,5 +1,7 @@
 //! Emptying a database, so that all migrations can be applied to it again: everything goes in one transaction, or nothing.
 
+use std::time::Duration;
+
 use diesel::sql_types::{Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
@@ -63,11 +65,12 @@ const KINDS: [(&str, &str); 21] = [
 impl Database {
     /// Drops everything in the target's schema, or in the file, the ledger included, and forgets what Tollgate knows about
     /// that ledger. The schema itself stays, with its owner, its privileges and its default privileges. Extensions of
-    /// another owner stay too. The caller holds the run lock.
+    /// another owner stay too. The caller holds the run lock. `lock_timeout` is how long to wait for sessions that use what
+    /// is dropped; on `SQLite` that stands in the URL.
     ///
     /// # Errors
     /// Something cannot be dropped, for want of ownership usually; then nothing is.
-    pub fn empty(&mut self, also: &AlsoEmptied) -> Result<(), DatabaseError> {
+    pub fn empty(&mut self, also: &AlsoEmptied, lock_timeout: Option<Duration>) -> Result<(), DatabaseError> {
         self.end_catalogs();
         let knows = self.read_state()?.is_some();
         if knows {
@@ -84,7 +87,7 @@ impl Database {
         let forget = forget(self.connection.is_postgres(), &self.place, &rows);
         if self.connection.is_postgres() {
             let forget = if knows { forget.as_str() } else { "" };
-            self.empty_postgres(also, forget)?;
+            self.empty_postgres(also, forget, lock_timeout)?;
         } else {
             self.empty_sqlite()?;
             if knows {
@@ -98,10 +101,16 @@ impl Database {
         Ok(())
     }
 
-    fn empty_postgres(&mut self, also: &AlsoEmptied, forget: &str) -> Result<(), DatabaseError> {
+    fn empty_postgres(
+        &mut self,
+        also: &AlsoEmptied,
+        forget: &str,
+        lock_timeout: Option<Duration>,
+    ) -> Result<(), DatabaseError> {
         let own = self.place.schema.clone().unwrap_or_else(|| "public".to_owned());
-        self.connection
-            .run_own(DOING, "BEGIN; SET LOCAL client_min_messages = warning;")?;
+        let limit = lock_timeout.map_or(0, |limit| limit.as_millis());
+        let begin = format!("BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = {limit}");
+        self.connection.run_own(DOING, &begin)?;
         let done = self.drop_all(&own, also, forget);
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.connection.run_own(DOING, end);
