@@ -9,10 +9,10 @@ use tollgate_testing::postgres::{Cluster, Setup, TestDatabase, cluster};
 use tollgate_testing::proxy::Proxy;
 use tollgate_testing::sqlite_file;
 
-use crate::campaign::{Ground, Tally, work};
+use crate::campaign::{Ground, Tally, Way, work};
 use crate::database::Database;
 use crate::running::Running;
-use crate::steps;
+use crate::steps::{self, Step};
 
 /// So many deploys are disturbed at the same time.
 const WORKERS: usize = 2;
@@ -22,8 +22,8 @@ fn kill(deploy: &mut Running, _: &mut StdRng) {
 }
 
 /// The workers' disturbances, until there were enough.
-fn together(what: &'static str, worker: impl Fn(&Tally) + Sync) {
-    let tally = Tally::new(what);
+fn together(what: &'static str, usual: u64, worker: impl Fn(&Tally) + Sync) {
+    let tally = Tally::new(what, usual);
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| worker(&tally));
@@ -32,13 +32,12 @@ fn together(what: &'static str, worker: impl Fn(&Tally) + Sync) {
     tally.report();
 }
 
-#[test]
-fn a_deploy_to_sqlite_is_killed() {
-    let steps = steps::for_sqlite();
-    together("SIGKILL, SQLite", |tally| {
+fn killed(what: &'static str, usual: u64, way: Way, steps: &[Step], fresh: fn() -> Database<'static>) {
+    together(what, usual, |tally| {
         let ground = Ground {
-            steps: &steps,
-            fresh: &|| Database::Sqlite(sqlite_file()),
+            way,
+            steps,
+            fresh: &fresh,
             url: &|database| database.url(),
             strike: &kill,
             mend: &|| (),
@@ -47,19 +46,34 @@ fn a_deploy_to_sqlite_is_killed() {
     });
 }
 
+fn sqlite() -> Database<'static> {
+    Database::Sqlite(sqlite_file())
+}
+
+fn postgres() -> Database<'static> {
+    Database::Postgres(cluster().database())
+}
+
+#[test]
+fn a_deploy_to_sqlite_is_killed() {
+    killed("SIGKILL, SQLite", 200, Way::Up, &steps::for_sqlite(), sqlite);
+}
+
 #[test]
 fn a_deploy_to_postgres_is_killed() {
-    let steps = steps::for_postgres();
-    together("SIGKILL, PostgreSQL", |tally| {
-        let ground = Ground {
-            steps: &steps,
-            fresh: &|| Database::Postgres(cluster().database()),
-            url: &|database| database.url(),
-            strike: &kill,
-            mend: &|| (),
-        };
-        work(&ground, tally);
-    });
+    killed("SIGKILL, PostgreSQL", 200, Way::Up, &steps::for_postgres(), postgres);
+}
+
+#[test]
+fn a_rollback_on_sqlite_is_killed() {
+    let steps = steps::with_ways_back(steps::for_sqlite(), false);
+    killed("SIGKILL of a rollback, SQLite", 60, Way::Down, &steps, sqlite);
+}
+
+#[test]
+fn a_rollback_on_postgres_is_killed() {
+    let steps = steps::with_ways_back(steps::for_postgres(), true);
+    killed("SIGKILL of a rollback, PostgreSQL", 60, Way::Down, &steps, postgres);
 }
 
 /// Both ends learn of it; or only the client does, and the server works on for it; or for a while neither does; or only
@@ -79,21 +93,30 @@ fn cut(proxy: &Proxy, random: &mut StdRng) {
     }
 }
 
-#[test]
-fn a_deploy_to_postgres_is_cut_off() {
-    let steps = steps::for_postgres();
-    together("connection cut", |tally| {
-        let cluster = cluster();
-        let proxy = Proxy::start(port(cluster.base_url())).unwrap();
+fn cut_off(what: &'static str, usual: u64, way: Way, steps: &[Step]) {
+    together(what, usual, |tally| {
+        let proxy = Proxy::start(port(cluster().base_url())).unwrap();
         let ground = Ground {
-            steps: &steps,
-            fresh: &|| Database::Postgres(cluster.database()),
+            way,
+            steps,
+            fresh: &postgres,
             url: &|database| proxy.url(&database.url()),
             strike: &|_, random| cut(&proxy, random),
             mend: &|| (),
         };
         work(&ground, tally);
     });
+}
+
+#[test]
+fn a_deploy_to_postgres_is_cut_off() {
+    cut_off("connection cut", 200, Way::Up, &steps::for_postgres());
+}
+
+#[test]
+fn a_rollback_on_postgres_is_cut_off() {
+    let steps = steps::with_ways_back(steps::for_postgres(), true);
+    cut_off("connection of a rollback cut", 60, Way::Down, &steps);
 }
 
 fn port(url: &str) -> u16 {
@@ -131,10 +154,11 @@ fn crash(cluster: &Cluster, down: &Cell<bool>, random: &mut StdRng) {
 #[test]
 fn the_server_of_a_deploy_is_stopped() {
     let steps = steps::for_postgres();
-    together("pg_ctl stop -m immediate", |tally| {
+    together("pg_ctl stop -m immediate", 200, |tally| {
         let cluster = durable();
         let down = Cell::new(false);
         let ground = Ground {
+            way: Way::Up,
             steps: &steps,
             fresh: &|| Database::Postgres(cluster.database()),
             url: &|database| database.url(),

@@ -7,15 +7,61 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tollgate_tests::Project;
 
-use crate::database::Database;
+use crate::database::{Database, Seen};
 use crate::running::Running;
 use crate::steps::{self, Step};
 
 /// How often the deploys to one database are disturbed before they are left in peace.
 const BLOWS: u32 = 8;
 
+/// What is disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// `deploy`.
+    Up,
+    /// `rollback` of everything but the first migration, after a deploy in peace.
+    Down,
+}
+
+impl Way {
+    fn command(self) -> &'static [&'static str] {
+        match self {
+            Self::Up => &["deploy"],
+            Self::Down => &["rollback", "--target", "00_first", "--force"],
+        }
+    }
+
+    /// How many migrations it is through with.
+    fn through(self, seen: &Seen) -> usize {
+        match self {
+            Self::Up => seen.applied(),
+            Self::Down => seen.taken_back(),
+        }
+    }
+
+    fn contradictions(self, seen: &Seen, steps: &[Step]) -> Vec<String> {
+        match self {
+            Self::Up => seen.contradictions(steps),
+            Self::Down => seen.contradictions_back(steps),
+        }
+    }
+
+    /// It is through with everything.
+    #[track_caller]
+    fn assert_complete(self, seen: &Seen, steps: &[Step], place: &str) {
+        match self {
+            Self::Up => seen.assert_complete(steps, place),
+            Self::Down => {
+                assert_eq!(seen.contradictions_back(steps), [""; 0], "{place}");
+                assert_eq!((seen.taken_back(), seen.applied()), (steps.len() - 1, 1), "{place}");
+            }
+        }
+    }
+}
+
 /// One place where deploys are disturbed.
 pub(crate) struct Ground<'a, 'cluster> {
+    pub(crate) way: Way,
     pub(crate) steps: &'a [Step],
     /// Another empty database.
     pub(crate) fresh: &'a dyn Fn() -> Database<'cluster>,
@@ -52,10 +98,11 @@ impl Drop for Alarm<'_> {
 }
 
 impl Tally {
-    pub(crate) fn new(what: &'static str) -> Self {
+    /// `usual` is how many disturbances there are when nobody says otherwise.
+    pub(crate) fn new(what: &'static str, usual: u64) -> Self {
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
         let seed = number("TOLLGATE_TEST_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-        let wanted = number("TOLLGATE_TEST_KILLS").unwrap_or(200);
+        let wanted = number("TOLLGATE_TEST_KILLS").unwrap_or(usual);
         println!("{what}: TOLLGATE_TEST_SEED={seed} TOLLGATE_TEST_KILLS={wanted}");
         Self {
             what,
@@ -119,48 +166,58 @@ struct Duel<'a, 'cluster> {
     idle: Duration,
 }
 
-impl Duel<'_, '_> {
+impl<'cluster> Duel<'_, 'cluster> {
     fn measure(&mut self, project: &mut Project) {
-        let database = (self.ground.fresh)();
-        project.set("DATABASE_URL", &(self.ground.url)(&database));
+        let database = self.begin(project);
         for time in [&mut self.whole, &mut self.idle] {
-            let ended = Running::start(project, &["deploy"]).end();
+            let ended = Running::start(project, self.ground.way.command()).end();
             assert_eq!(ended.status, Some(0), "undisturbed: {}", ended.text());
             *time = ended.took;
         }
         println!(
-            "{}: a deploy takes {:?}, with nothing to do {:?}",
+            "{}: it takes {:?}, with nothing to do {:?}",
             self.tally.what, self.whole, self.idle
         );
-        database.seen().assert_complete(self.ground.steps, "undisturbed");
+        let steps = self.ground.steps;
+        self.ground.way.assert_complete(&database.seen(), steps, "undisturbed");
         self.expected = database.picture();
+    }
+
+    /// A database on which everything is as it is before the first blow.
+    fn begin(&self, project: &mut Project) -> Database<'cluster> {
+        let database = (self.ground.fresh)();
+        project.set("DATABASE_URL", &(self.ground.url)(&database));
+        if self.ground.way == Way::Down {
+            project.succeed(&["deploy"]);
+        }
+        database
     }
 
     /// A database whose deploys are disturbed one after another. Its number is all that chance depends on.
     fn database(&mut self, project: &mut Project, number: u64) {
         let mut random = StdRng::seed_from_u64(self.tally.seed.wrapping_add(number));
-        let database = (self.ground.fresh)();
-        project.set("DATABASE_URL", &(self.ground.url)(&database));
+        let database = self.begin(project);
+        let way = self.ground.way;
         let mut story = format!(
             "{}, database {number}, TOLLGATE_TEST_SEED={}\n",
             self.tally.what, self.tally.seed
         );
-        let mut applied = 0;
+        let mut through = 0;
         for _ in 0..BLOWS {
-            let moment = self.length(applied).mul_f64(random.random_range(0.0..1.0));
+            let moment = self.length(through).mul_f64(random.random_range(0.0..1.0));
             if !self.blow(project, moment, &mut random, &mut story) {
                 break;
             }
             let seen = database.seen();
-            applied = seen.applied();
-            story += &format!("{applied} applied\n");
-            let wrong = seen.contradictions(self.ground.steps);
+            through = way.through(&seen);
+            story += &format!("{through} recorded\n");
+            let wrong = way.contradictions(&seen, self.ground.steps);
             assert!(wrong.is_empty(), "{story}\n{}", wrong.join("\n"));
         }
-        let last = Running::start(project, &["deploy"]).end();
+        let last = Running::start(project, way.command()).end();
         story += &last.text();
         assert_eq!(last.status, Some(0), "{story}");
-        database.seen().assert_complete(self.ground.steps, &story);
+        way.assert_complete(&database.seen(), self.ground.steps, &story);
         let found = database.picture();
         assert!(
             found == self.expected,
@@ -169,16 +226,16 @@ impl Duel<'_, '_> {
         );
     }
 
-    /// How long a deploy takes when so many are applied already.
-    fn length(&self, applied: usize) -> Duration {
-        let left = self.ground.steps.len().saturating_sub(applied);
+    /// How long it takes when so many migrations are through already.
+    fn length(&self, through: usize) -> Duration {
+        let left = self.ground.steps.len().saturating_sub(through);
         let work = self.whole.saturating_sub(self.idle);
         self.idle + work * u32::try_from(left).unwrap_or(0) / u32::try_from(self.ground.steps.len()).unwrap_or(1)
     }
 
     /// Starts a deploy and disturbs it at that moment. Says whether it still ran then.
     fn blow(&mut self, project: &Project, moment: Duration, random: &mut StdRng, story: &mut String) -> bool {
-        let mut deploy = Running::start(project, &["deploy"]);
+        let mut deploy = Running::start(project, self.ground.way.command());
         let hit = deploy.runs_until(moment);
         let blow = Instant::now();
         if hit {

@@ -6,7 +6,7 @@ use std::process::Command;
 use tollgate_testing::SqliteFile;
 use tollgate_testing::postgres::TestDatabase;
 
-use crate::steps::{Step, What};
+use crate::steps::{Step, Trace, What};
 
 /// A database of either kind.
 pub(crate) enum Database<'cluster> {
@@ -196,6 +196,41 @@ impl Seen {
                 }
             }
         })
+    }
+
+    /// How many migrations are recorded as taken back.
+    pub(crate) fn taken_back(&self) -> usize {
+        self.rows.iter().filter(|row| row.finished && row.rolled_back).count()
+    }
+
+    /// The same for ways back: what is recorded as taken back is, once; of what is not, nothing is done twice.
+    pub(crate) fn contradictions_back(&self, steps: &[Step]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (step, down) in steps.iter().filter_map(|step| Some((step, step.down.as_deref()?))) {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.name == step.name).collect();
+            let [row] = rows[..] else {
+                wrong.push(format!("{} has not one row: {rows:?}", step.name));
+                continue;
+            };
+            let key = |trace: &Trace| (down.name.clone(), trace.statement);
+            let times: Vec<usize> = down
+                .traces
+                .iter()
+                .map(|trace| self.witness.get(&key(trace)).copied().unwrap_or(0))
+                .collect();
+            let fits = if row.rolled_back {
+                times.iter().all(|times| *times == 1)
+            } else {
+                times.is_sorted_by(|earlier, later| earlier >= later) && times.iter().all(|times| *times <= 1)
+            };
+            if !fits {
+                wrong.push(format!(
+                    "{}: its parts are {times:?} times in; recorded: {row:?}",
+                    down.name
+                ));
+            }
+        }
+        wrong
     }
 
     /// Every migration applied, each by one row, and no attempt left open.

@@ -15,6 +15,8 @@ pub(crate) struct Step {
     /// How many statements it has.
     pub(crate) statements: usize,
     pub(crate) traces: Vec<Trace>,
+    /// Its `down.sql`, which leaves traces of its own.
+    pub(crate) down: Option<Box<Step>>,
 }
 
 /// What one of its statements leaves.
@@ -82,6 +84,7 @@ impl Builder {
             statements: self.statements.len(),
             name: self.name,
             traces: self.traces,
+            down: None,
         }
     }
 }
@@ -222,10 +225,43 @@ fn sqlite_step(number: usize) -> Builder {
     }
 }
 
+/// The same with a way back for each but the first. It takes nothing back, which would hide what was done twice.
+pub(crate) fn with_ways_back(mut steps: Vec<Step>, postgres: bool) -> Vec<Step> {
+    for (number, step) in steps.iter_mut().enumerate().skip(1) {
+        let name = format!("back {}", step.name);
+        step.down = Some(Box::new(way_back(Builder::new(name), number, postgres).build()));
+    }
+    steps
+}
+
+fn way_back(step: Builder, number: usize, postgres: bool) -> Builder {
+    match number % 4 {
+        0 => step.row().count(),
+        1 if postgres => step
+            .row()
+            .say(format!("CREATE INDEX CONCURRENTLY b{number} ON base (a)"))
+            .count()
+            .say(format!("DROP INDEX CONCURRENTLY b{number}"))
+            .row(),
+        2 => step
+            .say("BEGIN")
+            .row()
+            .say("COMMIT")
+            .say("BEGIN")
+            .count()
+            .row()
+            .say("COMMIT"),
+        _ => step.row().say("VACUUM").count().row(),
+    }
+}
+
 /// Writes them into a project that has nothing else.
 pub(crate) fn write(project: &Project, steps: &[Step]) {
     project.file("tollgate.toml", CONFIGURATION);
     for step in steps {
         project.migration(&step.name, &step.sql);
+        if let Some(down) = &step.down {
+            project.file(&format!("migrations/{}/down.sql", step.name), &down.sql);
+        }
     }
 }
