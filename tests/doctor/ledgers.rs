@@ -37,7 +37,7 @@ fn tables_without_a_ledger() {
     assert_eq!(diagnosis.status, Some(5));
     assert_snapshot!(diagnosis.says("ledger"), @"
     bad there is no ledger, and 1 table: a deploy refuses that
-      → record what is in the database already with `tollgate resolve --applied NAME`, oldest first
+      → `tollgate baseline` records the migrations whose result is in the database already
     ");
 }
 

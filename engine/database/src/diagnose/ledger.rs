@@ -66,7 +66,7 @@ fn no_ledger(tables: i64) -> Finding {
         Status::Bad,
         format!("there is no ledger, and {tables}: a deploy refuses that"),
     )
-    .help("record what is in the database already with `tollgate resolve --applied NAME`, oldest first")
+    .help("`tollgate baseline` records the migrations whose result is in the database already")
 }
 
 fn judge(rows: &[LedgerRow], request: &Request) -> Vec<Finding> {
