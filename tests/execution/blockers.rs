@@ -99,3 +99,46 @@ fn a_deadlock_is_tried_again_and_names_the_other() {
     assert!(outcome.stderr.contains("2_b: waits for session "), "{outcome}");
     assert!(outcome.stderr.contains("application other"), "{outcome}");
 }
+
+/// What a block does is not seen in its text; whom it waits for is seen while it waits.
+#[test]
+fn who_stands_in_the_way_of_what_nobody_can_read_is_named_at_the_second_attempt() {
+    let (project, database) = postgres();
+    let settings = format!("[deploy]\nstatement_lock_timeout_ms = 1500\nretries = 1\n{ALONE}");
+    project.file("tollgate.toml", &settings);
+    project.migration("1_a", "CREATE TABLE a (id int);\n");
+    project.succeed(&["deploy"]);
+    project.migration(
+        "2_b",
+        "DO $$ BEGIN EXECUTE format('ALTER TABLE %I ADD COLUMN note text', (SELECT relname FROM pg_class WHERE \
+         oid::regclass::text = chr(97))); END $$;\n",
+    );
+    let mut other = database.session("reports");
+    other.run("BEGIN; SELECT * FROM a;");
+    let outcome = project.run(&["deploy"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("2_b: canceling statement due to lock timeout; attempt 2 in "),
+        "{outcome}"
+    );
+    assert!(outcome.stderr.contains("application reports"), "{outcome}");
+    drop(other);
+}
+
+#[test]
+fn who_reads_a_partition_stands_in_the_way_of_its_table() {
+    let (project, database) = postgres();
+    impatient(&project, 0);
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (id int) PARTITION BY RANGE (id);\nCREATE TABLE a1 PARTITION OF a FOR VALUES FROM (1) TO (10);\n",
+    );
+    project.succeed(&["deploy"]);
+    project.migration("2_b", "ALTER TABLE a ADD COLUMN note text;\n");
+    let mut other = database.session("reports");
+    other.run("BEGIN; SELECT * FROM a1;");
+    let outcome = project.run(&["deploy"]);
+    assert!(outcome.stderr.contains("application reports"), "{outcome}");
+    drop(other);
+}

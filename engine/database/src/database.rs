@@ -420,7 +420,12 @@ impl Database {
         let TargetKind::Sqlite(target) = &self.target.kind else {
             return Ok(());
         };
-        let limit = limit.unwrap_or(target.busy_timeout);
+        // Zero is no limit, as on PostgreSQL; here it would be no waiting at all.
+        let limit = match limit {
+            Some(Duration::ZERO) => Duration::from_millis(i32::MAX.unsigned_abs().into()),
+            Some(limit) => limit,
+            None => target.busy_timeout,
+        };
         self.connection.run_own(
             "limit the waiting",
             &format!("PRAGMA busy_timeout = {}", limit.as_millis()),

@@ -52,9 +52,16 @@ impl Database {
         self.settle().map_err(|error| unchanged(error.into()))?;
         self.create_ledger().map_err(|error| unchanged(error.into()))?;
         self.prepare_state().map_err(|error| unchanged(error.into()))?;
-        let start = self
-            .start(migration, options)
-            .map_err(|error| error.of(migration.script))?;
+        let start = match self.start(migration, options) {
+            Ok(start) => start,
+            Err(error) => {
+                if error.problem.is_lost() {
+                    // For whoever tries again.
+                    let _ = self.reconnect();
+                }
+                return Err(error.of(migration.script));
+            }
+        };
         events(ExecuteEvent::Started {
             statements: migration.script.statements.len(),
             already_done: start.done,

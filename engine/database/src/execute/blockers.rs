@@ -70,7 +70,12 @@ fn of_locks(statement: &Statement) -> Option<String> {
     let relations: Vec<String> = statement
         .objects()
         .iter()
-        .map(|object| format!("pg_catalog.to_regclass({})", literal(&object.sql(Dialect::Postgres))))
+        .map(|object| {
+            format!(
+                "pg_catalog.to_regclass({})::oid",
+                literal(&object.sql(Dialect::Postgres))
+            )
+        })
         .collect();
     if relations.is_empty() {
         return None;
@@ -80,16 +85,33 @@ fn of_locks(statement: &Statement) -> Option<String> {
         .map(|mode| format!("'{mode}Lock'"))
         .collect();
     let conflicts = format!("l.mode IN ({})", modes.join(", "));
+    // What is done to a table is done to its partitions and children.
     Some(format!(
-        "SELECT {COLUMNS}, l.conflicts FROM (\
-           SELECT l.pid, bool_or({conflicts}) AS conflicts, bool_or(l.granted AND {conflicts}) AS holds FROM pg_catalog.pg_locks l \
-           WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.relation IN ({}) \
+        "WITH named AS (SELECT pg_catalog.unnest(ARRAY[{}]) AS oid) \
+         SELECT {COLUMNS}, l.conflicts FROM (\
+           SELECT l.pid, bool_or({conflicts}) AS conflicts, bool_or(l.granted AND {conflicts}) AS holds \
+           FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.relation IN (\
+             SELECT oid FROM named UNION \
+             SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent IN (SELECT oid FROM named)) \
            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
            GROUP BY l.pid\
          ) l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          ORDER BY l.conflicts DESC, l.holds DESC, a.xact_start NULLS LAST LIMIT {MOST}",
         relations.join(", ")
     ))
+}
+
+/// Who keeps another session waiting at this moment.
+pub(crate) fn of_waiting(connection: &mut Connection, pid: i32) -> Vec<LockHolder> {
+    let Connection::Postgres(connection) = connection else {
+        return Vec::new();
+    };
+    let query = format!(
+        "SELECT {COLUMNS}, true AS conflicts FROM pg_catalog.pg_stat_activity a \
+         WHERE a.pid = ANY (pg_catalog.pg_blocking_pids({pid})) ORDER BY a.xact_start NULLS LAST LIMIT {MOST}"
+    );
+    let found: Vec<Raw> = sql_query(query).load(&mut **connection).unwrap_or_default();
+    found.into_iter().map(Raw::into_public).collect()
 }
 
 /// Table-level lock modes that the statement has to wait for: those in conflict with the one that it takes. Rows are

@@ -18,6 +18,7 @@ mod rebuilds;
 pub(crate) mod run;
 pub(crate) mod seed;
 pub(crate) mod session;
+mod watch;
 
 use std::time::Duration;
 

@@ -12,6 +12,7 @@ use crate::execute::applied::applied_part;
 use crate::execute::groups::{Group, GroupKind, only_settings, plan};
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
+use crate::execute::watch::Watch;
 use crate::execute::{
     Circumstances, ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session,
 };
@@ -54,6 +55,8 @@ pub(crate) struct Run<'a> {
     pub tracked: bool,
     /// The session is as it was before.
     pub restored: bool,
+    /// Somebody stood in the way of the last attempt, and it could not be seen who.
+    unnamed: bool,
     finished: bool,
 }
 
@@ -92,6 +95,7 @@ impl<'a> Run<'a> {
             atomic: true,
             tracked: true,
             restored: false,
+            unnamed: false,
             finished: false,
         }
     }
@@ -215,12 +219,7 @@ impl<'a> Run<'a> {
         }
         let mut attempt = 1;
         loop {
-            let tried = if self.can_be_sent_together(group) {
-                self.try_together(group, carries, attempt)
-            } else {
-                self.try_transaction(group, carries, attempt)
-            };
-            let problem = match tried {
+            let problem = match self.attempt(group, carries, attempt) {
                 Ok(()) => break,
                 Err(problem) => problem,
             };
@@ -244,6 +243,26 @@ impl<'a> Run<'a> {
         }
         self.committed(group, carries)?;
         Ok(Step::Done)
+    }
+
+    fn attempt(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
+        let watch = if self.unnamed {
+            Watch::start(self.database, self.options.lock_timeout)
+        } else {
+            None
+        };
+        let tried = if self.can_be_sent_together(group) {
+            self.try_together(group, carries, attempt)
+        } else {
+            self.try_transaction(group, carries, attempt)
+        };
+        let seen = watch.map(Watch::end).unwrap_or_default();
+        tried.map_err(|mut problem| {
+            if let Problem::Statement { about, .. } = &mut problem {
+                about.blockers = seen;
+            }
+            problem
+        })
     }
 
     fn try_transaction(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
@@ -408,7 +427,11 @@ impl<'a> Run<'a> {
         } = &mut problem
             && session::is_blocked(error)
         {
-            about.blockers = blockers::find(&mut self.database.connection, &self.script.statements[*index], error);
+            if about.blockers.is_empty() {
+                let statement = &self.script.statements[*index];
+                about.blockers = blockers::find(&mut self.database.connection, statement, error);
+            }
+            self.unnamed = about.blockers.is_empty();
         }
         problem
     }

@@ -416,6 +416,19 @@ fn a_connection_that_dies_is_replaced() {
 }
 
 #[test]
+fn a_connection_that_dies_between_two_migrations_is_replaced() {
+    let mut fixture = postgres();
+    fixture.apply("1_a", "CREATE TABLE a (id int);").unwrap();
+    fixture.ask(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND \
+         application_name = 'tollgate'",
+    );
+    let error = fixture.apply("2_b", "CREATE TABLE b (id int);").unwrap_err();
+    assert!(error.can_go_on(), "{error:?}");
+    fixture.apply("2_b", "CREATE TABLE b (id int);").unwrap();
+}
+
+#[test]
 fn positions_are_those_of_the_file() {
     let mut fixture = postgres();
     let sql = "-- äöü\nCREATE TABLE a (id int); /* 漢字 */ SELECT 'ß', wrong FROM a;";
