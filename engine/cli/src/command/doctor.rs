@@ -201,7 +201,7 @@ impl Printer<'_> {
     /// A text behind what begins its first line; the others begin where it does.
     fn wrapped(&self, head: &str, text: &str) {
         let indent = " ".repeat(anstream::adapter::strip_str(head).to_string().chars().count());
-        let options = Options::new(usize::from(self.context.ui.width()))
+        let options = Options::new(crate::output::width())
             .initial_indent(&indent)
             .subsequent_indent(&indent)
             .word_separator(WordSeparator::AsciiSpace)

@@ -10,4 +10,4 @@ pub mod stream;
 pub mod style;
 mod ui;
 
-pub use ui::{Format, Ui, Verbosity};
+pub use ui::{Format, Ui, Verbosity, width};

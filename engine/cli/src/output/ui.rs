@@ -219,6 +219,7 @@ fn answer() -> Option<String> {
     }
 }
 
-fn width() -> usize {
+/// How wide drawings are, in characters.
+pub fn width() -> usize {
     terminal_size::terminal_size_of(std::io::stderr()).map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 160))
 }

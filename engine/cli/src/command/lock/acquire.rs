@@ -1,5 +1,7 @@
 //! `tollgate lock acquire`
 
+#![expect(clippy::doc_markdown, reason = "these comments are the help texts that people read")]
+
 use std::time::Duration;
 
 use serde::Serialize;

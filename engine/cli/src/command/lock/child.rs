@@ -46,7 +46,7 @@ pub struct Signals {
 pub fn run(
     command: &[OsString],
     variable: (&str, &str),
-    signals: Signals,
+    signals: &Signals,
     grace: Duration,
     check: &mut dyn FnMut() -> Result<(), Error>,
     lost: &mut dyn FnMut(&Error),
@@ -67,11 +67,11 @@ pub fn run(
         Ok(child) => child,
         Err(error) => return not_started(error),
     };
-    match watch(&mut child, &signals, check) {
+    match watch(&mut child, signals, check) {
         Ok(status) => Ending::Exited(shell_status(status)),
         Err(error) => {
             lost(&error);
-            end(&mut child, &signals, grace);
+            end(&mut child, signals, grace);
             Ending::LockLost
         }
     }

@@ -1,5 +1,7 @@
 //! `tollgate lock release`
 
+#![expect(clippy::doc_markdown, reason = "these comments are the help texts that people read")]
+
 use serde::Serialize;
 use tollgate_engine::{Event, Lease, LockHolder, LockToken, force_release, release_lock, terminate_holder};
 

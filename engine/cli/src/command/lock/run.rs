@@ -56,7 +56,7 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     let ending = child::run(
         &args.command,
         (locking::HELD, &pass),
-        signals,
+        &signals,
         grace,
         &mut || lock.check(),
         &mut |error| {

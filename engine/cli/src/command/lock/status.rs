@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::output::documents::Body;
 use crate::output::path::shortened;
 use crate::output::style::{DIM, GOOD, paint};
+use crate::output::width;
 
 /// Show who holds the lock and who has leases
 #[derive(Debug, clap::Args)]
@@ -46,11 +47,12 @@ pub fn run(_: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let counts = |lease: &&Lease| lease.is_valid() && lease.ledger == status.ledger;
     let locked = !status.holders.is_empty() || status.leases.iter().any(|lease| counts(&lease));
     ui.line(paint(DIM, shortened(&target.describe())));
+    let width = u16::try_from(width()).unwrap_or(u16::MAX);
     if !status.holders.is_empty() {
-        ui.line(format!("the lock is held by\n{}", holders(&status.holders, ui.width())));
+        ui.line(format!("the lock is held by\n{}", holders(&status.holders, width)));
     }
     if !status.leases.is_empty() {
-        ui.line(format!("leases\n{}", leases(&status, ui.width())));
+        ui.line(format!("leases\n{}", leases(&status, width)));
     }
     if !locked {
         ui.line(paint(GOOD, "nobody holds the lock or has a lease"));
