@@ -151,6 +151,30 @@ fn a_rebuild_that_outlives_its_deploy_leaves_nothing() {
     outlived(step.row().count());
 }
 
+/// Nobody can tell what became of it: the server has chosen its name.
+#[test]
+fn an_index_without_a_name_is_left_to_a_person() {
+    let database = cluster().database();
+    let mut scene = Scene::begin(&database, steps::first());
+    scene.add(
+        new("unnamed")
+            .row()
+            .say("CREATE INDEX CONCURRENTLY ON base (a)")
+            .count(),
+    );
+    let mut somebody = locked(&database);
+    let mut killed = scene.deploy();
+    until("the deploy waits for the table", || waiting(&database) == 1);
+    killed.kill();
+    killed.end();
+    somebody.run("COMMIT;");
+    let next = scene.deploy().end();
+    assert_eq!(next.status, Some(5), "{}", next.text());
+    let indexes = database.psql("SELECT count(*) FROM pg_index WHERE indrelid = 'base'::regclass AND NOT indisprimary");
+    assert!(matches!(indexes.trim(), "0" | "1"), "{indexes}");
+    assert_eq!(Database::seen_of(&database).contradictions(&scene.steps), [""; 0]);
+}
+
 /// Makes every COMMIT after an insert into `slow` wait for a lock.
 fn slow_to_commit() -> Builder {
     steps::first()

@@ -68,6 +68,22 @@ fn one_of_eight_deploys_to_postgres_applies() {
 }
 
 #[test]
+fn one_of_eight_deploys_applies_where_there_is_no_database_yet() {
+    let database = cluster().database();
+    let (url, name) = (database.url(), &database.name);
+    cluster().admin(&format!("DROP DATABASE {name}")).unwrap();
+    let steps = steps::for_postgres();
+    let project = project(&url, &steps);
+    let deploys: Vec<Running> = (0..DEPLOYS)
+        .map(|_| Running::start(&project, &["deploy", "--format", "json"]))
+        .collect();
+    let ended: Vec<Ended> = deploys.into_iter().map(Running::end).collect();
+    assert_one_applied(ended.iter().map(applied).collect(), &steps);
+    let database = Database::Postgres(database);
+    database.seen().assert_complete(&steps, "eight at once, no database");
+}
+
+#[test]
 fn one_of_eight_deploys_to_sqlite_applies() {
     let file = sqlite_file();
     let steps = steps::for_sqlite();
