@@ -76,11 +76,6 @@ impl Ui {
         format!("`tollgate{} {command}`", self.again)
     }
 
-    /// How wide drawings are.
-    pub fn width(&self) -> u16 {
-        u16::try_from(width()).unwrap_or(u16::MAX)
-    }
-
     /// How much is printed.
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
