@@ -99,7 +99,7 @@ fn a_ledger_that_belongs_to_somebody_else() {
     -- stderr
     database
 
-      × failed to look for Tollgate's own tables: permission denied for schema tollgate
+      × failed to read the migration ledger: permission denied for table _prisma_migrations
       help: give that right to the role in the URL, or use a role that has it
       the database now: nothing was changed
 
@@ -114,16 +114,15 @@ fn a_ledger_that_belongs_to_somebody_else() {
       the database now: nothing was changed
     ");
     database.psql("GRANT SELECT ON _prisma_migrations TO tollgate_reader");
-    assert_snapshot!(session(&project, &["status", "deploy"]), @"
+    assert_snapshot!(session(&project, &["status", "deploy"]), @r#"
     $ tollgate status
-    status: 1
-    -- stderr
-    database
-
-      × failed to look for Tollgate's own tables: permission denied for schema tollgate
-      help: give that right to the role in the URL, or use a role that has it
-      the database now: nothing was changed
-
+    status: 5
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
+    pending     2_posts
+    pending     3_views
+    3 migrations: 1 applied, 2 pending; next: `tollgate deploy`
 
     $ tollgate deploy
     status: 1
@@ -133,22 +132,20 @@ fn a_ledger_that_belongs_to_somebody_else() {
       × failed to see whether somebody has a lease: permission denied for schema tollgate
       help: give that right to the role in the URL, or use a role that has it
       the database now: nothing was changed
-    ");
+    "#);
     database.psql(
         "GRANT ALL ON _prisma_migrations TO tollgate_reader; GRANT REFERENCES ON users TO tollgate_reader; \
          GRANT USAGE ON SCHEMA tollgate TO tollgate_reader;",
     );
-    assert_snapshot!(session(&project, &["status", "deploy"]), @"
+    assert_snapshot!(session(&project, &["status", "deploy"]), @r#"
     $ tollgate status
-    status: 1
-    -- stderr
-    database
-
-      × failed to look for Tollgate's own tables: permission denied for table
-      │ __diesel_schema_migrations
-      help: give that right to the role in the URL, or use a role that has it
-      the database now: nothing was changed
-
+    status: 5
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_users
+    pending     2_posts
+    pending     3_views
+    3 migrations: 1 applied, 2 pending; next: `tollgate deploy`
 
     $ tollgate deploy
     status: 1
@@ -158,7 +155,7 @@ fn a_ledger_that_belongs_to_somebody_else() {
       × failed to see whether somebody has a lease: permission denied for table leases
       help: give that right to the role in the URL, or use a role that has it
       the database now: nothing was changed
-    ");
+    "#);
     database.psql(
         "GRANT ALL ON ALL TABLES IN SCHEMA tollgate TO tollgate_reader; \
          GRANT ALL ON ALL SEQUENCES IN SCHEMA tollgate TO tollgate_reader;",
