@@ -176,10 +176,7 @@ fn on_sqlite_what_was_committed_stays_and_resume_goes_on() {
             --applied 1_a` or `tollgate resolve --rolled-back 1_a`
       the database now: the first 2 of 3 statements are in, up to line 2
     "#);
-    project.migration(
-        "1_a",
-        &format!("CREATE  TABLE a (id int);\nVACUUM;\nINSERT INTO a VALUES (1);\n"),
-    );
+    project.migration("1_a", "CREATE  TABLE a (id int);\nVACUUM;\nINSERT INTO a VALUES (1);\n");
     assert_snapshot!(run(&project, &["deploy", "--resume"]), @r#"
     status: 1
     -- stderr
@@ -233,4 +230,51 @@ fn a_commit_that_is_refused_leaves_nothing() {
             mend the cause, then run `tollgate deploy`
       the database now: nothing of it is in the database
     "#);
+}
+
+/// A procedure that had committed something before it failed.
+#[test]
+fn what_a_statement_may_have_left_is_said() {
+    let (project, database) = postgres();
+    project.migration(
+        "1_fill",
+        "-- tollgate:transaction off\n\
+         CREATE TABLE a (id int);\n\
+         CREATE PROCEDURE fill(good boolean) LANGUAGE plpgsql AS $$ BEGIN\n  INSERT INTO a VALUES (1);\n  COMMIT;\n  \
+         IF NOT good THEN RAISE 'bad'; END IF;\nEND $$;\n\
+         CALL fill(false);\n",
+    );
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_fill" failed: bad
+       ╭─[migrations/1_fill/migration.sql:8:1]
+     7 │ END $$;
+     8 │ CALL fill(false);
+       · ────────┬───────
+       ·         ╰── bad
+       ╰────
+      help: SQLSTATE: P0001
+            context: PL/pgSQL function fill(boolean) line 4 at RAISE
+            mend the file (what stands up to line 3 must stay as it is; line 8 runs again, so undo
+            first what it has left) and go on with `tollgate deploy --resume`; or finish or undo it by
+            hand and record that with `tollgate resolve --applied 1_fill` or `tollgate resolve
+            --rolled-back 1_fill`
+      the database now: the first 2 of 3 statements are in, up to line 3; the one on line 8 may have left something
+    "#);
+    assert_eq!(database.psql("SELECT count(*) FROM a").trim(), "1");
+    let path = project.path().join("migrations/1_fill/migration.sql");
+    let mended = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("fill(false)", "fill(true)");
+    project.migration("1_fill", &mended);
+    assert_eq!(
+        project.run(&["deploy"]).status,
+        Some(5),
+        "nobody knows whether it may run again"
+    );
+    project.succeed(&["deploy", "--resume"]);
+    assert_eq!(database.psql("SELECT count(*) FROM a").trim(), "2");
 }

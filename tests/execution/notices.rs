@@ -31,6 +31,18 @@ fn notices_are_shown_and_kept() {
     "#);
     let silent = "SELECT logs IS NULL FROM _prisma_migrations WHERE migration_name = '2_says_nothing'";
     assert_eq!(database.psql(silent).trim(), "t", "as Prisma has it");
+    assert_snapshot!(run(&project, &["status", "--all"]), @r#"
+    status: 0
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_says
+        NOTICE at line 1: table "nope" does not exist, skipping
+        WARNING at line 3: look
+        DETAIL: closely
+        HINT: here
+    applied     2_says_nothing
+    2 migrations: 2 applied; the database is up to date
+    "#);
     let status = project.succeed(&["status", "--format", "json"]).json();
     assert!(
         status["migrations"][0]["logs"]

@@ -89,7 +89,7 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
         (_, DatabaseState::Partly { .. }) if taking_back || failed.can_go_on() => {
             format!("{cause}, then {again}: it goes on after what is in")
         }
-        (_, DatabaseState::Partly { done, .. }) => go_on(failed, *done, &cause),
+        (_, DatabaseState::Partly { done, in_doubt }) => go_on(failed, *done, *in_doubt, &cause),
         _ => failed.help(),
     }
 }
@@ -130,14 +130,23 @@ fn breaks_constraint(error: &ServerError) -> bool {
     }
 }
 
-fn go_on(failed: &ExecuteError, done: usize, cause: &str) -> String {
+fn go_on(failed: &ExecuteError, done: usize, in_doubt: Option<usize>, cause: &str) -> String {
     let name = &failed.migration;
-    let kept = match done.checked_sub(1).and_then(|last| failed.lines.get(last)) {
-        Some(line) => format!(" (what stands up to line {line} must stay as it is)"),
-        None => String::new(),
+    let line = |index: usize| failed.lines.get(index);
+    let kept = done.checked_sub(1).and_then(line);
+    let again = in_doubt.and_then(line);
+    let care: Vec<String> = kept
+        .map(|line| format!("what stands up to line {line} must stay as it is"))
+        .into_iter()
+        .chain(again.map(|line| format!("line {line} runs again, so undo first what it has left")))
+        .collect();
+    let care = if care.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", care.join("; "))
     };
     format!(
-        "{cause}{kept} and go on with `tollgate deploy --resume`; or finish or undo it by hand and record that with \
+        "{cause}{care} and go on with `tollgate deploy --resume`; or finish or undo it by hand and record that with \
          `tollgate resolve --applied {name}` or `tollgate resolve --rolled-back {name}`"
     )
 }

@@ -233,7 +233,7 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
         if let Some(logs) = &migration
             .logs
             .as_ref()
-            .filter(|_| migration.standing == Standing::Failed)
+            .filter(|_| migration.standing == Standing::Failed || said_meanwhile(args, migration))
         {
             let lines = essence(logs).lines().filter(|line| !line.trim().is_empty());
             ui.line(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
@@ -247,6 +247,11 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
         ));
     }
     ui.line(summary(context, report, migrations));
+}
+
+/// Applied, and the server said something on the side: for those who want to see everything.
+fn said_meanwhile(args: &Args, migration: &MigrationStatus) -> bool {
+    args.all && migration.standing == Standing::Applied
 }
 
 /// What the database said, without the general words that the ledger has before it for Prisma's readers, and without the
