@@ -131,6 +131,31 @@ fn acquired_again_it_lasts_longer_and_keeps_its_reason() {
 }
 
 #[test]
+fn the_servers_clock_counts_in_every_time_zone() {
+    let mut fixture = postgres();
+    let name = fixture.ask("SELECT current_database()");
+    fixture.ask(&format!(
+        "ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'; ALTER DATABASE {name} SET datestyle = 'German';"
+    ));
+    let mut elsewhere = connect(&fixture.url());
+    let (taken, token) = lease(&mut elsewhere, HOUR);
+    let left = fixture
+        .database
+        .lease()
+        .unwrap()
+        .and_then(|lease| lease.remaining)
+        .unwrap();
+    assert!(left <= HOUR && left > Duration::from_mins(59), "{left:?}");
+    let now: i64 = fixture
+        .ask("SELECT extract(epoch FROM clock_timestamp())::int8")
+        .parse()
+        .unwrap();
+    assert!(taken.expires_at.as_second().abs_diff(now + 3_600) < 60, "{taken:?}");
+    assert!(fixture.database.lock(&with(None), &mut |_| {}).err().unwrap().is_held());
+    fixture.database.lock(&with(Some(&token)), &mut |_| {}).unwrap();
+}
+
+#[test]
 fn a_lease_is_for_one_ledger() {
     let mut fixture = postgres();
     lease(&mut fixture.database, HOUR);
