@@ -9,18 +9,23 @@ use tollgate_tests::Project;
 
 use crate::support::{Running, until};
 
-/// A project whose second migration computes for a while in the middle.
-fn stage() -> (SqliteFile, Project) {
+/// A project whose second migration counts this far in the middle: some ten millions a second.
+fn stage(count: u32) -> (SqliteFile, Project) {
     let file = sqlite_file();
     let mut project = Project::new();
     project.set("DATABASE_URL", &file.url());
-    project.migration("1_a", "CREATE TABLE a (id integer);\n").migration(
-        "2_b",
-        "CREATE TABLE b (id integer);\nINSERT INTO b WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
-         WHERE i < 20000000) SELECT max(i) FROM n;\nCREATE TABLE c (id integer);\n",
-    );
+    project.migration("1_a", "CREATE TABLE a (id integer);\n");
+    counting(&project, count);
     project.succeed(&["deploy", "--to", "1_a"]);
     (file, project)
+}
+
+fn counting(project: &Project, count: u32) {
+    let sql = format!(
+        "CREATE TABLE b (id integer);\nINSERT INTO b WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+         WHERE i < {count}) SELECT max(i) FROM n;\nCREATE TABLE c (id integer);\n"
+    );
+    project.migration("2_b", &sql);
 }
 
 /// Waits until a transaction has begun to write.
@@ -44,6 +49,8 @@ fn recorded(file: &SqliteFile) -> String {
 
 #[track_caller]
 fn goes_on(file: &SqliteFile, project: &Project) {
+    // Nothing of it is in, so it may be another one now.
+    counting(project, 1);
     project.succeed(&["deploy"]);
     assert_eq!(tables(file), "a b c");
     let applied = file.sqlite3(
@@ -55,7 +62,7 @@ fn goes_on(file: &SqliteFile, project: &Project) {
 
 #[test]
 fn asked_twice_it_is_rolled_back_after_the_statement() {
-    let (file, project) = stage();
+    let (file, project) = stage(60_000_000);
     let deploy = Running::start(&project, &["deploy"]);
     writes(&file);
     deploy.ask(Signal::INT);
@@ -81,7 +88,7 @@ fn asked_twice_it_is_rolled_back_after_the_statement() {
 
 #[test]
 fn asked_three_times_the_process_ends_and_nothing_is_left() {
-    let (file, project) = stage();
+    let (file, project) = stage(2_000_000_000);
     let deploy = Running::start(&project, &["deploy"]);
     writes(&file);
     deploy.ask(Signal::TERM);
@@ -99,7 +106,7 @@ fn asked_three_times_the_process_ends_and_nothing_is_left() {
 
 #[test]
 fn a_deploy_stops_waiting_for_the_lock() {
-    let (file, project) = stage();
+    let (file, project) = stage(1);
     let path = file.path().with_extension("tollgate.lock");
     let other = File::create(&path).unwrap();
     other.lock().unwrap();

@@ -129,6 +129,14 @@ impl Running {
     }
 }
 
+/// A test that fails leaves nothing running.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Whoever runs these tests may have been started with signals ignored, and so would be what they start. A signal that is
 /// heard here is at its default there.
 pub(crate) fn hear_signals() {

@@ -5,7 +5,9 @@
 //! only reads ends at once. Either way the exit status says which signal it was.
 
 use std::process;
+use std::sync::mpsc::channel;
 use std::sync::{LazyLock, OnceLock};
+use std::time::Duration;
 
 use tollgate_engine::{Doing, Interrupt};
 
@@ -73,17 +75,42 @@ fn received(exit: Exit, times: u32, how: OnSignal, told: bool) {
     if times > 2 || (times == 2 && doing == Doing::Nothing) {
         end(first);
     }
-    // Cancelling goes through the network; the next signal must not wait for it.
-    if times == 2 {
-        std::thread::spawn(move || interrupt.ask());
-    } else {
-        interrupt.ask();
+    let say = || {
+        if told {
+            say(message(times, doing));
+        }
+    };
+    // Said first where the process may be at its end before one has said it.
+    match (times, doing) {
+        (1, Doing::Work | Doing::Statement) => {
+            interrupt.ask();
+            say();
+        }
+        (1, Doing::Nothing) => {
+            say();
+            interrupt.ask();
+        }
+        _ => {
+            say();
+            // Cancelling goes through the network; the next signal must not wait for it.
+            std::thread::spawn(move || interrupt.ask());
+        }
     }
-    if told {
+}
+
+/// How long what is said may take: nobody may be reading it.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+fn say(message: &'static str) {
+    let (sender, said) = channel();
+    std::thread::spawn(move || {
         // Below the ^C that the terminal shows.
         let line = if stream::stderr_is_terminal() { "\n" } else { "" };
-        stream::stderr(&format!("{line}{}\n", message(times, doing)));
-    }
+        stream::stderr(&format!("{line}{message}\n"));
+        // Nobody may be waiting any more.
+        let _ = sender.send(());
+    });
+    let _ = said.recv_timeout(PATIENCE);
 }
 
 fn message(times: u32, doing: Doing) -> &'static str {
