@@ -238,6 +238,8 @@ fn the_way_back_obeys_pragmas_too() {
         "migrations/1_a/down.sql",
         "-- tollgate:transaction on\nDROP TABLE a;\nVACUUM;\n",
     );
+    let check = project.run(&["check"]);
+    assert!(check.stderr.contains("migrations/1_a/down.sql:3:1"), "{check}");
     assert_snapshot!(run(&project, &["rollback", "--steps", "1", "--force"]), @"
     status: 1
     -- stderr

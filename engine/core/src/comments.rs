@@ -26,10 +26,15 @@ pub(crate) struct Comment<'a> {
     pub leading: bool,
 }
 
+/// Whether there may be any.
+pub(crate) fn any(text: &str) -> bool {
+    text.contains(PREFIX)
+}
+
 /// All comments that speak to Tollgate. Those inside a statement are the statement's own, those in `/* */` are prose.
 pub(crate) fn to_tollgate(script: &Script) -> Vec<Comment<'_>> {
     let mut found = Vec::new();
-    if !script.text.contains(PREFIX) {
+    if !any(&script.text) {
         return found;
     }
     let mut start = 0;

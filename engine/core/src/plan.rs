@@ -1,7 +1,7 @@
 //! Reading the scripts that are to be applied, and what the schema is before and after each.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_database::Pragmas;
@@ -9,7 +9,8 @@ use tollgate_host::MigrationInput;
 use tollgate_schema::{BaseError, Schema};
 use tollgate_sql::{Dialect, ParseError, Script, Span};
 
-use crate::folder::{Folder, MigrationFile};
+use crate::comments;
+use crate::folder::{DownFile, Folder, MigrationFile};
 use crate::pragma::{self, PragmaError};
 use crate::suppress::{self, Suppression, SuppressionError};
 
@@ -129,16 +130,31 @@ const SMALLEST_SHARE: usize = 32;
 fn read_some(folder: &Folder, locals: &[usize], dialect: Dialect) -> Vec<Result<ReadMigration, Box<ScriptError>>> {
     let read = |local: &usize| {
         let file = &folder.migrations[*local];
-        read_script(file, *local, dialect).map_err(|problem| {
+        let error = |path: &Path, text: &str, problem: ScriptProblem| {
             Box::new(ScriptError {
                 migration: file.name.clone(),
-                path: file.path.clone(),
-                text: file.text.clone(),
+                path: path.to_owned(),
+                text: text.to_owned(),
                 problem,
             })
-        })
+        };
+        if let Some(down) = &file.down {
+            read_down(down, dialect).map_err(|problem| error(&down.path, &down.text, problem.into()))?;
+        }
+        read_script(file, *local, dialect).map_err(|problem| error(&file.path, &file.text, problem))
     };
     locals.iter().map(read).collect()
+}
+
+/// The way back is not run now; but that its pragmas mean nothing should not come out on the day when it is needed.
+fn read_down(down: &DownFile, dialect: Dialect) -> Result<(), PragmaError> {
+    if !comments::any(&down.text) {
+        return Ok(());
+    }
+    match tollgate_sql::parse(dialect, &down.text) {
+        Ok(script) => pragma::read(&script).map(drop),
+        Err(_) => Ok(()),
+    }
 }
 
 fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<ReadMigration, ScriptProblem> {
