@@ -108,7 +108,7 @@ impl Database {
         // From now on it exists; should it vanish in the middle of a run, nobody wants an empty one instead.
         options.create_missing = false;
         let server = server_info(&mut connection, target)?;
-        let role = initial_role(&mut connection)?;
+        let role = guard::initial_role(&mut connection)?;
         let session = guard::session(&mut connection);
         Ok(Self {
             target: target.clone(),
@@ -432,23 +432,6 @@ impl Database {
         )
     }
 
-    /// Opens the main connection again. Says whether it is certain that nothing of the old one can still come through.
-    pub(crate) fn reconnect(&mut self) -> Result<bool, DatabaseError> {
-        let settled = match &self.connection {
-            Connection::Postgres(connection) => connection.is_settled(),
-            Connection::Sqlite(_) => false,
-        };
-        self.connection = Connection::open(&self.target, &self.options)?;
-        if settled {
-            self.settle()?;
-        }
-        let session = guard::session(&mut self.connection);
-        match std::mem::replace(&mut self.session, session) {
-            Some(lost) => self.end_lost_session(&lost),
-            None => Ok(!self.connection.is_postgres()),
-        }
-    }
-
     /// What puts the session back, as a part of a message.
     pub(crate) fn restoring(&self) -> String {
         match &self.connection {
@@ -466,19 +449,6 @@ fn as_role(role: Option<&str>, sql: &str) -> String {
         &format!("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role};"),
         1,
     )
-}
-
-fn initial_role(connection: &mut Connection) -> Result<Option<String>, DatabaseError> {
-    let Connection::Postgres(inner) = &mut *connection else {
-        return Ok(None);
-    };
-    let role: Result<Vec<Line>, _> = sql_query("SELECT pg_catalog.current_setting('role') AS line").load(&mut **inner);
-    let role = role.map_err(|error| connection.explain("read the session's role", &error))?;
-    Ok(role
-        .into_iter()
-        .next()
-        .map(|role| role.line)
-        .filter(|role| role != "none"))
 }
 
 fn server_info(connection: &mut Connection, target: &Target) -> Result<ServerInfo, DatabaseError> {

@@ -78,6 +78,26 @@ fn taking_part(take: &str) -> String {
     format!("SELECT pg_catalog.{take}_shared({KEY}), 1 / (pg_catalog.{take}_shared({KEY}, {TRANSACTIONS}))::int4")
 }
 
+#[derive(QueryableByName)]
+struct Role {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// The role that a session begins with, when it is not its user.
+pub(crate) fn initial_role(connection: &mut Connection) -> Result<Option<String>, DatabaseError> {
+    let Connection::Postgres(inner) = &mut *connection else {
+        return Ok(None);
+    };
+    let role: Result<Vec<Role>, _> = sql_query("SELECT pg_catalog.current_setting('role') AS name").load(&mut **inner);
+    let role = role.map_err(|error| connection.explain("read the session's role", &error))?;
+    Ok(role
+        .into_iter()
+        .next()
+        .map(|role| role.name)
+        .filter(|role| role != "none"))
+}
+
 impl Database {
     /// A statement for the start of a transaction: it fails when the lock is not held any more. Empty without a lock.
     pub(crate) fn guard(&self) -> String {

@@ -32,7 +32,7 @@ pub struct LockOptions {
     /// Ends the waiting.
     pub interrupt: Interrupt,
     /// Where the lock's session is opened: another way to the same database, for when its own address is a transaction
-    /// pooler's.
+    /// pooler's. The run's other session is moved there, too, when that is so.
     pub direct: Option<Target>,
     /// Proves that a lease is one's own.
     pub token: Option<LockToken>,

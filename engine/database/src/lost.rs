@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::execute::{DatabaseState, Leftovers};
+use crate::guard;
 use crate::interrupt::Interrupt;
 use crate::ledger::store;
 use crate::state::progress::{Direction, Progress};
@@ -28,6 +30,23 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Database {
+    /// Opens the main connection again. Says whether it is certain that nothing of the old one can still come through.
+    pub(crate) fn reconnect(&mut self) -> Result<bool, DatabaseError> {
+        let settled = match &self.connection {
+            Connection::Postgres(connection) => connection.is_settled(),
+            Connection::Sqlite(_) => false,
+        };
+        self.connection = Connection::open(&self.target, &self.options)?;
+        if settled {
+            self.settle()?;
+        }
+        let session = guard::session(&mut self.connection);
+        match std::mem::replace(&mut self.session, session) {
+            Some(lost) => self.end_lost_session(&lost),
+            None => Ok(!self.connection.is_postgres()),
+        }
+    }
+
     /// Connects again and finds out.
     pub(crate) fn after_loss(
         &mut self,

@@ -158,7 +158,8 @@ pub struct Deploy {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lock {
-    /// A direct connection for the lock, where `database.url` goes through a transaction pooler. URL or `env:NAME`.
+    /// A direct way to the same database, where `database.url` goes through a transaction pooler: the lock is taken there,
+    /// and the run goes there as a whole. URL or `env:NAME`.
     pub url: Option<String>,
     /// Take the lock away from whoever holds it.
     pub force_release: Option<bool>,
