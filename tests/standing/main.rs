@@ -10,6 +10,7 @@ mod outside;
 mod session;
 
 mod baseline;
+mod emptied;
 mod looking;
 mod presence;
 mod reset;
