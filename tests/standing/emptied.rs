@@ -195,3 +195,20 @@ fn without_the_right_to_drop_something_nothing_is_dropped() {
     database.run(&format!("DROP OWNED BY {role}"));
     cluster().admin(&format!("DROP ROLE {role}")).unwrap();
 }
+
+#[test]
+fn whoever_holds_the_lock_keeps_everything() {
+    let database = Database::postgres();
+    let project = on(&database);
+    blog(&project);
+    project.file("tollgate.toml", "development = true\n[deploy]\nlock_timeout_ms = 0\n");
+    project.succeed(&["deploy"]);
+    let Database::Postgres(server) = &database else {
+        unreachable!()
+    };
+    let mut other = server.session("another");
+    other.run("SELECT pg_advisory_lock(72707369);");
+    let refused = project.run(&["reset", "--force"]);
+    assert_eq!(refused.status, Some(4), "{refused}");
+    assert_eq!(tables(&database), "posts users");
+}

@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 
-use crate::outside::Database;
 use crate::session::{blog, both, each, insert_row, ledger, on, session, tables};
 
 const DEVELOPMENT: &str = "development = true\n";
@@ -489,21 +488,4 @@ fn a_migration_that_fails_afterwards_is_told_with_the_truth_about_the_database()
 
     posts users
     "#);
-}
-
-#[test]
-fn whoever_holds_the_lock_keeps_everything() {
-    let database = Database::postgres();
-    let project = on(&database);
-    blog(&project);
-    project.file("tollgate.toml", "development = true\n[deploy]\nlock_timeout_ms = 0\n");
-    project.succeed(&["deploy"]);
-    let Database::Postgres(server) = &database else {
-        unreachable!()
-    };
-    let mut other = server.session("another");
-    other.run("SELECT pg_advisory_lock(72707369);");
-    let refused = project.run(&["reset", "--force"]);
-    assert_eq!(refused.status, Some(4), "{refused}");
-    assert_eq!(tables(&database), "posts users");
 }
