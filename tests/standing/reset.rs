@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::session::{blog, both, each, insert_row, ledger, on, session, tables};
+use crate::session::{blog, both, each, insert_row, ledger, session, tables};
 
 const DEVELOPMENT: &str = "development = true\n";
 
