@@ -556,11 +556,11 @@ fn a_bad_url_is_explained() {
     config::database-url
 
       × the database URL has an unknown parameter "sslmood"
-      help: known are schema, sslmode, sslcert, sslrootcert, sslidentity, sslpassword, sslaccept,
-            host, options, application_name, channel_binding, connect_timeout, pgbouncer, and (without
-            effect here) connection_limit, pool_timeout, socket_timeout, statement_cache_size,
-            max_connection_lifetime, max_idle_connection_lifetime, single_use_connections; it is from
-            --database-url
+      help: known are schema, sslmode, sslcert, sslkey, sslrootcert, sslidentity, sslpassword,
+            sslaccept, host, options, application_name, channel_binding, connect_timeout, pgbouncer,
+            and (without effect here) connection_limit, pool_timeout, socket_timeout,
+            statement_cache_size, max_connection_lifetime, max_idle_connection_lifetime,
+            single_use_connections; it is from --database-url
     "#);
     assert_snapshot!(run("shop"), @"
     exit status 2
