@@ -43,6 +43,7 @@ fn the_newest_go_first() {
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
     rolled back 2_posts
     rolled back 3_views
     3 migrations: 1 applied, 2 rolled back; next: `tollgate deploy`
@@ -228,13 +229,13 @@ fn a_down_file_that_cannot_be_read_or_fails_changes_nothing() {
     migration-failed
 
       × taking 2_posts back failed: no such table: nowhere
-       ╭─[rollback of 2_posts:2:13]
+       ╭─[migrations/2_posts/down.sql:2:13]
      1 │ DROP TABLE posts;
      2 │ DELETE FROM nowhere;
        ·             ───┬───
        ·                ╰── no such table: nowhere
        ╰────
-      help: mend the cause and run the command again
+      help: mend the cause, then run the command again
       the database now: 2_posts is applied as it was; nothing of its rollback was kept
 
 
@@ -242,6 +243,8 @@ fn a_down_file_that_cannot_be_read_or_fails_changes_nothing() {
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
+    applied     2_posts
     pending     3_views
     3 migrations: 2 applied, 1 pending; next: `tollgate deploy`
     ");
@@ -267,14 +270,14 @@ fn a_down_file_that_cannot_be_read_or_fails_changes_nothing() {
     migration-failed
 
       × taking 2_posts back failed: relation "nowhere" does not exist
-       ╭─[rollback of 2_posts:2:13]
+       ╭─[migrations/2_posts/down.sql:2:13]
      1 │ DROP TABLE posts;
      2 │ DELETE FROM nowhere;
        ·             ───┬───
        ·                ╰── relation "nowhere" does not exist
        ╰────
       help: SQLSTATE: 42P01
-            mend the cause and run the command again
+            mend the cause, then run the command again
       the database now: 2_posts is applied as it was; nothing of its rollback was kept
 
 
@@ -282,6 +285,8 @@ fn a_down_file_that_cannot_be_read_or_fails_changes_nothing() {
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
+    applied     2_posts
     pending     3_views
     3 migrations: 2 applied, 1 pending; next: `tollgate deploy`
     "#);
@@ -302,6 +307,8 @@ fn a_way_back_is_written_for_what_prisma_applied() {
     status: 5
     -- stdout
     THE DATABASE
+    applied     1_users
+    applied     2_posts
     pending     3_views
     3 migrations: 2 applied, 1 pending; next: `tollgate deploy`
 
