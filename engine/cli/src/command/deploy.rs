@@ -211,7 +211,9 @@ fn size(migration: &PlannedMigration) -> String {
 /// A limit in the largest unit that it is a whole number of.
 fn as_written(milliseconds: u64) -> String {
     let units = [(3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
-    let unit = units.into_iter().find(|(factor, _)| milliseconds.is_multiple_of(*factor));
+    let unit = units
+        .into_iter()
+        .find(|(factor, _)| milliseconds.is_multiple_of(*factor));
     let (factor, unit) = unit.unwrap_or((1, "ms"));
     format!("{} {unit}", milliseconds / factor)
 }
