@@ -169,8 +169,7 @@ impl Error {
                 ErrorKind::Interrupted
             }
             Self::Lock(error) if error.is_held() => ErrorKind::Locked,
-            Self::Lock(LockError::Elsewhere { .. }) => ErrorKind::Usage,
-            Self::Folder(_) | Self::NotFound { .. } => ErrorKind::Usage,
+            Self::Lock(LockError::Elsewhere { .. }) | Self::Folder(_) | Self::NotFound { .. } => ErrorKind::Usage,
             Self::NotEmpty
             | Self::Unresolved(_)
             | Self::Edited(_)
