@@ -112,7 +112,10 @@ fn a_ledger_that_somebody_has_to_himself() {
     let diagnosis = Diagnosis::of(&project);
     holder.run("ROLLBACK;");
     assert_eq!(diagnosis.status, Some(0));
-    assert_snapshot!(diagnosis.says("ledger"), @"skipped could not be looked at: canceling statement due to lock timeout");
+    assert_snapshot!(diagnosis.says("ledger"), @"
+    skipped could not be looked at: canceling statement due to lock timeout
+      → another session uses it: `tollgate doctor` shows who; run the command again when that is done
+    ");
     assert_eq!(diagnosis.finding("size")["status"], "ok", "the rest is looked at");
 }
 

@@ -271,6 +271,9 @@ fn a_receiver_that_fails_holds_nothing_up_unless_it_is_required() {
     status: 0
     -- stdout
     SQLite database app.db
+    applied     1_users
+    applied     2_posts
+    applied     3_views
     3 migrations: 3 applied; the database is up to date
     ");
     // The first message was tried again in the second run.

@@ -218,6 +218,8 @@ fn what_locks_everybody_out_does_not_wait_long_outside_a_transaction_either() {
             let waits = "SELECT count(*) FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted";
             until("it waits", || database.psql(waits).trim() == "1");
             until("it waits no longer", || database.psql(waits).trim() == "0");
+            // Until then it has looked who stands in the way.
+            until("it waits again", || database.psql(waits).trim() == "1");
             other.run("COMMIT;");
             deploy.join().unwrap()
         });

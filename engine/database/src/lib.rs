@@ -21,6 +21,7 @@ mod halfway;
 mod hold;
 mod lost;
 mod postgres;
+mod query_text;
 mod recovery;
 mod reset;
 mod resolve;

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::postgres::lock::TRANSACTIONS;
+use crate::query_text::excerpt;
 use crate::target::TargetKind;
 
 /// A session that holds a lock.
@@ -36,9 +37,6 @@ pub struct LockHolder {
     /// The beginning of that statement's text. It may hold anything, passwords too: see [`LockHolder::excerpt`].
     pub query: Option<String>,
 }
-
-/// How much of a statement is fetched: more than anybody shows.
-const MOST_OF_QUERY: usize = 1_000;
 
 /// The columns of `pg_stat_activity a` that make a [`LockHolder`], for [`SessionRow`].
 pub(crate) const COLUMNS: &str = "a.pid, a.usename::text AS username, NULLIF(a.application_name, '') AS application, \
@@ -91,22 +89,10 @@ impl SessionRow {
 }
 
 impl LockHolder {
-    /// The beginning of its statement in one line of at most `width` characters. Where the text speaks of passwords, no
-    /// quoted value is shown.
+    /// The beginning of its statement in one line of at most `width` characters, without values: they are nobody's
+    /// business.
     pub fn excerpt(&self, width: usize) -> Option<String> {
-        let query = self.query.as_deref()?;
-        let lower = query.to_lowercase();
-        let query = if ["password", "secret", "token"].iter().any(|word| lower.contains(word)) {
-            without_literals(query)
-        } else {
-            query.to_owned()
-        };
-        let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
-        if line.chars().count() <= width && query.len() < MOST_OF_QUERY {
-            return Some(line);
-        }
-        let short: String = line.chars().take(width.saturating_sub(1)).collect();
-        Some(short + "…")
+        Some(excerpt(self.query.as_deref()?, width))
     }
 
     /// Who it is, in brackets: `PID 123 (user app, application tollgate, since 2026-01-01T00:00:00Z)`.
@@ -129,19 +115,6 @@ impl LockHolder {
         }
         format!("PID {} ({})", self.pid, about.join(", "))
     }
-}
-
-/// Quoted values, closed or cut off, become `'…'`.
-fn without_literals(query: &str) -> String {
-    let mut out = String::with_capacity(query.len());
-    for (index, part) in query.split('\'').enumerate() {
-        if index % 2 == 1 {
-            out.push_str("'…'");
-        } else {
-            out.push_str(part);
-        }
-    }
-    out
 }
 
 /// Everybody who holds this advisory lock in the session's database, or is at work under it: a run's sessions.
@@ -195,25 +168,6 @@ mod tests {
             query: Some(query.to_owned()),
             ..LockHolder::default()
         }
-    }
-
-    #[test]
-    fn statements_are_shortened_and_lose_passwords() {
-        let cases = [
-            ("SELECT\n  1", 20, "SELECT 1"),
-            ("SELECT 1234567890", 10, "SELECT 12…"),
-            (
-                "ALTER ROLE app PASSWORD 's3cret' VALID UNTIL 'x'",
-                80,
-                "ALTER ROLE app PASSWORD '…' VALID UNTIL '…'",
-            ),
-            ("UPDATE t SET token = 'it''s", 80, "UPDATE t SET token = '…''…'"),
-            ("SELECT 'kept'", 80, "SELECT 'kept'"),
-        ];
-        for (query, width, expected) in cases {
-            assert_eq!(running(query).excerpt(width).unwrap(), expected);
-        }
-        assert_eq!(LockHolder::default().excerpt(10), None);
     }
 
     #[test]

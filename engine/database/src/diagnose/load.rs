@@ -1,11 +1,11 @@
 //! What others are doing, and what of it a migration would have to wait for.
 
 use crate::diagnose::finding::{Finding, Group, Status};
-use crate::diagnose::query_text::without_literals;
 use crate::diagnose::run::Request;
 use crate::diagnose::session::{CLIENT, LONG, Row, Session, VERY_LONG};
 use crate::diagnose::words::{age, count, some};
 use crate::error::DatabaseError;
+use crate::query_text::{SHOWN, excerpt};
 
 /// Transactions after whose number the server stops taking writes; autovacuum should have been there long before.
 const WRAPAROUND: (i64, i64) = (500_000_000, 1_500_000_000);
@@ -41,7 +41,7 @@ pub(super) fn describe(row: &Row) -> String {
     if let Some(seconds) = row.number("age") {
         text.push_str(&format!(", transaction open for {}", age(seconds)));
     }
-    if let Some(query) = row.some("query").map(|query| without_literals(&query)) {
+    if let Some(query) = row.some("query").map(|query| excerpt(&query, SHOWN)) {
         let last = if row.text("state").starts_with("idle") {
             "last "
         } else {

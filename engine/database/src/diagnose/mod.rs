@@ -10,7 +10,6 @@ mod load;
 mod locks;
 mod pooler;
 mod privileges;
-mod query_text;
 mod reach;
 mod replication;
 mod run;

@@ -1,11 +1,19 @@
 //! Other people's queries, as they may be shown: without what may be a secret.
 
 /// How much of a query is shown, in characters.
-const SHOWN: usize = 100;
+pub(crate) const SHOWN: usize = 100;
 
-/// A query on one line, shortened, with `?` for every string and number and without comments. The server cuts long
-/// queries off in the middle, so a string without an end counts as one.
-pub fn without_literals(query: &str) -> String {
+/// A query on one line of at most `width` characters, with `?` for every string and number and without comments. The
+/// server cuts long queries off in the middle, so a string without an end counts as one.
+pub(crate) fn excerpt(query: &str, width: usize) -> String {
+    let text = without_literals(query);
+    match text.char_indices().nth(width.saturating_sub(1)) {
+        Some((at, last)) if at + last.len_utf8() < text.len() => format!("{}…", text[..at].trim_end()),
+        _ => text,
+    }
+}
+
+fn without_literals(query: &str) -> String {
     let mut out = String::new();
     let mut rest = query;
     while let Some(first) = rest.chars().next() {
@@ -22,14 +30,8 @@ pub fn without_literals(query: &str) -> String {
         }
         rest = &rest[taken..];
     }
-    shorten(out.trim_end())
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", text[..at].trim_end()),
-        None => text.to_owned(),
-    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 #[derive(PartialEq)]
@@ -140,8 +142,12 @@ mod tests {
         for (query, shown) in cases {
             assert_eq!(without_literals(query), shown, "{query}");
         }
-        let long = without_literals(&"word ".repeat(100));
-        assert_eq!(long.chars().count(), SHOWN, "{long}");
-        assert!(long.ends_with('…'));
+        for (query, width, shown) in [
+            ("SELECT 1", 8, "SELECT ?"),
+            ("SELECT a", 7, "SELECT…"),
+            ("a b c d", 5, "a b…"),
+        ] {
+            assert_eq!(excerpt(query, width), shown, "{query}");
+        }
     }
 }
