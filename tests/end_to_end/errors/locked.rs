@@ -114,7 +114,7 @@ fn a_table() {
     $ tollgate deploy
     status: 1
     -- stderr
-    4_column: waits for session [number] (user postgres, application somebody, idle in transaction, open for [duration], last query [duration] ago: "SELECT '…';"); attempt 2 in [duration]
+    4_column: waits for session [number] (user postgres, application somebody, idle in transaction, open for [duration], last query [duration] ago: "SELECT ?;"); attempt 2 in [duration]
     migration-failed
 
       × migration "4_column" failed: canceling statement due to lock timeout
@@ -125,7 +125,7 @@ fn a_table() {
        ╰────
       help: SQLSTATE: 55P03
             wait until session [number] (user postgres, application somebody, idle in transaction, open
-            for [duration], last query [duration] ago: "SELECT '…';") is done, or end it with SELECT
+            for [duration], last query [duration] ago: "SELECT ?;") is done, or end it with SELECT
             pg_terminate_backend([number]), then run `tollgate deploy`; this was attempt 2:
             deploy.statement_lock_timeout_ms and deploy.retries say how long it tries
       the database now: nothing of it is in the database
