@@ -1,8 +1,10 @@
-//! A transaction of ours on a PostgreSQL server: once it has begun, all its statements and the commit are sent without
-//! waiting for each other's answers. Two round trips a migration, however many statements it has.
+//! A transaction of ours on a PostgreSQL server: everything that belongs to it is sent without waiting for answers. One
+//! round trip a migration, however many statements it has.
 //!
-//! That is safe because the transaction is known to be open: what fails makes everything behind it fail as well, the
-//! record and with it the commit included.
+//! What must never happen is that a statement runs although the transaction has not begun. So what opens the transaction
+//! goes in one message with the first statement, of which the server runs nothing behind an error, and every later message
+//! first asks for something that exists only inside a transaction. What fails in the transaction makes everything behind
+//! it fail as well, the record and with it the commit included.
 
 use std::time::Instant;
 
@@ -12,6 +14,71 @@ use crate::execute::groups::{Group, GroupKind};
 use crate::execute::opening::Opening;
 use crate::execute::run::Run;
 use crate::execute::{ExecuteEvent, Problem, session};
+use crate::postgres::client::Answer;
+
+/// Outside a transaction the server refuses this; inside it does nothing.
+const INSIDE: &str = "SAVEPOINT tollgate;RELEASE SAVEPOINT tollgate;";
+
+/// One message: something of ours, then something of the file's or of ours.
+struct Message {
+    text: String,
+    /// Where the second part begins.
+    own: usize,
+    /// How many statements the first part has.
+    before: usize,
+}
+
+/// How far a transaction came that did not come through.
+struct Failure {
+    /// Which message.
+    at: usize,
+    /// In its second part, or further.
+    inside: bool,
+    error: ServerError,
+}
+
+impl Message {
+    fn new(ours: &str, then: &str) -> Self {
+        Self {
+            text: format!("{ours}{then}"),
+            own: ours.len(),
+            before: statements_in(ours),
+        }
+    }
+
+    /// Whether a failure lies in the second part, and where in it the server points.
+    fn locate(&self, at: usize, answer: Answer, mut error: ServerError) -> Failure {
+        let pointed = error.position.and_then(|position| position.checked_sub(self.own));
+        error.position = pointed;
+        Failure {
+            at,
+            // Syntax is read before anything of the message runs.
+            inside: pointed.is_some() || answer.completed >= self.before,
+            error,
+        }
+    }
+}
+
+/// Statements in SQL of ours, each of which ends with a semicolon.
+fn statements_in(sql: &str) -> usize {
+    let mut quote = None;
+    let mut count = 0;
+    let mut empty = true;
+    for c in sql.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            None if c == ';' => {
+                count += usize::from(!empty);
+                empty = true;
+                continue;
+            }
+            _ => {}
+        }
+        empty &= c.is_whitespace();
+    }
+    count
+}
 
 impl Run<'_> {
     /// Whether a group's statements can be sent together.
@@ -21,20 +88,30 @@ impl Run<'_> {
 
     /// Runs a transaction.
     pub(super) fn try_together(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
-        self.begin_guarded(group)?;
         self.go_on()?;
         let restores = carries && session::disturbs(self.script);
-        let texts = self.texts(group, carries, restores);
-        let failure = self.exchange(group, &texts);
+        let messages = self.messages(group, carries, restores);
+        let (first, failure) = self.exchange(group, &messages);
+        let opened = self
+            .opening
+            .as_ref()
+            .map_or(0, |opening| statements_in(opening.before()));
+        if first.completed >= opened {
+            // It was in a transaction of its own, which is committed.
+            self.opening.take_if(|opening| matches!(opening, Opening::Before(_)));
+        }
         let commit = group.statements.len();
         match failure {
-            Some((at, error)) if at < commit => Err(self.refused(group.statements[at], error, attempt)),
-            Some((at, error)) if at == commit => Err(Problem::Commit {
+            Some(failure) if failure.at == 0 && !failure.inside => Err(self.database.unguarded(failure.error).into()),
+            Some(failure) if failure.at < commit => {
+                Err(self.refused(group.statements[failure.at], failure.error, attempt))
+            }
+            Some(failure) if failure.at == commit => Err(Problem::Commit {
                 statements: (
                     group.statements.first().copied().unwrap_or(0),
                     group.statements.last().copied().unwrap_or(0),
                 ),
-                error,
+                error: failure.error,
             }),
             // It is in. Only putting the session back failed: that is tried again.
             Some(_) => Ok(()),
@@ -45,8 +122,8 @@ impl Run<'_> {
         }
     }
 
-    /// Writes what comes before the transaction and begins it. When this is answered, it is open.
-    fn begin_guarded(&mut self, group: &Group) -> Result<(), Problem> {
+    /// What is recorded before the transaction, and its beginning.
+    fn head(&self, group: &Group) -> String {
         let first = group.statements.first().copied().unwrap_or(0);
         let (before, within) = self
             .opening
@@ -58,47 +135,57 @@ impl Run<'_> {
         } else {
             self.database.take_part()
         };
-        let sql = format!(
-            "{before} {};{guard}{}{within}",
+        format!(
+            "{before}{};{guard}{}{within}",
             session::begin(self.script.dialect),
             session::limits(self.script, first, self.options),
-        );
-        let begun = self.database.connection.run(&sql);
-        begun.map_err(|error| self.database.unguarded(error))?;
-        self.opening.take_if(|opening| matches!(opening, Opening::Before(_)));
-        Ok(())
+        )
     }
 
     /// The statements, the record with the commit, and what puts the session back.
-    fn texts(&self, group: &Group, carries: bool, restores: bool) -> Vec<String> {
-        let text = |index: &usize| self.script.statements[*index].span.of(&self.script.text).to_owned();
-        let mut texts: Vec<String> = group.statements.iter().map(text).collect();
-        texts.push(self.seal(carries, group.end()) + "COMMIT");
-        texts.extend(restores.then(|| self.database.restoring()));
-        texts
+    fn messages(&self, group: &Group, carries: bool, restores: bool) -> Vec<Message> {
+        let head = self.head(group);
+        let text = |index: &usize| self.script.statements[*index].span.of(&self.script.text);
+        let ours = |number| if number == 0 { head.as_str() } else { INSIDE };
+        let mut messages: Vec<Message> = group
+            .statements
+            .iter()
+            .enumerate()
+            .map(|(number, index)| Message::new(ours(number), text(index)))
+            .collect();
+        messages.push(Message::new(INSIDE, &(self.seal(carries, group.end()) + "COMMIT")));
+        messages.extend(restores.then(|| Message::new("", &self.database.restoring())));
+        messages
     }
 
-    /// Sends everything and follows the answers. What failed first, and how.
-    fn exchange(&mut self, group: &Group, texts: &[String]) -> Option<(usize, ServerError)> {
+    /// Sends everything and follows the answers. The first one, and what failed first.
+    fn exchange(&mut self, group: &Group, messages: &[Message]) -> (Answer, Option<Failure>) {
         let canceller = self.database.canceller();
-        let Connection::Postgres(connection) = &mut self.database.connection else {
-            return Some((0, ServerError::text("only PostgreSQL takes statements together")));
-        };
         let (events, ran, interrupt) = (&mut *self.events, &mut self.ran, &self.options.interrupt);
         let statements = &group.statements;
+        let mut first = Answer::default();
         let mut failure = None;
         let mut cancelling = false;
         let mut began = Instant::now();
+        let Connection::Postgres(connection) = &mut self.database.connection else {
+            // Only groups for PostgreSQL get here.
+            return (first, None);
+        };
         events(ExecuteEvent::Statement { index: statements[0] });
         interrupt.running(canceller);
-        connection.run_together(texts, &mut |at, answer, notices| {
+        let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+        connection.run_together(&texts, &mut |at, answer, error, notices| {
+            if at == 0 {
+                first = answer;
+            }
             let statement = statements.get(at).copied();
             for notice in notices.into_iter().filter(|_| failure.is_none()) {
                 events(ExecuteEvent::Notice { statement, notice });
             }
-            match (answer, statement) {
-                (Err(error), _) if failure.is_none() => failure = Some((at, error)),
-                (Ok(()), Some(index)) if failure.is_none() => {
+            match (error, statement) {
+                _ if failure.is_some() => {}
+                (Some(error), _) => failure = Some(messages[at].locate(at, answer, error)),
+                (None, Some(index)) => {
                     *ran += 1;
                     events(ExecuteEvent::StatementDone {
                         index,
@@ -116,10 +203,28 @@ impl Run<'_> {
                         }
                     }
                 }
-                _ => {}
+                (None, None) => {}
             }
         });
         interrupt.running(None);
-        failure
+        (first, failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_of_ours_are_counted() {
+        for (sql, count) in [
+            ("", 0),
+            ("BEGIN;", 1),
+            ("BEGIN; ;SET LOCAL a = 'x;y''z;';COMMIT;BEGIN;", 4),
+            ("INSERT INTO \"a;b\" VALUES (';');", 1),
+            (INSIDE, 2),
+        ] {
+            assert_eq!(statements_in(sql), count, "{sql}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use futures_util::Stream;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, CancelToken, Config, Error, Row};
+use tokio_postgres::{AsyncMessage, CancelToken, Config, Error, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::postgres::dial;
@@ -36,6 +36,13 @@ struct Wire {
     hear: Box<dyn FnMut(DbError) + Send>,
     /// A notice that came after the answer that was waited for.
     held: Option<DbError>,
+}
+
+/// What came back for a message of several statements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Statements that are known to be done.
+    pub completed: usize,
 }
 
 /// How long saying goodbye to the server may take.
@@ -101,7 +108,7 @@ impl Client {
 
     /// Sends several messages of statements by the simple protocol without waiting for answers, then reads these and tells
     /// of each. Notices are heard in order: those of a message before its answer is told.
-    pub(crate) fn run_together(&mut self, messages: &[String], tell: &mut dyn FnMut(usize, Result<(), Error>)) {
+    pub(crate) fn run_together(&mut self, messages: &[&str], tell: &mut dyn FnMut(usize, Answer, Option<Error>)) {
         let (client, wire) = self.halves();
         // Sending only queues; answers come in the same order.
         let sent: Vec<_> = messages
@@ -109,11 +116,13 @@ impl Client {
             .map(|sql| wire.runtime.block_on(client.simple_query_raw(sql)))
             .collect();
         for (at, answers) in sent.into_iter().enumerate() {
-            let answer = answers.and_then(|answers| {
+            let mut answer = Answer::default();
+            let end = answers.and_then(|answers| {
                 let mut answers = pin!(answers);
                 wire.wait(&mut |context| {
                     loop {
                         match answers.as_mut().poll_next(context) {
+                            Poll::Ready(Some(Ok(SimpleQueryMessage::CommandComplete(_)))) => answer.completed += 1,
                             Poll::Ready(Some(Ok(_))) => {}
                             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                             Poll::Ready(None) => return Poll::Ready(Ok(())),
@@ -122,7 +131,7 @@ impl Client {
                     }
                 })
             });
-            tell(at, answer);
+            tell(at, answer, end.err());
         }
     }
 

@@ -20,7 +20,7 @@ use diesel::result::{ConnectionError, ConnectionResult, Error as DieselError, Qu
 use tokio_postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
 
 use crate::error::ServerError;
-use crate::postgres::client::Client;
+use crate::postgres::client::{Answer, Client};
 use crate::postgres::errors::{diesel_error, server_error};
 use crate::postgres::row::PgRow;
 
@@ -113,13 +113,13 @@ impl PgConnection {
     /// server said until then.
     pub(crate) fn run_together(
         &mut self,
-        texts: &[String],
-        tell: &mut dyn FnMut(usize, Result<(), ServerError>, Vec<Notice>),
+        texts: &[&str],
+        tell: &mut dyn FnMut(usize, Answer, Option<ServerError>, Vec<Notice>),
     ) {
         let notices = Arc::clone(&self.notices);
-        self.client.run_together(texts, &mut |at, answer| {
+        self.client.run_together(texts, &mut |at, answer, error| {
             let heard = std::mem::take(&mut *notices.lock().unwrap_or_else(PoisonError::into_inner));
-            tell(at, answer.map_err(|error| server_error(&error, &texts[at])), heard);
+            tell(at, answer, error.map(|error| server_error(&error, texts[at])), heard);
         });
     }
 
