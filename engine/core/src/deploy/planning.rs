@@ -25,7 +25,13 @@ pub(super) fn plan_on(
     observe: Observer<'_>,
 ) -> Result<Planned, Error> {
     let server = project::server(&database.server());
-    let schema = || Ok(Schema::over(database.catalog()?, database.context()));
+    let schema = || {
+        // Nobody looks at it; a connection for it would take longer than some deploys.
+        if project.policies.is_empty() && project.generators.is_empty() {
+            return Ok(Schema::unknown(database.context()));
+        }
+        Ok(Schema::over(database.catalog()?, database.context()))
+    };
     plan_for(project, history, options, server, schema, observe)
 }
 

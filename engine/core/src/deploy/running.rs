@@ -137,7 +137,9 @@ impl Deploy<'_> {
         let run = self.database.state()?.together(|state| {
             let run = project.begin("deploy", state)?;
             state.add_findings(&run.id, &records(plan))?;
-            let ways_back = plan.iter().filter_map(|migration| migration.rollback.as_ref());
+            // Without a generator there is nothing that could be read from them.
+            let generated = plan.iter().filter(|_| !project.generators.is_empty());
+            let ways_back = generated.filter_map(|migration| migration.rollback.as_ref());
             let kept: Vec<_> = ways_back
                 .map(|plan| KeptPlan {
                     migration: &plan.migration,
