@@ -227,3 +227,39 @@ fn what_locks_everybody_out_does_not_wait_long_outside_a_transaction_either() {
         assert!(outcome.stderr.contains(": waits for session "), "{outcome}");
     }
 }
+
+#[test]
+fn a_transaction_is_as_isolated_as_its_file_says() {
+    let (project, database) = postgres();
+    project.migration("1_levels", "CREATE TABLE levels (file text, level text);\n");
+    let note =
+        |file: &str| format!("INSERT INTO levels VALUES ('{file}', current_setting('transaction_isolation'));\n");
+    for (file, before, after) in [
+        ("2_set", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n", ""),
+        ("3_local", "SET LOCAL transaction_isolation = 'repeatable read';\n", ""),
+        ("4_begin", "BEGIN ISOLATION LEVEL SERIALIZABLE;\n", "COMMIT;\n"),
+        (
+            "5_own",
+            "BEGIN;\nSET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n",
+            "COMMIT;\n",
+        ),
+        (
+            "6_second",
+            "VACUUM levels;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n",
+            "",
+        ),
+        ("7_none", "", ""),
+    ] {
+        project.migration(file, &format!("{before}{}{after}", note(file)));
+    }
+    let outcome = project.succeed(&["deploy"]);
+    assert_eq!(outcome.stderr, "", "{outcome}");
+    assert_snapshot!(database.psql("SELECT file, level FROM levels ORDER BY file"), @"
+    2_set|serializable
+    3_local|repeatable read
+    4_begin|serializable
+    5_own|repeatable read
+    6_second|serializable
+    7_none|read committed
+    ");
+}

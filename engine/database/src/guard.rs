@@ -104,6 +104,11 @@ impl Database {
         self.guarding("pg_try_advisory_xact_lock")
     }
 
+    /// That, where it may be asked.
+    pub(crate) fn guard_if(&self, asks: bool) -> String {
+        if asks { self.guard() } else { String::new() }
+    }
+
     /// The same without looking at the lock's session: after it has been looked at in the same message.
     pub(crate) fn take_part(&self) -> String {
         match self.hold.as_ref().filter(|hold| hold.is_active()) {

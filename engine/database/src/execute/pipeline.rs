@@ -129,17 +129,20 @@ impl Run<'_> {
             .opening
             .as_ref()
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
+        let begin = session::begin(self.script.dialect);
+        let limits = session::limits(self.script, first, self.options);
+        let guard = self.database.guard();
         // What comes before it has asked already, a moment ago in the same message; then taking part is enough.
-        let guard = if before.is_empty() {
-            self.database.guard()
-        } else {
-            self.database.take_part()
-        };
-        format!(
-            "{before}{};{guard}{}{within}",
-            session::begin(self.script.dialect),
-            session::limits(self.script, first, self.options),
-        )
+        match (
+            before.is_empty(),
+            session::sets_transaction(self.script, &group.statements),
+        ) {
+            (false, false) => format!("{before}{begin};{}{limits}{within}", self.database.take_part()),
+            (true, false) => format!("{begin};{guard}{limits}{within}"),
+            // Nothing may be asked in a transaction before its isolation level is set.
+            (false, true) => format!("{before}{begin};{limits}{within}"),
+            (true, true) => format!("{begin};{guard}COMMIT;{begin};{limits}{within}"),
+        }
     }
 
     /// The statements, the record with the commit, and what puts the session back.

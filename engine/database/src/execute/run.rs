@@ -277,7 +277,8 @@ impl<'a> Run<'a> {
             .opening
             .as_ref()
             .map_or(("", ""), |opening| (opening.before(), opening.within()));
-        let within = self.database.guard() + &limits + within;
+        let asks = !session::sets_transaction(self.script, &group.statements);
+        let within = self.database.guard_if(asks) + &limits + within;
         if ours {
             // One message: a round trip less for each migration.
             let begin = format!("{before} {}; {within}", session::begin(self.script.dialect));

@@ -66,6 +66,16 @@ fn sets(statements: &[Statement], parameter: &str) -> bool {
     })
 }
 
+/// Whether one of these statements sets what a transaction is like, which the server takes only before any query.
+pub(crate) fn sets_transaction(script: &Script, statements: &[usize]) -> bool {
+    script.dialect == Dialect::Postgres
+        && statements.iter().any(|index| {
+            let text = script.statements[*index].span.of(&script.text);
+            let start: String = text.chars().take(80).collect::<String>().to_ascii_lowercase();
+            start.starts_with("set") && start.contains("transaction")
+        })
+}
+
 /// How a transaction begins.
 pub(crate) fn begin(dialect: Dialect) -> &'static str {
     match dialect {
