@@ -102,7 +102,7 @@ fn postgres() {
 
     Database
       ok size                    [database] has [size]
-      ok largest-tables          largest: tollgate.runs [size], public._prisma_migrations [size], tollgate.rollback_plans [size]
+      ok largest-tables          largest: tollgate.runs [size], public._prisma_migrations [size], tollgate.__diesel_schema_migrations [size]
       ok invalid-indexes         all indexes are valid
       ok unvalidated-constraints all constraints are validated
       ok extensions              no extensions are installed

@@ -82,6 +82,8 @@ pub struct Database {
     names: Option<BTreeSet<String>>,
     /// The main connection at the server.
     pub(crate) session: Option<Session>,
+    /// Those that it was before, as long as it is not certain that they are over.
+    pub(crate) lost: Vec<Session>,
 }
 
 #[derive(QueryableByName)]
@@ -127,6 +129,7 @@ impl Database {
             run: None,
             names: None,
             session,
+            lost: Vec::new(),
         })
     }
 

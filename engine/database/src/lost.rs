@@ -40,11 +40,24 @@ impl Database {
         if settled {
             self.settle()?;
         }
-        let session = guard::session(&mut self.connection);
-        match std::mem::replace(&mut self.session, session) {
-            Some(lost) => self.end_lost_session(&lost),
-            None => Ok(!self.connection.is_postgres()),
+        if !self.connection.is_postgres() {
+            return Ok(true);
         }
+        // Kept until it is over: this connection may be lost, too, before that is certain.
+        self.lost.extend(self.session.take());
+        let mut over = !self.lost.is_empty();
+        self.session = guard::session(&mut self.connection);
+        while let Some(lost) = self.lost.pop() {
+            match self.end_lost_session(&lost) {
+                Ok(true) => {}
+                Ok(false) => over = false,
+                Err(error) => {
+                    self.lost.push(lost);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(over)
     }
 
     /// Connects again and finds out.

@@ -14,6 +14,7 @@ impl Run<'_> {
         // A catalog's snapshot is an older transaction: CREATE INDEX CONCURRENTLY would wait for ourselves for ever.
         self.database.end_catalogs();
         if self.is_there_already(index)? {
+            self.left = true;
             return Ok(self.record_apart(false, index + 1)?);
         }
         self.database.check_guard()?;
