@@ -284,12 +284,12 @@ mod tests {
 
     #[test]
     fn the_url_means_the_same_in_every_folder() {
-        let base = Path::new("/work/prisma");
+        let base = Path::new("/srv/prisma");
         for (url, expected) in [
-            ("file:./dev.db", "file:/work/prisma/dev.db"),
+            ("file:./dev.db", "file:/srv/prisma/dev.db"),
             (
                 "file:dev.db?connection_limit=1",
-                "file:/work/prisma/dev.db?connection_limit=1",
+                "file:/srv/prisma/dev.db?connection_limit=1",
             ),
             ("sqlite:///data/x.db", "file:/data/x.db"),
             ("postgresql://u:p@h/d", "postgresql://u:p@h/d"),
