@@ -15,7 +15,7 @@ use crate::error::{DatabaseError, ServerError};
 use crate::lock::{Attempt, LockError, LockEvent, LockOptions, poll, respect};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::connection::PgConnection;
-use crate::postgres::lock::{KEY, TRANSACTIONS, holds};
+use crate::postgres::lock::{KEY, TRANSACTIONS, Tried, holds};
 use crate::sessions::advisory_holder;
 use crate::sqlite::connect::{Access, sqlite_error};
 use crate::sqlite::lock::{BorrowedFile, FileLock};
@@ -194,14 +194,6 @@ struct Session {
     /// When the transaction began.
     #[diesel(sql_type = Text)]
     began: String,
-}
-
-#[derive(QueryableByName)]
-struct Tried {
-    #[diesel(sql_type = Bool)]
-    locked: bool,
-    #[diesel(sql_type = Integer)]
-    pid: i32,
 }
 
 fn failed(doing: &str, error: &diesel::result::Error) -> LockError {

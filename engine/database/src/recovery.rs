@@ -30,6 +30,19 @@ struct Start {
     opening: Option<Opening>,
 }
 
+impl Start {
+    /// Has a run begin here.
+    fn hand_to(&mut self, run: &mut Run<'_>) {
+        run.done = self.done;
+        run.in_doubt = self.in_doubt;
+        run.again = self.again;
+        run.tracked = self.tracked;
+        run.left = self.done > 0;
+        run.followed = self.opening.is_none();
+        run.opening = self.opening.take();
+    }
+}
+
 impl Database {
     /// Applies one migration and records it.
     ///
@@ -52,7 +65,7 @@ impl Database {
         self.settle().map_err(|error| unchanged(error.into()))?;
         self.create_ledger().map_err(|error| unchanged(error.into()))?;
         self.prepare_state().map_err(|error| unchanged(error.into()))?;
-        let start = match self.start(migration, options) {
+        let mut start = match self.start(migration, options) {
             Ok(start) => start,
             Err(error) => {
                 if error.problem.is_lost() {
@@ -76,13 +89,7 @@ impl Database {
             &mut events,
         );
         run.pragmas = migration.pragmas;
-        run.done = start.done;
-        run.in_doubt = start.in_doubt;
-        run.again = start.again;
-        run.tracked = start.tracked;
-        run.left = start.done > 0;
-        run.followed = start.opening.is_none();
-        run.opening = start.opening;
+        start.hand_to(&mut run);
         let result = run.all().map_err(|problem| problem.after(&options.interrupt));
         let applied = Applied {
             row: start.row,
@@ -91,16 +98,8 @@ impl Database {
             atomic: run.atomic && start.done == 0,
             outside_transaction: std::mem::take(&mut run.outside),
         };
-        let after = After {
-            done: run.done,
-            left: run.left,
-            in_doubt: run.in_doubt,
-            opening: run.opening.take(),
-            followed: run.followed,
-            restored: run.restored,
-            interrupt: options.interrupt.clone(),
-            notices: log.text(),
-        };
+        let mut after = After::of(&mut run);
+        after.notices = log.text();
         self.conclude(
             migration.name,
             migration.script,
@@ -136,7 +135,7 @@ impl Database {
             }
             problem => ExecuteError::new(request.name, problem, DatabaseState::Unchanged),
         });
-        let start = start.map_err(|error| error.of(request.script))?;
+        let mut start = start.map_err(|error| error.of(request.script))?;
         events(ExecuteEvent::Started {
             statements: request.script.statements.len(),
             already_done: start.done,
@@ -151,25 +150,10 @@ impl Database {
             events,
         );
         run.pragmas = request.pragmas;
-        run.done = start.done;
-        run.in_doubt = start.in_doubt;
-        run.again = start.again;
-        run.tracked = start.tracked;
-        run.left = start.done > 0;
-        run.followed = start.opening.is_none();
-        run.opening = start.opening;
+        start.hand_to(&mut run);
         let result = run.all().map_err(|problem| problem.after(&options.interrupt));
         let (statements, atomic) = (run.ran, run.atomic && start.done == 0);
-        let after = After {
-            done: run.done,
-            left: run.left,
-            in_doubt: run.in_doubt,
-            opening: run.opening.take(),
-            followed: run.followed,
-            restored: run.restored,
-            interrupt: options.interrupt.clone(),
-            notices: None,
-        };
+        let after = After::of(&mut run);
         self.conclude(
             request.name,
             request.script,
@@ -464,6 +448,20 @@ struct After {
 }
 
 impl After {
+    /// How far a run came, with nothing said by the server.
+    fn of(run: &mut Run<'_>) -> Self {
+        Self {
+            done: run.done,
+            left: run.left,
+            in_doubt: run.in_doubt,
+            opening: run.opening.take(),
+            followed: run.followed,
+            restored: run.restored,
+            interrupt: run.options.interrupt.clone(),
+            notices: None,
+        }
+    }
+
     fn state(&self) -> DatabaseState {
         if self.left {
             DatabaseState::Partly {

@@ -10,11 +10,10 @@ use tollgate_sql::{Dialect, Statement};
 
 use crate::connection::Connection;
 use crate::error::ServerError;
+use crate::query_text::SHOWN;
 use crate::sessions::{COLUMNS, LockHolder, SessionRow};
 use crate::sql_text::literal;
 
-/// As much of a query as is shown.
-const EXCERPT: usize = 100;
 /// More of them tell nobody more.
 const MOST: u32 = 10;
 
@@ -43,7 +42,7 @@ pub(crate) fn find(connection: &mut Connection, statement: &Statement, error: &S
     if found.iter().any(|raw| raw.conflicts) {
         found.retain(|raw| raw.conflicts);
     }
-    found.into_iter().map(Raw::into_public).collect()
+    found.into_iter().map(|raw| raw.session.into_public()).collect()
 }
 
 /// `Process 4711 waits for ShareLock on transaction 5; blocked by process 4712.`: who blocks. The victim is ourselves.
@@ -111,7 +110,7 @@ pub(crate) fn of_waiting(connection: &mut Connection, pid: i32) -> Vec<LockHolde
          WHERE a.pid = ANY (pg_catalog.pg_blocking_pids({pid})) ORDER BY a.xact_start NULLS LAST LIMIT {MOST}"
     );
     let found: Vec<Raw> = sql_query(query).load(&mut **connection).unwrap_or_default();
-    found.into_iter().map(Raw::into_public).collect()
+    found.into_iter().map(|raw| raw.session.into_public()).collect()
 }
 
 /// Table-level lock modes that the statement has to wait for: those in conflict with the one that it takes. Rows are
@@ -138,12 +137,6 @@ fn in_conflict(statement: &Statement) -> &'static [&'static str] {
         !statement.effects.is_empty() && statement.effects.iter().all(|effect| test(&effect.operation))
     };
     if all(&rows) || all(&index) { &ALL[2..] } else { &ALL }
-}
-
-impl Raw {
-    fn into_public(self) -> LockHolder {
-        self.session.into_public()
-    }
 }
 
 impl LockHolder {
@@ -173,7 +166,7 @@ impl LockHolder {
         let mut text = format!("session {}", self.pid);
         if !about.is_empty() {
             let query = self
-                .excerpt(EXCERPT)
+                .excerpt(SHOWN)
                 .map(|query| format!(": \"{query}\""))
                 .unwrap_or_default();
             // Writing to a string does not fail.

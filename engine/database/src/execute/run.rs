@@ -265,6 +265,7 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Statement by statement: the file's own transactions, and ours on `SQLite`.
     fn try_transaction(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
         let first = group.statements.first().copied().unwrap_or(0);
         let last = group.statements.last().copied().unwrap_or(0);
@@ -273,18 +274,12 @@ impl<'a> Run<'a> {
         if !ours && matches!(self.opening, Some(Opening::Before(_))) {
             self.open()?;
         }
-        let (before, within) = self
-            .opening
-            .as_ref()
-            .map_or(("", ""), |opening| (opening.before(), opening.within()));
+        let within = self.opening.as_ref().map_or("", Opening::within);
         let asks = !session::sets_transaction(self.script, &group.statements);
         let within = self.database.guard_if(asks) + &limits + within;
         if ours {
-            // One message: a round trip less for each migration.
-            let begin = format!("{before} {}; {within}", session::begin(self.script.dialect));
-            let begun = self.database.connection.run(&begin);
-            begun.map_err(|error| self.database.unguarded(error))?;
-            self.opening.take_if(|opening| matches!(opening, Opening::Before(_)));
+            let begin = format!("{}; {within}", session::begin(self.script.dialect));
+            self.database.connection.run_own("begin a transaction", &begin)?;
         }
         for &index in &group.statements {
             self.go_on()?;

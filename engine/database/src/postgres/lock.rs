@@ -50,12 +50,13 @@ struct Answer {
     locked: bool,
 }
 
+/// How trying to take the lock went, on which server process.
 #[derive(QueryableByName)]
-struct Tried {
+pub(crate) struct Tried {
     #[diesel(sql_type = Bool)]
-    locked: bool,
+    pub locked: bool,
     #[diesel(sql_type = Integer)]
-    pid: i32,
+    pub pid: i32,
 }
 
 /// The condition that a process of this database holds the lock, and the one that belongs to a token where one is named.
