@@ -155,7 +155,10 @@ mod tests {
             .filter(|guest| guest.origin.folder == "plugins")
             .map(|guest| guest.name.as_str())
             .collect();
-        assert_eq!(bundled, ["destructive", "rollback", "slack", "webhook"]);
+        assert_eq!(
+            bundled,
+            ["conventions", "destructive", "rollback", "safety", "slack", "webhook"]
+        );
         let error = find(root, &["slak".to_owned()]).unwrap_err();
         assert!(
             error

@@ -65,6 +65,7 @@ mod catalog;
 mod convert;
 mod deployed;
 mod examples;
+mod judge;
 mod notifier;
 mod rollback;
 
@@ -82,6 +83,7 @@ use crate::plugin::{Notifier, Policy, Rollback};
 
 pub use catalog::SchemaCatalog;
 pub use examples::assert_examples;
+pub use judge::{Judge, assert_ignores, assert_reports, rule};
 pub use notifier::{NotifierTest, Sent};
 
 /// A test of a policy: says what the database is, then checks scripts.
