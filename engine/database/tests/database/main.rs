@@ -11,6 +11,7 @@ mod ledger;
 mod lock;
 mod real;
 mod rollback;
+mod scratch;
 mod session;
 mod state;
 mod support;
