@@ -4,7 +4,7 @@ use std::path::Path;
 
 use diesel::connection::SimpleConnection as _;
 use tollgate_database::{ConnectOptions, Database, DatabaseError, Scratch, ScratchOptions, Start, Target};
-use tollgate_testing::postgres::{TestDatabase, cluster};
+use tollgate_testing::postgres::{Cluster, Setup, TestDatabase, cluster};
 use tollgate_testing::sqlite_file;
 
 fn options(start: Start) -> ScratchOptions {
@@ -75,19 +75,17 @@ fn one_that_is_kept_stays_whoever_comes_next() {
 
 #[test]
 fn leftovers_are_removed_and_nothing_else() {
-    let neighbour = cluster().database();
+    // Whoever makes a scratch database on the same server removes leftovers, too.
+    let alone = Cluster::start(&Setup::default()).unwrap();
+    let neighbour = alone.database();
     let limit = "CONNECTION LIMIT 7253";
-    // Other processes may be at it on the same server.
-    let name = |number: u32| format!("tollgate_preview_00000{:08x}{number:03x}", std::process::id());
-    let names = [
-        name(1),
-        name(2),
-        name(3),
-        format!("tollgate_preview_mine_{}", std::process::id()),
+    let [dead, unmarked, commented, named] = [
+        "tollgate_preview_00000000000000a1",
+        "tollgate_preview_00000000000000a2",
+        "tollgate_preview_00000000000000a3",
+        "tollgate_preview_mine",
     ];
-    let [dead, unmarked, commented, named] = names.each_ref().map(String::as_str);
     for (name, more) in [(dead, limit), (unmarked, ""), (commented, limit), (named, limit)] {
-        neighbour.psql(&format!("DROP DATABASE IF EXISTS {name}"));
         neighbour.psql(&format!("CREATE DATABASE {name} TEMPLATE template0 {more}"));
     }
     neighbour.psql(&format!(
@@ -100,9 +98,6 @@ fn leftovers_are_removed_and_nothing_else() {
     assert!(!other.removed_leftovers().contains(&living.name()));
     for name in [unmarked, commented, named, living.name().as_str()] {
         assert!(is_there(&neighbour, name), "{name}");
-    }
-    for name in [unmarked, commented, named] {
-        neighbour.psql(&format!("DROP DATABASE {name}"));
     }
 }
 
