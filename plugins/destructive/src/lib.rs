@@ -1,16 +1,15 @@
 //! The bundled policy that reports what loses data or objects, or fails on the data that is there.
 //!
-//! One file a rule in [`rules`]. What several rules need lies beside them: `rebuild` (tables that are made anew),
-//! `types` (what a change of type does to values), `dynamic` (SQL that cannot be seen) and `words`.
+//! One file a rule in [`rules`]. What several rules need lies beside them: `types` (what a change of type does to values)
+//! and `dynamic` (SQL that cannot be seen).
 
 mod dynamic;
 #[cfg(test)]
 mod judge;
-mod rebuild;
 pub mod rules;
 mod types;
-mod words;
 
+use tollgate_plugin::rules::{rebuild, words};
 use tollgate_plugin::{
     Catalog, Description, Failure, Finding, Migration, NoSettings, Policy, PolicyRequest, SettingsIssue,
 };

@@ -82,7 +82,7 @@ fn report_drops(context: &Context<'_>, findings: &mut Findings<'_>, kinds: &[Obj
         }
         let needed = context
             .original(&step, dropped.kind, &dropped.name)
-            .map(|original| remaining_dependents(context, &step, dropped.kind, &original))
+            .map(|original| context.remaining_dependents(&step, dropped.kind, &original))
             .unwrap_or_default();
         let verb = step.verb("drops", "drop");
         let (kind, name) = (dropped.kind, dropped.name.short());
@@ -108,62 +108,6 @@ fn made_again(context: &Context<'_>, step: &Step<'_>, dropped: &Dropped) -> bool
         }
         _ => false,
     })
-}
-
-/// What needs an object and has not been dropped by a statement above.
-fn remaining_dependents(
-    context: &Context<'_>,
-    step: &Step<'_>,
-    kind: ObjectKind,
-    name: &tollgate_plugin::ObjectName,
-) -> Vec<tollgate_plugin::Dependent> {
-    let mut found = context.before.dependents(kind, name);
-    found.retain(|dependent| {
-        let column = dependent
-            .member
-            .as_ref()
-            .filter(|_| dependent.kind == ObjectKind::Column);
-        let whole = if dependent.member.is_some() {
-            ObjectKind::Table
-        } else {
-            dependent.kind
-        };
-        !context.is_gone(step, whole, &dependent.name)
-            && !column.is_some_and(|column| {
-                let column = tollgate_plugin::ColumnName::new(dependent.name.clone(), column.clone());
-                context.is_column_gone(step, &column) || context.is_column_retyped(step, &column)
-            })
-            && !dependent
-                .member
-                .as_ref()
-                .is_some_and(|member| constraint_is_gone(context, step, dependent, member))
-    });
-    found
-}
-
-/// A statement above dropped the dependent constraint, trigger or policy by its name.
-fn constraint_is_gone(
-    context: &Context<'_>,
-    step: &Step<'_>,
-    dependent: &tollgate_plugin::Dependent,
-    member: &str,
-) -> bool {
-    context
-        .steps_before(step)
-        .any(|earlier| match &earlier.effect.operation {
-            Operation::DropConstraint(dropped) => {
-                dropped.name == member && context.same(ObjectKind::Table, &dropped.table, &dependent.name)
-            }
-            Operation::Drop(dropped) => {
-                dropped.kind == dependent.kind
-                    && dropped.name.name == member
-                    && dropped
-                        .on
-                        .as_ref()
-                        .is_some_and(|on| context.same(ObjectKind::Table, on, &dependent.name))
-            }
-            _ => false,
-        })
 }
 
 /// The table is known to be gone when the migration has run: whatever belonged to it went with it.

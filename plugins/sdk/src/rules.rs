@@ -31,7 +31,10 @@
 //! The examples are documentation and tests at once: `testing::assert_examples` runs them.
 
 mod context;
+mod dependents;
 mod history;
+pub mod rebuild;
+pub mod words;
 
 pub use context::{Context, Step, thousands};
 
@@ -42,7 +45,8 @@ use crate::migration::Migration;
 /// Both servers that have a parser, and the one that will get one.
 pub const ALL_DIALECTS: &[Dialect] = &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql];
 
-/// The line in an example between the schema that it starts from and the migration.
+/// The line in an example between the schema that it starts from and the migration. The migration's name may follow the
+/// word, where it matters: `-- migration 20260901120000_add_users`.
 pub const EXAMPLE_SEPARATOR: &str = "-- migration";
 
 /// One rule: what it says about itself and how it judges.
@@ -108,7 +112,12 @@ pub fn check(
     before: &dyn Catalog,
     after: &dyn Catalog,
 ) -> Vec<Finding> {
-    let context = Context::new(request, migration, before, after);
+    check_in(rules, &Context::new(request, migration, before, after))
+}
+
+/// The same in a context that has been prepared, for example with [`Context::with_settings`].
+pub fn check_in(rules: &[Rule], context: &Context<'_>) -> Vec<Finding> {
+    let request = context.request;
     let mut found = Vec::new();
     for rule in rules.iter().filter(|rule| {
         rule.dialects.contains(&request.server.dialect) && request.rules.iter().any(|wanted| wanted == rule.id)
@@ -117,7 +126,7 @@ pub fn check(
             rule,
             found: &mut found,
         };
-        (rule.check)(&context, &mut findings);
+        (rule.check)(context, &mut findings);
     }
     found.sort_by_key(|finding| (finding.statement, finding.at.map(|at| at.start)));
     found
@@ -151,11 +160,23 @@ impl Findings<'_> {
 
 /// The two parts of an example: the schema before (may be empty) and the migration.
 pub fn split_example(example: &str) -> (&str, &str) {
-    let separator = example.lines().find(|line| line.trim() == EXAMPLE_SEPARATOR);
-    match separator.and_then(|line| example.split_once(line)) {
+    match separator(example).and_then(|(line, _)| example.split_once(line)) {
         Some((before, migration)) => (before.trim(), migration.trim_start()),
         None => ("", example),
     }
+}
+
+/// The migration's name that an example gives, if it gives one.
+pub fn example_name(example: &str) -> Option<&str> {
+    separator(example).map(|(_, name)| name).filter(|name| !name.is_empty())
+}
+
+/// The line between the two parts, and the name on it.
+fn separator(example: &str) -> Option<(&str, &str)> {
+    example.lines().find_map(|line| {
+        let name = line.trim().strip_prefix(EXAMPLE_SEPARATOR)?;
+        (name.is_empty() || name.starts_with(' ')).then(|| (line, name.trim()))
+    })
 }
 
 #[cfg(test)]
@@ -169,5 +190,9 @@ mod tests {
             split_example("CREATE TABLE a (b int);\n-- migration\nDROP TABLE a;"),
             ("CREATE TABLE a (b int);", "DROP TABLE a;")
         );
+        let named = "-- migrations of old\n-- migration 20260901120000_drop_a\nDROP TABLE a;";
+        assert_eq!(split_example(named), ("-- migrations of old", "DROP TABLE a;"));
+        assert_eq!(example_name(named), Some("20260901120000_drop_a"));
+        assert_eq!(example_name("-- migration\nDROP TABLE a;"), None);
     }
 }

@@ -3,7 +3,6 @@
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{Dependent, Dialect, ObjectKind, ObjectName, Operation, Severity};
 
-use super::remaining_dependents;
 use crate::words;
 
 pub(super) const RULE: Rule = Rule {
@@ -84,7 +83,7 @@ fn existing(context: &Context<'_>, step: &Step<'_>, kind: ObjectKind, name: &Obj
 /// What needs an object; of a schema: what lies in it.
 fn of_object(context: &Context<'_>, step: &Step<'_>, kind: ObjectKind, name: &ObjectName) -> Vec<Dependent> {
     if kind != ObjectKind::Schema {
-        return remaining_dependents(context, step, kind, name);
+        return context.remaining_dependents(step, kind, name);
     }
     let inside = context.before.relations().into_iter().filter(|relation| {
         relation.schema.as_ref() == Some(&name.name) && !context.is_gone(step, ObjectKind::Table, relation)

@@ -80,7 +80,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, d
     let relation = context.before.relation(&original.table);
     let column = relation.as_ref().and_then(|relation| relation.column(&original.column));
     let generated = column.is_some_and(|column| column.generated.is_some());
-    let mut needed = super::remaining_dependents(context, step, ObjectKind::Table, &original.table);
+    let mut needed = context.remaining_dependents(step, ObjectKind::Table, &original.table);
     needed.retain(|dependent| dependent.column.as_ref() == Some(&original.column));
     let message = format!(
         "{} the column {} with {}{}",

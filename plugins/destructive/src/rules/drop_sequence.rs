@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule};
 use tollgate_plugin::{Dialect, ObjectKind, Severity};
 
-use super::{drops, remaining_dependents};
+use super::drops;
 use crate::words;
 
 pub(super) const RULE: Rule = Rule {
@@ -27,7 +27,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for (step, dropped) in drops(context, &[ObjectKind::Sequence]) {
         let needed = context
             .original(&step, dropped.kind, &dropped.name)
-            .map(|original| remaining_dependents(context, &step, dropped.kind, &original))
+            .map(|original| context.remaining_dependents(&step, dropped.kind, &original))
             .unwrap_or_default();
         let message = format!(
             "{} the sequence {} with its position{}",

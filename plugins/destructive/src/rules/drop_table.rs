@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule};
 use tollgate_plugin::{ObjectKind, Severity};
 
-use super::{drops, remaining_dependents};
+use super::drops;
 use crate::dynamic::{self, Suspicion};
 use crate::words;
 
@@ -32,7 +32,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         let needed = match context.original(&step, ObjectKind::Table, &dropped.name) {
-            Some(original) if !dropped.cascade => remaining_dependents(context, &step, ObjectKind::Table, &original),
+            Some(original) if !dropped.cascade => context.remaining_dependents(&step, ObjectKind::Table, &original),
             _ => Vec::new(),
         };
         let message = format!(

@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{Change, Dependent, Dialect, Dropped, EnumRebuild, ObjectKind, Severity};
 
-use super::{drops, remaining_dependents};
+use super::drops;
 use crate::words;
 
 pub(super) const RULE: Rule = Rule {
@@ -41,7 +41,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, d
     let Some(original) = context.original(step, dropped.kind, &dropped.name) else {
         return;
     };
-    let mut columns = remaining_dependents(context, step, dropped.kind, &original);
+    let mut columns = context.remaining_dependents(step, dropped.kind, &original);
     columns.retain(|dependent| dependent.kind == ObjectKind::Column);
     let (kind, name) = (dropped.kind, dropped.name.short());
     let verb = step.verb("drops", "drop");

@@ -2,33 +2,40 @@
 
 use std::rc::Rc;
 
-use tollgate_plugin::rules::{Context, Step};
-use tollgate_plugin::{Change, Column, ColumnDefinition, CreatedTable, Operation, Relation, TableRebuild};
+use super::{Context, Step};
+use crate::contract::{
+    Change, Column, ColumnDefinition, CreatedTable, ObjectKind, Operation, Relation, TableRebuild,
+};
 
 /// One rebuild, with the table before it.
-pub(crate) struct Rebuilt<'a> {
+#[derive(Debug, Clone)]
+pub struct Rebuilt<'a> {
     /// What the parser saw.
-    pub(crate) rebuild: &'a TableRebuild,
+    pub rebuild: &'a TableRebuild,
     /// CREATE TABLE of the new one.
-    pub(crate) created: &'a CreatedTable,
+    pub created: &'a CreatedTable,
     /// CREATE TABLE, to point at.
-    pub(crate) create: Step<'a>,
+    pub create: Step<'a>,
     /// DROP TABLE, to point at.
-    pub(crate) drop: Step<'a>,
+    pub drop: Step<'a>,
     /// The table before the migration; `None` when it is not known.
-    pub(crate) before: Option<Rc<Relation>>,
+    pub before: Option<Rc<Relation>>,
+}
+
+/// Every rebuild of a table.
+pub fn all<'a>(context: &Context<'a>) -> Vec<Rebuilt<'a>> {
+    let changes = context.changes().filter_map(|(change, _)| match change {
+        Change::TableRebuild(rebuild) => read(context, rebuild),
+        Change::EnumRebuild(_) => None,
+    });
+    changes.collect()
 }
 
 /// Every rebuild of a table that may hold rows.
-pub(crate) fn of_tables_with_rows<'a>(context: &Context<'a>) -> Vec<Rebuilt<'a>> {
-    context
-        .changes()
-        .filter_map(|(change, _)| match change {
-            Change::TableRebuild(rebuild) => read(context, rebuild),
-            Change::EnumRebuild(_) => None,
-        })
-        .filter(|rebuilt| context.may_hold_rows(&rebuilt.create, &rebuilt.rebuild.table))
-        .collect()
+pub fn of_tables_with_rows<'a>(context: &Context<'a>) -> Vec<Rebuilt<'a>> {
+    let mut found = all(context);
+    found.retain(|rebuilt| context.may_hold_rows(&rebuilt.create, &rebuilt.rebuild.table));
+    found
 }
 
 fn read<'a>(context: &Context<'a>, rebuild: &'a TableRebuild) -> Option<Rebuilt<'a>> {
@@ -38,7 +45,7 @@ fn read<'a>(context: &Context<'a>, rebuild: &'a TableRebuild) -> Option<Rebuilt<
     let (create, created) = context.all_steps().find_map(|step| match &step.effect.operation {
         Operation::CreateTable(created)
             if rebuild.statements.contains(&step.statement.index)
-                && context.same(tollgate_plugin::ObjectKind::Table, &created.name, &rebuild.temporary) =>
+                && context.same(ObjectKind::Table, &created.name, &rebuild.temporary) =>
         {
             Some((step, created))
         }
@@ -56,7 +63,7 @@ fn read<'a>(context: &Context<'a>, rebuild: &'a TableRebuild) -> Option<Rebuilt<
 
 impl Rebuilt<'_> {
     /// Columns of the old table that no column of the new one takes its values from.
-    pub(crate) fn lost_columns(&self, context: &Context<'_>) -> Option<Vec<String>> {
+    pub fn lost_columns(&self, context: &Context<'_>) -> Option<Vec<String>> {
         let before = self.before.as_ref()?;
         let lost = before.columns.iter().filter(|column| {
             column.generated.is_none()
@@ -70,7 +77,7 @@ impl Rebuilt<'_> {
     }
 
     /// Each new column with the old one that it takes its values from, unchanged.
-    pub(crate) fn taken_over(&self, context: &Context<'_>) -> Vec<(&ColumnDefinition, Column)> {
+    pub fn taken_over(&self, context: &Context<'_>) -> Vec<(&ColumnDefinition, Column)> {
         let Some(before) = &self.before else { return Vec::new() };
         let pairs = self.rebuild.copied.iter().filter_map(|(to, from)| {
             let new = self
@@ -88,7 +95,7 @@ impl Rebuilt<'_> {
     }
 
     /// New columns that get no value from the old table.
-    pub(crate) fn added(&self, context: &Context<'_>) -> impl Iterator<Item = &ColumnDefinition> {
+    pub fn added(&self, context: &Context<'_>) -> impl Iterator<Item = &ColumnDefinition> {
         self.created.columns.iter().filter(|column| {
             !self
                 .rebuild

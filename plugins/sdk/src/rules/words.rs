@@ -1,13 +1,13 @@
 //! Lists, counts and objects in the words of a message.
 
-use tollgate_plugin::rules::{Context, Step};
-use tollgate_plugin::{Dependent, ObjectKind, ObjectName};
+use super::{Context, Step};
+use crate::contract::{Dependent, ObjectKind, ObjectName};
 
 /// How many of a list are named before the rest is only counted.
 const NAMED: usize = 5;
 
 /// `a`, `a and b`, `a, b and c`, `a, b, c, d, e and 7 more`.
-pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
+pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     let named: Vec<&str> = items.iter().take(NAMED).map(AsRef::as_ref).collect();
     match (named.as_slice(), items.len().saturating_sub(NAMED)) {
         ([], _) => String::new(),
@@ -18,7 +18,7 @@ pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
 }
 
 /// `its 12 rows`, or `all its rows` when nobody knows how many there are.
-pub(crate) fn its_rows(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> String {
+pub fn its_rows(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> String {
     context
         .original(step, ObjectKind::Table, table)
         .and_then(|original| context.rows_in_words(&original))
@@ -26,7 +26,7 @@ pub(crate) fn its_rows(context: &Context<'_>, step: &Step<'_>, table: &ObjectNam
 }
 
 /// `the view reports`, `the column orders.status`, `the foreign key of orders`.
-pub(crate) fn dependent(dependent: &Dependent) -> String {
+pub fn dependent(dependent: &Dependent) -> String {
     let of = dependent.name.short();
     match (&dependent.member, dependent.kind) {
         (Some(member), ObjectKind::Column) => format!("the column {of}.{member}"),
@@ -36,7 +36,7 @@ pub(crate) fn dependent(dependent: &Dependent) -> String {
 }
 
 /// All of them, each once.
-pub(crate) fn dependents(dependents: &[Dependent]) -> String {
+pub fn dependents(dependents: &[Dependent]) -> String {
     let mut words: Vec<String> = dependents.iter().map(dependent).collect();
     words.sort();
     words.dedup();
@@ -44,7 +44,7 @@ pub(crate) fn dependents(dependents: &[Dependent]) -> String {
 }
 
 /// `, which the view reports needs`: what a message adds when something needs the object, nothing otherwise.
-pub(crate) fn needed_by(needed: &[Dependent]) -> String {
+pub fn needed_by(needed: &[Dependent]) -> String {
     match needed {
         [] => String::new(),
         [one] => format!(", which {} needs", dependent(one)),
