@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tollgate_host::types::Server;
+use tollgate_host::types::{Server, TimeLimits};
 use tollgate_host::{Host, HostOptions, LoadRequest, MigrationInput, Plugin, PolicyCall};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::Dialect;
@@ -81,6 +81,7 @@ fn call(plugin: &Plugin, statements: usize) -> PolicyCall {
         },
         rules: plugin.description().rules.iter().map(|rule| rule.id.clone()).collect(),
         environment: None,
+        time_limits: TimeLimits::default(),
         migration: MigrationInput {
             name: "m".to_owned(),
             checksum: String::new(),

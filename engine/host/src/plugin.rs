@@ -143,6 +143,8 @@ impl Plugin {
             server: convert::server(call.server),
             rules: call.rules.clone(),
             environment: call.environment.clone(),
+            lock_timeout_ms: call.time_limits.lock_ms,
+            statement_timeout_ms: call.time_limits.statement_ms,
         };
         let state = self
             .state()

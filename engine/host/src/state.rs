@@ -100,6 +100,12 @@ impl State {
             .ok_or_else(|| Fault::UnknownHandle.into())
     }
 
+    /// The schema without the migration.
+    pub(crate) fn before(&self) -> wasmtime::Result<&Schema> {
+        let first = self.snapshots.as_ref().map(|[before, _]| before);
+        first.ok_or_else(|| Fault::UnknownHandle.into())
+    }
+
     /// Whether the plugin has a capability; remembers that it wanted it when it has not.
     pub(crate) fn allowed(&mut self, capability: &str) -> bool {
         let allowed = self.granted.contains(capability);

@@ -176,6 +176,15 @@ pub struct MigrationInput {
     pub down: Option<String>,
 }
 
+/// How long a statement of a deploy may wait and run, in milliseconds. `None` and 0: as long as it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeLimits {
+    /// Waiting for a lock.
+    pub lock_ms: Option<u64>,
+    /// Running.
+    pub statement_ms: Option<u64>,
+}
+
 /// A question to a policy.
 #[derive(Clone)]
 pub struct PolicyCall {
@@ -185,6 +194,8 @@ pub struct PolicyCall {
     pub rules: Vec<String>,
     /// Environment name from the configuration.
     pub environment: Option<String>,
+    /// How long a statement of a deploy may wait and run.
+    pub time_limits: TimeLimits,
     /// What to judge.
     pub migration: MigrationInput,
     /// The schema without the migration.

@@ -6,6 +6,7 @@
 pub mod base;
 pub mod context;
 pub mod difference;
+pub mod locks;
 pub mod model;
 pub mod render;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tollgate_host::types::{MigrationInput, PolicyCall, Server};
+use tollgate_host::types::{MigrationInput, PolicyCall, Server, TimeLimits};
 use tollgate_host::{Host, HostOptions, LoadRequest, Plugin};
 use tollgate_plugin::Policy as _;
 use tollgate_plugin::rules::{Rule, split_example};
@@ -48,6 +48,7 @@ fn call(dialect: Dialect, before: &str, text: &str) -> PolicyCall {
         server: Server { dialect, version: None },
         rules: RULES.iter().map(|rule| rule.id.to_owned()).collect(),
         environment: None,
+        time_limits: TimeLimits::default(),
         migration: MigrationInput {
             name: testing::MIGRATION.to_owned(),
             checksum: String::new(),

@@ -16,9 +16,9 @@ pub use crate::bindings::rollback::exports::tollgate::plugin::rollback::{
 pub use crate::bindings::script::{
     AddedColumn, AddedConstraint, Change, ColumnDefault, ColumnDefinition, ColumnRename, ColumnTypeChange, Comment,
     ConstraintDefinition, ConstraintKind, Created, CreatedIndex, CreatedTable, Dropped, DroppedColumn, Effect,
-    EnumDefinition, EnumRebuild, EnumValue, EnumValueRename, Expression, Identity, IdentityChange, IndexKey,
+    EnumDefinition, EnumRebuild, EnumValue, EnumValueRename, Expression, Identity, IdentityChange, IndexKey, LockMode,
     NamedConstraint, Operation, OtherOperation, Parameter, Partition, PrivilegeChange, Rename, RowChange, SchemaChange,
-    Statement, TableRebuild, Toggle, Truncation, Volatility,
+    Statement, TableLock, TableRebuild, Toggle, Truncation, Volatility,
 };
 pub use crate::bindings::types::{
     Applicability, ColumnName, Description, Dialect, Edit, Failure, Finding, Label, ObjectKind, ObjectName,
@@ -110,6 +110,34 @@ impl fmt::Display for ObjectKind {
             Self::Constraint => "constraint",
             Self::Role => "role",
             Self::Other => "object",
+        })
+    }
+}
+
+impl LockMode {
+    /// Nobody can even read meanwhile.
+    pub fn blocks_reads(self) -> bool {
+        self == Self::AccessExclusive
+    }
+
+    /// Nobody can write meanwhile.
+    pub fn blocks_writes(self) -> bool {
+        self >= Self::Share
+    }
+}
+
+/// PostgreSQL's own words: `ACCESS EXCLUSIVE`.
+impl fmt::Display for LockMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AccessShare => "ACCESS SHARE",
+            Self::RowShare => "ROW SHARE",
+            Self::RowExclusive => "ROW EXCLUSIVE",
+            Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
+            Self::Share => "SHARE",
+            Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
+            Self::Exclusive => "EXCLUSIVE",
+            Self::AccessExclusive => "ACCESS EXCLUSIVE",
         })
     }
 }

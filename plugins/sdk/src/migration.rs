@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use crate::bindings::script::Migration as Handle;
-use crate::contract::{Change, Statement};
+use crate::contract::{Change, Statement, TableLock};
 
 /// One migration. Each part is fetched from the engine when it is first asked for, and kept.
 pub struct Migration<'a> {
@@ -14,15 +14,16 @@ pub struct Migration<'a> {
     statements: OnceCell<Vec<Statement>>,
     changes: OnceCell<Vec<Change>>,
     down: OnceCell<Option<String>>,
+    locks: OnceCell<Vec<Vec<TableLock>>>,
 }
 
 /// Where the parts come from.
 enum Source<'a> {
     /// The engine.
     Host(&'a Handle),
-    /// All of them were given at the start.
+    /// All of them were given at the start; locks are computed when a rule asks.
     #[cfg(feature = "testing")]
-    Given(std::marker::PhantomData<&'a ()>),
+    Given(Box<dyn Fn() -> Vec<Vec<TableLock>> + 'a>),
 }
 
 impl Source<'_> {
@@ -31,6 +32,14 @@ impl Source<'_> {
             Self::Host(handle) => question(handle),
             #[cfg(feature = "testing")]
             Self::Given(_) => T::default(),
+        }
+    }
+
+    fn locks(&self) -> Vec<Vec<TableLock>> {
+        match self {
+            Self::Host(handle) => handle.locks(),
+            #[cfg(feature = "testing")]
+            Self::Given(compute) => compute(),
         }
     }
 }
@@ -48,8 +57,9 @@ impl<'a> Migration<'a> {
         statements: Vec<Statement>,
         changes: Vec<Change>,
         down: Option<String>,
+        locks: impl Fn() -> Vec<Vec<TableLock>> + 'a,
     ) -> Self {
-        let migration = Self::empty(Source::Given(std::marker::PhantomData));
+        let migration = Self::empty(Source::Given(Box::new(locks)));
         let parts = migration.name.set(name.to_owned()).is_ok()
             && migration.text.set(text.to_owned()).is_ok()
             && migration.statements.set(statements).is_ok()
@@ -68,6 +78,7 @@ impl<'a> Migration<'a> {
             statements: OnceCell::new(),
             changes: OnceCell::new(),
             down: OnceCell::new(),
+            locks: OnceCell::new(),
         }
     }
 
@@ -99,5 +110,11 @@ impl<'a> Migration<'a> {
     /// The author's own `down.sql`, where there is one.
     pub fn down(&self) -> Option<&str> {
         self.down.get_or_init(|| self.source.ask(Handle::down)).as_deref()
+    }
+
+    /// What each statement locks, reads whole and writes anew: one list a statement. Computed by the engine when it is
+    /// first asked for.
+    pub fn locks(&self) -> &[Vec<TableLock>] {
+        self.locks.get_or_init(|| self.source.locks())
     }
 }

@@ -118,6 +118,8 @@ pub struct Test<P> {
     rules: Option<Vec<String>>,
     name: String,
     down: Option<String>,
+    lock_timeout_ms: Option<u64>,
+    statement_timeout_ms: Option<u64>,
     plugin: PhantomData<fn() -> P>,
 }
 
@@ -135,6 +137,8 @@ impl<P> Test<P> {
             rules: None,
             name: MIGRATION.to_owned(),
             down: None,
+            lock_timeout_ms: None,
+            statement_timeout_ms: None,
             plugin: PhantomData,
         }
     }
@@ -232,6 +236,20 @@ impl<P> Test<P> {
         self
     }
 
+    /// A deploy lets no statement wait longer for a lock.
+    #[must_use]
+    pub fn lock_timeout(mut self, milliseconds: u64) -> Self {
+        self.lock_timeout_ms = Some(milliseconds);
+        self
+    }
+
+    /// A deploy lets no statement run longer.
+    #[must_use]
+    pub fn statement_timeout(mut self, milliseconds: u64) -> Self {
+        self.statement_timeout_ms = Some(milliseconds);
+        self
+    }
+
     fn server(&self) -> Server {
         Server {
             dialect: convert::dialect(self.dialect),
@@ -276,14 +294,22 @@ impl<P> Test<P> {
         (before, after)
     }
 
-    fn migration(&self, text: &str, script: &Script) -> Migration<'static> {
+    fn migration<'a>(&self, text: &str, script: &'a Script, before: &'a Schema) -> Migration<'a> {
         let statements = script
             .statements
             .iter()
             .map(|of| convert::statement(of, self.dialect))
             .collect();
         let changes = script.changes.iter().map(convert::change).collect();
-        Migration::given(&self.name, text, statements, changes, self.down.clone())
+        let locks = move || {
+            let found = tollgate_schema::locks::of_script(before, script);
+            let found = found.unwrap_or_else(|error| panic!("a replay cannot fail: {error}"));
+            found
+                .iter()
+                .map(|of| of.iter().map(convert::table_lock).collect())
+                .collect()
+        };
+        Migration::given(&self.name, text, statements, changes, self.down.clone(), locks)
     }
 }
 
@@ -305,16 +331,14 @@ impl<P: Policy> Test<P> {
             server: self.server(),
             rules: self.rules.clone().unwrap_or_else(every),
             environment: self.environment.clone(),
+            lock_timeout_ms: self.lock_timeout_ms,
+            statement_timeout_ms: self.statement_timeout_ms,
         };
         let plugin = configured(&self.settings, P::configure);
+        let migration = self.migration(text, script, before);
         let (before, after) = (SchemaCatalog::new(before.clone()), SchemaCatalog::new(after.clone()));
         let findings = plugin
-            .check(
-                &request,
-                &self.migration(text, script),
-                &before as &dyn Catalog,
-                &after as &dyn Catalog,
-            )
+            .check(&request, &migration, &before as &dyn Catalog, &after as &dyn Catalog)
             .unwrap_or_else(|failure| panic!("the policy failed: {}", failure.message));
         for finding in &findings {
             assert_acceptable(finding, &description, text, script.statements.len());

@@ -21,7 +21,7 @@ impl wit::Host for State {}
 type Handle = Resource<SnapshotHandle>;
 
 /// What cannot be read ends the call.
-fn known<T>(answer: Result<T, BaseError>) -> wasmtime::Result<T> {
+pub(super) fn known<T>(answer: Result<T, BaseError>) -> wasmtime::Result<T> {
     answer.map_err(|error| Fault::Catalog(error.message).into())
 }
 

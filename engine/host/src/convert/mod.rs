@@ -4,6 +4,7 @@
 mod catalog;
 mod event;
 mod finding;
+mod locks;
 mod operation;
 mod parts;
 mod script;

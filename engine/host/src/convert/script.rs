@@ -3,7 +3,7 @@
 use tollgate_sql::{Change, Dialect, Effect, Span, Statement};
 use wasmtime::component::Resource;
 
-use super::{column_name, narrow, object_name};
+use super::{column_name, locks, narrow, object_name};
 use crate::bindings::{script as wit, types};
 use crate::state::{MigrationHandle, State};
 
@@ -37,6 +37,15 @@ impl wit::HostMigration for State {
 
     fn down(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Option<String>> {
         Ok(self.migration()?.down.clone())
+    }
+
+    /// Computed when somebody asks: most rules never do.
+    fn locks(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<Vec<wit::TableLock>>> {
+        let found = tollgate_schema::locks::of_script(self.before()?, &self.migration()?.script);
+        Ok(super::catalog::known(found)?
+            .iter()
+            .map(|of| of.iter().map(locks::table_lock).collect())
+            .collect())
     }
 
     fn drop(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<()> {

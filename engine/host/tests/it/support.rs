@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
-use tollgate_host::types::{Finding, Server};
+use tollgate_host::types::{Finding, Server, TimeLimits};
 use tollgate_host::{
     Endpoint, Host, HostOptions, Limits, LoadRequest, LogLine, MigrationInput, Plugin, PluginError, PolicyCall,
 };
@@ -104,6 +104,10 @@ pub fn call(dialect: Dialect, earlier: &str, text: &str) -> PolicyCall {
         },
         rules: vec!["seen".to_owned()],
         environment: Some("production".to_owned()),
+        time_limits: TimeLimits {
+            lock_ms: Some(5_000),
+            statement_ms: None,
+        },
         migration: migration(script),
         before,
         after,

@@ -242,7 +242,7 @@ impl Schema {
     }
 
     /// Partitions and inheriting tables of a relation.
-    pub(super) fn children(&self, parent: &ObjectName) -> Result<Vec<ObjectName>, BaseError> {
+    pub(crate) fn children(&self, parent: &ObjectName) -> Result<Vec<ObjectName>, BaseError> {
         if self.is_sqlite() {
             return Ok(Vec::new());
         }

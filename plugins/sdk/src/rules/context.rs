@@ -1,5 +1,6 @@
 //! What a rule's check is given: the migration, both schemas, and what holds at each step between them.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,7 +8,7 @@ use std::rc::Rc;
 use super::history::{Fate, History};
 use crate::catalog::Catalog;
 use crate::contract::{
-    Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, PolicyRequest, Relation, Server, Statement,
+    Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, PolicyRequest, Relation, Server, Statement, TableLock,
 };
 use crate::migration::Migration;
 
@@ -43,6 +44,7 @@ pub struct Context<'a> {
     pub before: &'a dyn Catalog,
     /// The schema with the migration.
     pub after: &'a dyn Catalog,
+    settings: &'a dyn Any,
     history: History,
     resolved: RefCell<HashMap<(ObjectKind, ObjectName), ObjectName>>,
 }
@@ -61,9 +63,22 @@ impl<'a> Context<'a> {
             migration,
             before,
             after,
+            settings: &(),
             history,
             resolved: RefCell::default(),
         }
+    }
+
+    /// The plugin's own settings, for rules that depend on them.
+    #[must_use]
+    pub fn with_settings(mut self, settings: &'a dyn Any) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// What [`Context::with_settings`] was given, when it is of that type.
+    pub fn settings<S: Any>(&self) -> Option<&'a S> {
+        self.settings.downcast_ref()
     }
 
     /// The server that the migration is for.
@@ -74,6 +89,23 @@ impl<'a> Context<'a> {
     /// The SQL dialect.
     pub fn dialect(&self) -> Dialect {
         self.request.server.dialect
+    }
+
+    /// What the statement locks, reads whole and writes anew, by the schema just before it and the server's version.
+    /// Objects are named as the server has them; what the statement itself creates is not among them.
+    pub fn locks(&self, statement: &Statement) -> &'a [TableLock] {
+        let found = self.migration.locks().get(statement.index as usize);
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// How long a statement of a deploy may wait for a lock, in milliseconds; `None`: nothing limits it.
+    pub fn lock_timeout_ms(&self) -> Option<u64> {
+        self.request.lock_timeout_ms.filter(|limit| *limit > 0)
+    }
+
+    /// How long a statement of a deploy may run, in milliseconds; `None`: nothing limits it.
+    pub fn statement_timeout_ms(&self) -> Option<u64> {
+        self.request.statement_timeout_ms.filter(|limit| *limit > 0)
     }
 
     /// Every effect that stands for itself: the steps of a rebuild are left out, see [`Context::changes`].

@@ -3,9 +3,7 @@
 use std::rc::Rc;
 
 use super::{Context, Step};
-use crate::contract::{
-    Change, Column, ColumnDefinition, CreatedTable, ObjectKind, Operation, Relation, TableRebuild,
-};
+use crate::contract::{Change, Column, ColumnDefinition, CreatedTable, ObjectKind, Operation, Relation, TableRebuild};
 
 /// One rebuild, with the table before it.
 #[derive(Debug, Clone)]

@@ -3,6 +3,8 @@
 //! Operations go through the host's own source files, so that the two cannot disagree; the rest is matched without
 //! wildcards.
 
+#[path = "../../../../engine/host/src/convert/locks.rs"]
+mod locks;
 #[path = "../../../../engine/host/src/convert/operation.rs"]
 mod operation;
 #[path = "../../../../engine/host/src/convert/parts.rs"]
@@ -13,6 +15,8 @@ use tollgate_sql::operation as sql;
 use tollgate_sql::{Change, Dialect, Effect, ObjectName, Span, Statement};
 
 use crate::bindings::{catalog as wit, script, types};
+
+pub(super) use locks::table_lock;
 
 fn narrow(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)

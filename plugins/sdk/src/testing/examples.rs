@@ -2,11 +2,12 @@
 
 use super::policy;
 use crate::plugin::Policy;
-use crate::rules::{Rule, split_example};
+use crate::rules::{Rule, example_name, split_example};
 
-/// Runs both examples of every rule with the whole policy switched on: the bad one must be reported by exactly that rule
-/// (and those it names in `also`),
-/// the good one must not be.
+/// Runs both examples of every rule, with that rule, those it names in `also` and all that are on by default switched on:
+/// the bad one must be reported by exactly that rule (and may be by those in `also`), the good one must not be.
+///
+/// An example that gives its migration no name is judged as `0_init`.
 ///
 /// # Panics
 /// When an example is missing, or is not judged as it says; the text names the rule.
@@ -46,7 +47,15 @@ fn found<P: Policy>(rule: &Rule, example: &str) -> Vec<String> {
         panic!("{} is for no server", rule.id)
     };
     let (before, migration) = split_example(example);
-    let test = policy::<P>().dialect(*dialect);
+    let description = P::describe();
+    let by_default = description.rules.iter().filter(|rule| rule.enabled_by_default);
+    let switched_on: Vec<&str> = by_default
+        .map(|rule| rule.id.as_str())
+        .chain([rule.id])
+        .chain(rule.also.iter().copied())
+        .collect();
+    let test = policy::<P>().dialect(*dialect).rules(&switched_on);
+    let test = test.named(example_name(example).unwrap_or("0_init"));
     let test = if before.is_empty() { test } else { test.before(before) };
     test.found_rules(migration)
 }

@@ -28,14 +28,10 @@ impl<P: Rollback> Test<P> {
             preserve_in,
         };
         let plugin = configured(&self.settings, P::configure);
-        let (before, after) = (SchemaCatalog::new(before), SchemaCatalog::new(after));
+        let migration = self.migration(text, &script, &before);
+        let (before, after) = (SchemaCatalog::new(before.clone()), SchemaCatalog::new(after));
         let steps = plugin
-            .generate(
-                &request,
-                &self.migration(text, &script),
-                &before as &dyn Catalog,
-                &after as &dyn Catalog,
-            )
+            .generate(&request, &migration, &before as &dyn Catalog, &after as &dyn Catalog)
             .unwrap_or_else(|failure| panic!("the generator failed: {}", failure.message));
         self.assert_plan(&steps, script.statements.len(), preserve_data);
         steps
