@@ -34,6 +34,8 @@ pub trait Catalog {
     fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Vec<Dependent>;
     /// Values of an enum, in order.
     fn enum_values(&self, name: &ObjectName) -> Option<Vec<String>>;
+    /// Functions, procedures and aggregates; [`Catalog::ddl`] has their text.
+    fn functions(&self) -> Vec<ObjectName>;
     /// SQL that makes the object anew with all that belongs to it, foreign keys last.
     fn ddl(&self, kind: ObjectKind, name: &ObjectName) -> Option<Vec<String>>;
     /// SQL that makes one column, constraint, index, trigger or policy of a relation anew.
@@ -122,6 +124,10 @@ impl Catalog for HostCatalog<'_> {
 
     fn enum_values(&self, name: &ObjectName) -> Option<Vec<String>> {
         self.snapshot.enum_values(name)
+    }
+
+    fn functions(&self) -> Vec<ObjectName> {
+        self.snapshot.functions()
     }
 
     fn ddl(&self, kind: ObjectKind, name: &ObjectName) -> Option<Vec<String>> {

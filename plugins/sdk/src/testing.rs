@@ -104,6 +104,9 @@ pub fn notifier<P: Notifier>() -> NotifierTest<P> {
 /// The name that migrations have in tests unless [`Test::named`] gives another.
 pub const MIGRATION: &str = "20260101000000_test";
 
+/// The engine's own limit where the configuration says nothing.
+const LOCK_TIMEOUT_MS: u64 = 5_000;
+
 /// What the plugin is asked about, and in which surroundings.
 #[derive(Debug, Clone)]
 pub struct Test<P> {
@@ -137,7 +140,7 @@ impl<P> Test<P> {
             rules: None,
             name: MIGRATION.to_owned(),
             down: None,
-            lock_timeout_ms: None,
+            lock_timeout_ms: Some(LOCK_TIMEOUT_MS),
             statement_timeout_ms: None,
             plugin: PhantomData,
         }
@@ -236,7 +239,8 @@ impl<P> Test<P> {
         self
     }
 
-    /// A deploy lets no statement wait longer for a lock.
+    /// A deploy lets no statement wait longer for a lock; 0: as long as it takes. Without this 5,000, as in a project whose
+    /// configuration says nothing.
     #[must_use]
     pub fn lock_timeout(mut self, milliseconds: u64) -> Self {
         self.lock_timeout_ms = Some(milliseconds);

@@ -126,6 +126,10 @@ impl wit::HostSnapshot for State {
         known(self.snapshot(&snapshot)?.enum_values(&from_object_name(name)))
     }
 
+    fn functions(&mut self, snapshot: Handle) -> wasmtime::Result<Vec<types::ObjectName>> {
+        Ok(object_names(&known(self.snapshot(&snapshot)?.function_names())?))
+    }
+
     fn ddl(
         &mut self,
         snapshot: Handle,
@@ -231,6 +235,9 @@ fn relation(relation: &Relation, dialect: Dialect) -> wit::Relation {
         triggers: relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
         policies: relation.policies.iter().map(|policy| policy.name.clone()).collect(),
         row_security: relation.row_security,
+        replica_identity: relation.replica_identity.clone(),
+        partition_of: relation.partition_of.as_ref().map(|(parent, _)| object_name(parent)),
+        comment: relation.comment.clone(),
         estimated_rows: relation.estimated_rows,
         bytes: relation.bytes,
         uncertain: relation.uncertain,
@@ -278,6 +285,8 @@ fn index(index: &Index) -> wit::Index {
         predicate: index.predicate.clone(),
         constraint: index.constraint.clone(),
         method: index.method.clone(),
+        include: index.include.clone(),
+        nulls_not_distinct: index.nulls_not_distinct,
     }
 }
 

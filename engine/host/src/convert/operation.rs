@@ -252,6 +252,7 @@ pub(super) fn operation(operation: &From, dialect: Dialect) -> To {
             arguments: Some(function.arguments.clone()),
             language: Some(function.language.clone()).filter(|language| !language.is_empty()),
             security_definer: function.security_definer,
+            settings: function.settings.clone(),
             ..created(function.kind, &function.name)
         }),
         From::CreateTrigger(trigger) => To::Create(wit::Created {

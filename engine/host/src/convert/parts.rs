@@ -3,7 +3,7 @@
 use tollgate_sql::operation as sql;
 use tollgate_sql::{Dialect, ObjectName};
 
-use super::{object_kind, object_name};
+use super::{object_kind, object_name, object_names};
 use crate::bindings::script as wit;
 
 pub(super) fn created(kind: sql::ObjectKind, name: &ObjectName) -> wit::Created {
@@ -16,6 +16,7 @@ pub(super) fn created(kind: sql::ObjectKind, name: &ObjectName) -> wit::Created 
         arguments: None,
         language: None,
         security_definer: false,
+        settings: Vec::new(),
     }
 }
 
@@ -39,6 +40,7 @@ pub(super) fn created_table(table: &sql::CreateTable, dialect: Dialect) -> wit::
         temporary: table.temporary,
         partition_of: table.partition_of.as_ref().map(|(parent, _)| object_name(parent)),
         from_query: table.as_query.is_some(),
+        parameters: table.options.clone(),
     }
 }
 
@@ -56,6 +58,8 @@ pub(super) fn created_index(index: &sql::CreateIndex) -> wit::CreatedIndex {
         if_not_exists: index.if_not_exists,
         predicate: index.predicate.as_ref().map(|predicate| predicate.text.clone()),
         method: index.method.clone(),
+        include: index.include.clone(),
+        only: index.only,
     }
 }
 
@@ -164,6 +168,7 @@ pub(super) fn row_change(rows: &sql::RowChange) -> wit::RowChange {
         table: object_name(&rows.table),
         filtered: rows.filtered,
         columns: rows.columns.clone(),
+        reads: object_names(&rows.reads),
     }
 }
 

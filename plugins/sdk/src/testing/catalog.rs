@@ -82,6 +82,11 @@ impl Catalog for SchemaCatalog {
         sure(self.schema.enum_values(&convert::from_object_name(name)))
     }
 
+    fn functions(&self) -> Vec<ObjectName> {
+        let names = sure(self.schema.function_names());
+        names.iter().map(convert::object_name).collect()
+    }
+
     fn ddl(&self, kind: ObjectKind, name: &ObjectName) -> Option<Vec<String>> {
         let kind = convert::from_object_kind(kind);
         sure(tollgate_schema::render::ddl(

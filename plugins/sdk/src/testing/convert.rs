@@ -147,6 +147,9 @@ pub(super) fn relation(relation: &model::Relation, dialect: Dialect) -> wit::Rel
         triggers: relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
         policies: relation.policies.iter().map(|policy| policy.name.clone()).collect(),
         row_security: relation.row_security,
+        replica_identity: relation.replica_identity.clone(),
+        partition_of: relation.partition_of.as_ref().map(|(parent, _)| object_name(parent)),
+        comment: relation.comment.clone(),
         estimated_rows: relation.estimated_rows,
         bytes: relation.bytes,
         uncertain: relation.uncertain,
@@ -178,6 +181,8 @@ fn index(index: &model::Index) -> wit::Index {
         predicate: index.predicate.clone(),
         constraint: index.constraint.clone(),
         method: index.method.clone(),
+        include: index.include.clone(),
+        nulls_not_distinct: index.nulls_not_distinct,
     }
 }
 
