@@ -295,7 +295,7 @@ impl Database {
                 let file = crate::sqlite::connect::open_file(&path, Access::Read, target.busy_timeout, &place)?;
                 self.sidecar = Some(Connection::Sqlite(Box::new(file)));
             }
-            if !setup::is_current(self.state_connection())? {
+            if !setup::has(self.state_connection(), setup::READABLE)? {
                 self.sidecar = None;
                 return Ok(None);
             }
@@ -313,7 +313,7 @@ impl Database {
         }
         match &self.target.kind {
             TargetKind::Postgres(target) => {
-                if !setup::is_current(&mut self.connection)? {
+                if !setup::has(&mut self.connection, setup::MIGRATIONS)? {
                     let session = SessionOptions {
                         application_name: self.options.application_name.clone(),
                         read_only: self.options.read_only,

@@ -1,8 +1,10 @@
-//! What Tollgate remembers beside the ledger: runs, findings, kept rollback plans, progress, undelivered notifications.
+//! What Tollgate remembers beside the ledger: runs, findings, approvals, kept rollback plans, progress, undelivered
+//! notifications.
 //!
 //! PostgreSQL: schema `tollgate` of the same database. `SQLite`: a sidecar file. One SQL text serves both; only the
 //! prefix of the tables differs.
 
+mod approvals;
 pub(crate) mod leases;
 mod outbox;
 mod plans;
@@ -13,6 +15,7 @@ pub(crate) mod setup;
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 
+pub use approvals::ApprovalRecord;
 pub use leases::{Lease, LockToken, NewLease};
 pub use outbox::{NewMessage, OutboxMessage};
 pub use plans::KeptPlan;

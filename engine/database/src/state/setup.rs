@@ -18,7 +18,10 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
 /// How many there are in each of the two: a quick look says whether all have run.
-pub(crate) const MIGRATIONS: i64 = 1;
+pub(crate) const MIGRATIONS: i64 = 2;
+
+/// With this many of them everything can be read that a command reads before it writes anything.
+pub(crate) const READABLE: i64 = 1;
 
 /// Schema of the tables on PostgreSQL.
 pub(crate) const SCHEMA: &str = "tollgate";
@@ -41,8 +44,8 @@ struct Count {
     number: i64,
 }
 
-/// Whether the tables are there and up to date.
-pub(crate) fn is_current(connection: &mut Connection) -> Result<bool, DatabaseError> {
+/// Whether the tables are there, and this many migrations of them have run.
+pub(crate) fn has(connection: &mut Connection, migrations: i64) -> Result<bool, DatabaseError> {
     let (exists, count) = match connection {
         Connection::Postgres(_) => (
             "SELECT pg_catalog.to_regclass('tollgate.__diesel_schema_migrations') IS NOT NULL AS found",
@@ -68,7 +71,7 @@ pub(crate) fn is_current(connection: &mut Connection) -> Result<bool, DatabaseEr
     Ok(count
         .map_err(|error| connection.explain(doing, &error))?
         .iter()
-        .any(|count| count.number >= MIGRATIONS))
+        .any(|count| count.number >= migrations))
 }
 
 /// Makes the tables on PostgreSQL, on a connection of its own: the harness needs another search path.

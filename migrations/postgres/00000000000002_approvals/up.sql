@@ -1,0 +1,23 @@
+-- Approvals by which a run let findings pass: one row for each, so that it can be said later who let what into the
+-- database. The table of this name that was here before never had a row.
+
+DROP TABLE tollgate.approvals;
+
+CREATE TABLE tollgate.approvals (
+    run_id TEXT NOT NULL REFERENCES tollgate.runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    ledger TEXT NOT NULL,
+    migration TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    statement INTEGER,
+    digest TEXT,
+    level TEXT NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('file', 'command-line')),
+    approved_by TEXT NOT NULL,
+    approved_at TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (run_id, number)
+);
+CREATE INDEX approvals_by_migration ON tollgate.approvals (ledger, migration);
