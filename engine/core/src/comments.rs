@@ -1,18 +1,18 @@
-//! Comments between the statements of a script, in which its author speaks to Tollgate: `-- tollgate:WORD …`.
+//! Comments in a script in which its author speaks to Tollgate: `-- tollgate:WORD …` or `/* tollgate:WORD … */`.
 
-use tollgate_sql::{Script, Span};
+use tollgate_sql::{Dialect, Script, Span, Statement};
 
 /// What every such comment begins with.
 const PREFIX: &str = "tollgate:";
 
-/// A line comment that speaks to Tollgate.
+/// A comment that speaks to Tollgate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Comment<'a> {
     /// What stands behind `tollgate:` up to the next space.
     pub word: &'a str,
     /// What stands behind the word, without spaces around it.
     pub rest: &'a str,
-    /// The comment with its dashes.
+    /// The comment with its dashes, or with `/*` and `*/`.
     pub span: Span,
     /// Where [`Self::word`] is.
     pub word_span: Span,
@@ -20,6 +20,8 @@ pub(crate) struct Comment<'a> {
     pub rest_span: Span,
     /// The text between the comment's line and the statement that follows.
     pub after: &'a str,
+    /// The statement that it stands in, or behind on the same line.
+    pub at: Option<usize>,
     /// The statement that follows.
     pub next: Option<usize>,
     /// It stands before the first statement.
@@ -31,43 +33,99 @@ pub(crate) fn any(text: &str) -> bool {
     text.contains(PREFIX)
 }
 
-/// All comments that speak to Tollgate. Those inside a statement are the statement's own, those in `/* */` are prose.
+/// All comments between statements that speak to Tollgate. Of a block, its beginning decides: what stands further down
+/// in it is prose.
 pub(crate) fn to_tollgate(script: &Script) -> Vec<Comment<'_>> {
-    let mut found = Vec::new();
     if !any(&script.text) {
-        return found;
+        return Vec::new();
     }
-    let mut start = 0;
-    for statement in &script.statements {
-        let gap = Span::new(start, statement.span.start);
-        read_gap(&script.text, gap, Some(statement.index), &mut found);
-        start = statement.span.end;
-    }
-    read_gap(&script.text, Span::new(start, script.text.len()), None, &mut found);
+    let mut found = Vec::new();
+    each_between(script, |comment, gap| found.extend(speaks(&script.text, comment, gap)));
     found
 }
 
+/// The same for comments inside of statements, the code of DO blocks included.
+pub(crate) fn inside_statements(script: &Script) -> Vec<Comment<'_>> {
+    let mut found = Vec::new();
+    for statement in &script.statements {
+        if any(statement.span.of(&script.text)) {
+            for comment in comments_of(script, statement) {
+                let gap = Gap {
+                    span: comment,
+                    previous: None,
+                    next: None,
+                };
+                let spoken = speaks(&script.text, comment, &gap);
+                found.extend(spoken.map(|comment| Comment {
+                    at: Some(statement.index),
+                    leading: false,
+                    ..comment
+                }));
+            }
+        }
+    }
+    found
+}
+
+/// What every comment between statements says, without its dashes and stars.
+pub(crate) fn texts(script: &Script) -> Vec<&str> {
+    let mut found = Vec::new();
+    each_between(script, |comment, _| found.push(body(&script.text, comment).0));
+    found
+}
+
+/// What lies between two statements.
+struct Gap {
+    span: Span,
+    previous: Option<usize>,
+    next: Option<usize>,
+}
+
+/// Calls `visit` with the place of every comment between statements.
+fn each_between(script: &Script, mut visit: impl FnMut(Span, &Gap)) {
+    let mut gap = Gap {
+        span: Span::new(0, 0),
+        previous: None,
+        next: None,
+    };
+    for statement in &script.statements {
+        gap.span.end = statement.span.start;
+        gap.next = Some(statement.index);
+        read_gap(&script.text, &gap, &mut visit);
+        gap.span.start = statement.span.end;
+        gap.previous = Some(statement.index);
+    }
+    gap.span.end = script.text.len();
+    gap.next = None;
+    read_gap(&script.text, &gap, &mut visit);
+}
+
 /// Reads what lies between two statements: white space, semicolons and comments.
-fn read_gap<'a>(text: &'a str, gap: Span, next: Option<usize>, found: &mut Vec<Comment<'a>>) {
-    let mut at = gap.start;
-    while at < gap.end {
-        let rest = &text[at..gap.end];
-        if rest.starts_with("--") {
-            let length = rest.find('\n').unwrap_or(rest.len());
-            let line_end = (at + length + 1).min(gap.end);
-            let after = &text[line_end..gap.end];
-            found.extend(read(text, Span::new(at, at + length), after, next, gap.start == 0));
-            at = line_end;
-        } else if rest.starts_with("/*") {
-            at += block_comment(rest);
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
+fn read_gap(text: &str, gap: &Gap, visit: &mut impl FnMut(Span, &Gap)) {
+    let mut at = gap.span.start;
+    while at < gap.span.end {
+        let rest = &text[at..gap.span.end];
+        match comment_length(rest) {
+            Some(length) => {
+                visit(Span::new(at, at + length), gap);
+                at += length;
+            }
+            None => at += rest.chars().next().map_or(1, char::len_utf8),
         }
     }
 }
 
+/// Length of the comment that `text` begins with, the end of its line not included.
+fn comment_length(text: &str) -> Option<usize> {
+    if text.starts_with("--") {
+        Some(text.find('\n').unwrap_or(text.len()))
+    } else {
+        text.starts_with("/*").then(|| block_comment(text))
+    }
+}
+
 /// Length of the block comment that `text` begins with. PostgreSQL's may lie in each other.
-fn block_comment(text: &str) -> usize {
+pub(crate) fn block_comment(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
     while at < text.len() {
@@ -88,25 +146,125 @@ fn block_comment(text: &str) -> usize {
     text.len()
 }
 
-fn read<'a>(text: &'a str, line: Span, after: &'a str, next: Option<usize>, leading: bool) -> Option<Comment<'a>> {
-    let comment = line.of(text).trim_end();
-    let body = comment[2..].trim_start();
-    let start = line.start + comment.len() - body.len();
+/// What a comment says, and where that begins.
+fn body(text: &str, comment: Span) -> (&str, usize) {
+    let whole = comment.of(text);
+    let said = match whole.strip_prefix("--") {
+        Some(said) => said,
+        None => whole.strip_prefix("/*").unwrap_or(whole),
+    };
+    let open = whole.len() - said.len();
+    let said = if whole.starts_with("/*") {
+        said.strip_suffix("*/").unwrap_or(said)
+    } else {
+        said
+    };
+    let trimmed = said.trim_start();
+    (trimmed.trim_end(), comment.start + open + said.len() - trimmed.len())
+}
+
+fn speaks<'a>(text: &'a str, comment: Span, gap: &Gap) -> Option<Comment<'a>> {
+    let (body, start) = body(text, comment);
     let said = body.strip_prefix(PREFIX)?;
     let word = &said[..said.find(char::is_whitespace).unwrap_or(said.len())];
     let rest = said[word.len()..].trim_start();
     let word_start = start + PREFIX.len();
-    let end = line.start + comment.len();
+    let end = start + body.len();
+    let shown_end = if text[comment.start..].starts_with("--") {
+        end
+    } else {
+        comment.end
+    };
+    let behind = &text[comment.end..gap.span.end];
+    let after = match behind.split_once('\n') {
+        Some((line, after)) if line.trim().is_empty() => after,
+        _ => behind,
+    };
+    let same_line = !text[gap.span.start..comment.start].contains('\n');
     Some(Comment {
         word,
         rest,
-        span: Span::new(line.start, end),
+        span: Span::new(comment.start, shown_end),
         word_span: Span::new(word_start, word_start + word.len()),
         rest_span: Span::new(end - rest.len(), end),
         after,
-        next,
-        leading,
+        at: gap.previous.filter(|_| same_line),
+        next: gap.next,
+        leading: gap.previous.is_none(),
     })
+}
+
+/// Where the comments of a statement are. What stands in strings is none; the body of a DO block is code in a string.
+fn comments_of(script: &Script, statement: &Statement) -> Vec<Span> {
+    let text = statement.span.of(&script.text);
+    let is_do = script.dialect == Dialect::Postgres
+        && text.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do"))
+        && !text[2..].starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    let mut found = Vec::new();
+    scan(script.dialect, text, is_do, statement.span.start, &mut found);
+    found
+}
+
+/// Finds the comments of a piece of SQL that begins at `offset`.
+fn scan(dialect: Dialect, text: &str, code_in_strings: bool, offset: usize, found: &mut Vec<Span>) {
+    let mut at = 0;
+    let mut in_word = false;
+    while let Some(next) = text[at..].chars().next() {
+        let rest = &text[at..];
+        if let Some(length) = comment_length(rest) {
+            found.push(Span::new(offset + at, offset + at + length));
+            at += length;
+            in_word = false;
+            continue;
+        }
+        let escapes = at > 0 && matches!(text.as_bytes()[at - 1], b'e' | b'E') && dialect == Dialect::Postgres;
+        let quoted = match next {
+            '\'' => Some((1, quoted(rest, '\'', escapes))),
+            '"' => Some((1, quoted(rest, '"', false))),
+            '`' if dialect != Dialect::Postgres => Some((1, quoted(rest, '`', false))),
+            '[' if dialect == Dialect::Sqlite => Some((1, rest.find(']').map_or(rest.len(), |end| end + 1))),
+            '$' if dialect == Dialect::Postgres && !in_word => dollar_quoted(rest),
+            _ => None,
+        };
+        in_word = next.is_alphanumeric() || next == '_';
+        match quoted {
+            Some((open, length)) => {
+                if code_in_strings && matches!(next, '\'' | '$') && length > 2 * open {
+                    scan(dialect, &rest[open..length - open], false, offset + at + open, found);
+                }
+                at += length;
+            }
+            None => at += next.len_utf8(),
+        }
+    }
+}
+
+/// Length of the string that `text` begins with; a doubled quote does not end it.
+fn quoted(text: &str, quote: char, escapes: bool) -> usize {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, next)) = chars.next() {
+        if escapes && next == '\\' {
+            chars.next();
+        } else if next == quote {
+            if chars.peek().is_some_and(|(_, following)| *following == quote) {
+                chars.next();
+            } else {
+                return at + 1;
+            }
+        }
+    }
+    text.len()
+}
+
+/// Lengths of the tag and of the whole dollar-quoted string that `text` begins with, if it is one.
+fn dollar_quoted(text: &str) -> Option<(usize, usize)> {
+    let tag_end = text[1..].find('$')? + 2;
+    let tag = &text[..tag_end];
+    let name = &tag[1..tag_end - 1];
+    let is_name =
+        name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit());
+    let end = is_name.then(|| text[tag_end..].find(tag))??;
+    Some((tag_end, tag_end + end + tag_end))
 }
 
 #[cfg(test)]
@@ -118,8 +276,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_line_comments_between_statements_are_read() {
-        let text = "/* -- tollgate:a 1 /* in each other */ -- tollgate:b\n*/\r\n  --  tollgate:c 2 3 \r\nSELECT 1 -- tollgate:d\n + \
+    fn comments_between_statements_are_read() {
+        let text = "/* -- tollgate:a 1 /* in each other */ -- tollgate:b\n*/ /* tollgate:i 4 */\r\n  --  tollgate:c 2 3 \r\nSELECT 1 -- tollgate:d\n + \
                     '\n-- tollgate:e\n'; -- tollgate:f\n--tollgate:g\nSELECT 2;\n-- see tollgate:h\n-- tollgate:";
         let script = parse(Dialect::Postgres, text).unwrap();
         let found: Vec<_> = to_tollgate(&script)
@@ -129,6 +287,7 @@ mod tests {
         assert_eq!(
             found,
             [
+                ("i", "4", Some(0), true),
                 ("c", "2 3", Some(0), true),
                 ("f", "", Some(1), false),
                 ("g", "", Some(1), false),
@@ -147,5 +306,47 @@ mod tests {
         assert_eq!(comment.word_span.of(text), "word");
         assert_eq!(comment.rest_span.of(text), "a value");
         assert_eq!(comment.after, "");
+    }
+
+    #[test]
+    fn comments_inside_of_statements_are_told_from_strings() {
+        let text = "SELECT '-- tollgate:a' || E'\\'-- tollgate:b' || \"-- tollgate:c\" || $x$ -- tollgate:d $x$, $1\n-- tollgate:e\n                     /* tollgate:f 1 */ FROM g;\nDO LANGUAGE plpgsql $body$ BEGIN\r\n  -- tollgate:h 2\r\n  EXECUTE '-- tollgate:i'; END $body$;\n                    SELECT 1 AS do, $$ -- tollgate:j $$";
+        let script = parse(Dialect::Postgres, text).unwrap();
+        let found: Vec<_> = inside_statements(&script)
+            .into_iter()
+            .map(|comment| (comment.word, comment.rest, comment.at))
+            .collect();
+        assert_eq!(found, [("e", "", Some(0)), ("f", "1", Some(0)), ("h", "2", Some(1))]);
+
+        let text = "SELECT [-- tollgate:a], `-- tollgate:b`, 'it''s -- tollgate:c' -- tollgate:d\n, 1";
+        let script = parse(Dialect::Sqlite, text).unwrap();
+        let found: Vec<_> = inside_statements(&script)
+            .into_iter()
+            .map(|comment| comment.word)
+            .collect();
+        assert_eq!(found, ["d"]);
+    }
+
+    #[test]
+    fn what_stands_behind_a_statement_is_about_that_one() {
+        let text = "SELECT 1; -- tollgate:a\n-- tollgate:b\nSELECT 2 /* x */; /* tollgate:c */ /* tollgate:d\n */";
+        let script = parse(Dialect::Sqlite, text).unwrap();
+        let found: Vec<_> = to_tollgate(&script)
+            .into_iter()
+            .map(|comment| (comment.word, comment.at, comment.next))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a", Some(0), Some(1)),
+                ("b", None, Some(1)),
+                ("c", Some(1), None),
+                ("d", Some(1), None)
+            ]
+        );
+        assert_eq!(
+            texts(&script),
+            ["tollgate:a", "tollgate:b", "x", "tollgate:c", "tollgate:d"]
+        );
     }
 }

@@ -200,16 +200,24 @@ impl MigrationFile {
         } else {
             None
         };
+        Ok(Self {
+            down,
+            ..Self::of_bytes(name, path, bytes)
+        })
+    }
+
+    /// A script that lies in no folder of migrations, for example one that is not written to a file yet.
+    pub fn of_bytes(name: String, path: PathBuf, bytes: Vec<u8>) -> Self {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let checksum = tollgate_database::ledger::checksum(&bytes);
-        Ok(Self {
+        Self {
             name,
             path,
             bytes,
             text,
             checksum,
-            down,
-        })
+            down: None,
+        }
     }
 }
 

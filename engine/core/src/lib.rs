@@ -3,6 +3,7 @@
 //! It returns values and events. It never prints, reads no environment and no home folder, and never ends the process:
 //! that is the business of the program around it.
 
+pub mod approval;
 mod baseline;
 pub mod bundled;
 mod check;
@@ -20,24 +21,28 @@ pub mod plan;
 pub mod policy;
 pub mod pragma;
 mod presence;
+mod preview;
 mod project;
+mod receipt;
 mod refusal;
+mod requirement;
 mod reset;
 mod resolve;
 pub mod rollback;
+pub mod rules;
 mod seed;
 mod status;
 pub mod suppress;
 mod with_lock;
 
 pub use baseline::{BaselineOptions, BaselineReport, baseline};
-pub use check::{CheckReport, CheckedMigration, check_folder};
+pub use check::{CheckReport, CheckRequest, CheckedMigration, LooseFile, Scope, check};
 pub use deploy::{
     AppliedMigration, DeployOptions, DeployOutcome, DeployReport, PlannedMigration, PlannedStatement, deploy,
 };
 pub use doctor::{Examination, doctor};
 pub use error::{Error, ErrorKind};
-pub use event::{Event, Observer};
+pub use event::{Awaiting, Event, Observer};
 pub use folder::{Folder, FolderError, MigrationFile};
 pub use history::{Entry, History, Standing};
 pub use lock::{
@@ -47,8 +52,11 @@ pub use lock::{
 pub use notify::{Delivery, Notifier};
 pub use policy::{JudgedFinding, Judgement, Level, OnFailure, Policy, PolicyFailure};
 pub use presence::{Extent, InspectedStatement, Inspection, Presence, Proposal};
+pub use preview::{PreviewOptions, PreviewReport, PreviewedMigration, RollbackResult, TriedRollback, preview};
 pub use project::{Project, Settings, Tolerance};
+pub use receipt::{DeployedMigration, Receipt, ReceiptError, ReceiptKey};
 pub use refusal::Refusal;
+pub use requirement::{Proof, Requirement, RequirementReport, Unproven};
 pub use reset::{ResetOptions, ResetPlan, ResetReport, reset};
 pub use resolve::{Resolution, inspect, resolve};
 pub use rollback::{RollbackPlan, RollbackReport, Selection, rollback};
@@ -64,7 +72,7 @@ pub use tollgate_database::{
     Transactions,
 };
 pub use tollgate_database::{
-    Lease, LockError, LockHolder, LockPass, LockToken, Lockable, PgConnection, Released, connect_postgres,
+    Lease, LockError, LockHolder, LockPass, LockToken, Lockable, PgConnection, Released, Start, connect_postgres,
     connect_sqlite,
 };
 pub use tollgate_host as host;

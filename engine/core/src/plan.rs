@@ -25,6 +25,8 @@ pub struct ReadMigration {
     pub suppressions: Vec<Suppression>,
     /// How it wants to be run.
     pub pragmas: Pragmas,
+    /// It has a migration's name, and not that of some file outside of the folder.
+    pub named: bool,
 }
 
 impl ReadMigration {
@@ -99,15 +101,29 @@ pub fn read_scripts(
     migrations: impl IntoIterator<Item = usize>,
     dialect: Dialect,
 ) -> Result<Vec<ReadMigration>, Vec<ScriptError>> {
-    let locals: Vec<usize> = migrations.into_iter().collect();
+    let files: Vec<_> = migrations
+        .into_iter()
+        .map(|local| (local, &folder.migrations[local]))
+        .collect();
+    read_files(&files, dialect)
+}
+
+/// The same for files that may be of no folder; the number of each is taken over.
+///
+/// # Errors
+/// Every script that cannot be read.
+pub(crate) fn read_files(
+    files: &[(usize, &MigrationFile)],
+    dialect: Dialect,
+) -> Result<Vec<ReadMigration>, Vec<ScriptError>> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = locals.len().div_ceil(threads).max(SMALLEST_SHARE);
+    let share = files.len().div_ceil(threads).max(SMALLEST_SHARE);
     let results: Vec<_> = std::thread::scope(|scope| {
-        let start = |locals| scope.spawn(move || read_some(folder, locals, dialect));
-        let mut shares = locals.chunks(share);
+        let start = |files| scope.spawn(move || read_some(files, dialect));
+        let mut shares = files.chunks(share);
         let mine = shares.next().unwrap_or_default();
         let others: Vec<_> = shares.map(start).collect();
-        let mut results = read_some(folder, mine, dialect);
+        let mut results = read_some(mine, dialect);
         for other in others {
             results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
@@ -127,9 +143,8 @@ pub fn read_scripts(
 /// A thread of its own is not worth it for fewer scripts.
 const SMALLEST_SHARE: usize = 32;
 
-fn read_some(folder: &Folder, locals: &[usize], dialect: Dialect) -> Vec<Result<ReadMigration, Box<ScriptError>>> {
-    let read = |local: &usize| {
-        let file = &folder.migrations[*local];
+fn read_some(files: &[(usize, &MigrationFile)], dialect: Dialect) -> Vec<Result<ReadMigration, Box<ScriptError>>> {
+    let read = |(local, file): &(usize, &MigrationFile)| {
         let error = |path: &Path, text: &str, problem: ScriptProblem| {
             Box::new(ScriptError {
                 migration: file.name.clone(),
@@ -143,7 +158,7 @@ fn read_some(folder: &Folder, locals: &[usize], dialect: Dialect) -> Vec<Result<
         }
         read_script(file, *local, dialect).map_err(|problem| error(&file.path, &file.text, problem))
     };
-    locals.iter().map(read).collect()
+    files.iter().map(read).collect()
 }
 
 /// The way back is not run now; but that its pragmas mean nothing should not come out on the day when it is needed.
@@ -172,6 +187,7 @@ fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<R
         input,
         suppressions,
         pragmas,
+        named: true,
     })
 }
 

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tollgate_host::types::{Finding, Server, Severity};
-use tollgate_host::{MigrationInput, Plugin, PluginError, PolicyCall};
+use tollgate_database::Pragmas;
+use tollgate_host::types::{Finding, Rule, Server, Severity, TimeLimits};
+use tollgate_host::{Plugin, PluginError, PolicyCall};
 use tollgate_schema::Schema;
 
+use crate::approval::{Approval, VoidApproval};
+use crate::error::milliseconds;
+use crate::plan::ReadMigration;
+use crate::rules::EngineRules;
 use crate::suppress::Suppression;
 
 /// How seriously a rule is taken, from configuration.
@@ -25,7 +31,7 @@ pub enum Level {
 }
 
 impl Level {
-    fn severity(self) -> Option<Severity> {
+    pub(crate) fn severity(self) -> Option<Severity> {
         match self {
             Self::Off => None,
             Self::Low => Some(Severity::Low),
@@ -53,6 +59,8 @@ pub struct Policy {
     pub plugin: Arc<Plugin>,
     /// Levels by rule, where they differ from the plugin's own.
     pub levels: BTreeMap<String, Level>,
+    /// Rules that no comment may allow, each with who says so.
+    pub enforced: BTreeMap<String, String>,
     /// What a failure of it means.
     pub on_failure: OnFailure,
 }
@@ -68,6 +76,11 @@ pub struct JudgedFinding {
     pub blocking: bool,
     /// The reason given in the script for allowing it.
     pub allowed: Option<String>,
+    /// A comment would allow it, but does not count: who enforces the rule.
+    pub enforced_by: Option<String>,
+    /// Somebody has approved it, so it does not stop a deploy. Only [`crate::approval::Approvals`] says so: no field of
+    /// what a plugin reports leads here.
+    pub approved: Option<Approval>,
 }
 
 /// A policy that could not judge.
@@ -90,6 +103,8 @@ pub struct Judgement {
     pub findings: Vec<JudgedFinding>,
     /// Policies that could not judge it.
     pub failures: Vec<PolicyFailure>,
+    /// Approvals that it could do with and that do not count.
+    pub void_approvals: Vec<VoidApproval>,
 }
 
 impl Judgement {
@@ -108,58 +123,139 @@ pub struct Court {
     pub environment: Option<String>,
     /// Findings at this level or above block.
     pub block_at: Severity,
+    /// How long a statement of a deploy may wait and run, unless its file says otherwise.
+    pub time_limits: TimeLimits,
+    /// The engine's own rules.
+    pub rules: EngineRules,
+    /// Nothing but the files is known. What is found depends on them alone, so that a comment which allows nothing is
+    /// one that never will.
+    pub files_only: bool,
 }
 
+/// The rule that a script without a migration's name is spared.
+const NAMING_RULE: &str = "migration-name";
+
 impl Court {
+    /// The limits for a file that may set its own.
+    fn limits_of(&self, pragmas: Pragmas) -> TimeLimits {
+        let own = limits(pragmas.lock_timeout, pragmas.statement_timeout);
+        TimeLimits {
+            lock_ms: own.lock_ms.or(self.time_limits.lock_ms),
+            statement_ms: own.statement_ms.or(self.time_limits.statement_ms),
+        }
+    }
+
     /// Asks every policy about one migration.
-    pub fn judge(
+    pub(crate) fn judge(
         &self,
         policies: &[Policy],
-        migration: &MigrationInput,
-        suppressions: &[Suppression],
+        migration: &ReadMigration,
         before: &Schema,
         after: &Schema,
-    ) -> Judgement {
+    ) -> (Judgement, Used) {
         let mut judgement = Judgement::default();
+        let mut scales = Scales::new(self.block_at, &migration.suppressions);
         for policy in policies {
+            let mut rules = policy.rules();
+            rules.retain(|rule| migration.named || rule != NAMING_RULE);
             let call = PolicyCall {
                 server: self.server,
-                rules: policy.rules(),
+                rules,
                 environment: self.environment.clone(),
-                migration: migration.clone(),
+                time_limits: self.limits_of(migration.pragmas),
+                migration: migration.input.clone(),
                 before: before.clone(),
                 after: after.clone(),
             };
             match policy.plugin.check(&call) {
-                Ok(findings) => judgement.findings.extend(
-                    findings
-                        .into_iter()
-                        .filter_map(|finding| self.weigh(policy, finding, suppressions)),
-                ),
+                Ok(findings) => judgement.findings.extend(findings.into_iter().filter_map(|finding| {
+                    let level = policy.levels.get(&finding.rule).copied();
+                    let enforced = policy.enforced.get(&finding.rule);
+                    scales.weigh(policy.plugin.name(), level, enforced, finding)
+                })),
                 Err(error) => judgement.failures.push(policy.failure(&error)),
             }
         }
-        judgement
-            .findings
-            .sort_by_key(|judged| (judged.finding.statement, judged.finding.span.map(|span| span.start)));
-        judgement
+        (judgement, scales.used)
+    }
+}
+
+/// The names in comments that have allowed something: which suppression, and which of its names.
+pub(crate) type Used = BTreeSet<(usize, usize)>;
+
+/// Weighs findings: configuration says how bad they are, comments whether they are meant.
+pub(crate) struct Scales<'a> {
+    block_at: Severity,
+    suppressions: &'a [Suppression],
+    /// See [`Used`].
+    pub used: Used,
+}
+
+impl<'a> Scales<'a> {
+    pub(crate) fn new(block_at: Severity, suppressions: &'a [Suppression]) -> Self {
+        Self {
+            block_at,
+            suppressions,
+            used: Used::new(),
+        }
     }
 
-    fn weigh(&self, policy: &Policy, mut finding: Finding, suppressions: &[Suppression]) -> Option<JudgedFinding> {
-        if let Some(level) = policy.levels.get(&finding.rule) {
+    /// The same when some comments have been of use already.
+    pub(crate) fn with(mut self, used: Used) -> Self {
+        self.used = used;
+        self
+    }
+
+    /// `level` is the configured one, `enforced` who says that no comment may allow the rule. `None` when it is off.
+    pub(crate) fn weigh(
+        &mut self,
+        plugin: &str,
+        level: Option<Level>,
+        enforced: Option<&String>,
+        mut finding: Finding,
+    ) -> Option<JudgedFinding> {
+        if let Some(level) = level {
             finding.severity = level.severity()?;
         }
-        let allowed = suppressions
-            .iter()
-            .find(|suppression| suppression.covers(&finding.rule, finding.statement))
-            .map(|suppression| suppression.reason.clone());
+        let reason = self.allowance(plugin, &finding);
+        let (allowed, enforced_by) = match enforced {
+            Some(by) => (None, reason.map(|_| by.clone())),
+            None => (reason, None),
+        };
         let blocking = allowed.is_none() && finding.severity >= self.block_at;
         Some(JudgedFinding {
-            plugin: policy.plugin.name().to_owned(),
+            plugin: plugin.to_owned(),
             finding,
             blocking,
+            approved: None,
             allowed,
+            enforced_by,
         })
+    }
+
+    /// The reason of the first comment that allows it. All that do have been of use.
+    fn allowance(&mut self, plugin: &str, finding: &Finding) -> Option<String> {
+        let mut reason = None;
+        for (index, suppression) in self.suppressions.iter().enumerate() {
+            if !suppression.reaches(finding.statement) {
+                continue;
+            }
+            for (rule, name) in suppression.rules.iter().enumerate() {
+                if name.means(plugin, &finding.rule) {
+                    self.used.insert((index, rule));
+                    reason.get_or_insert_with(|| suppression.reason.clone());
+                }
+            }
+        }
+        reason
+    }
+}
+
+/// Time limits as policies hear of them.
+pub(crate) fn limits(lock: Option<Duration>, statement: Option<Duration>) -> TimeLimits {
+    TimeLimits {
+        lock_ms: lock.map(milliseconds),
+        statement_ms: statement.map(milliseconds),
     }
 }
 
@@ -170,12 +266,16 @@ impl Policy {
             .description()
             .rules
             .iter()
-            .filter(|rule| match self.levels.get(&rule.id) {
-                Some(level) => *level != Level::Off,
-                None => rule.enabled_by_default,
-            })
+            .filter(|rule| self.is_on(rule))
             .map(|rule| rule.id.clone())
             .collect()
+    }
+
+    pub(crate) fn is_on(&self, rule: &Rule) -> bool {
+        match self.levels.get(&rule.id) {
+            Some(level) => *level != Level::Off,
+            None => rule.enabled_by_default,
+        }
     }
 
     /// Rules that configuration names and the plugin does not have.

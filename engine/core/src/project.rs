@@ -6,15 +6,18 @@ use serde::{Deserialize, Serialize};
 use tollgate_database::state::NewRun;
 use tollgate_database::{DatabaseError, ExecuteOptions, LockOptions, ServerInfo, State, Target};
 use tollgate_host::Plugin;
-use tollgate_host::types::{Run, Server, Severity};
+use tollgate_host::types::{Run, Server, Severity, TimeLimits};
 use tollgate_schema::Context;
 
+use crate::approval::Approvals;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::folder::Folder;
 use crate::history::History;
 use crate::notify::Notifier;
 use crate::policy::{Court, Policy};
+use crate::requirement::Requirement;
+use crate::rules::EngineRules;
 
 /// Everything that `deploy` and `rollback` need. Made by the caller from its configuration.
 pub struct Project {
@@ -41,6 +44,12 @@ pub struct Settings {
     pub actor: Option<String>,
     /// Findings at this level or above block.
     pub block_at: Severity,
+    /// The engine's own rules.
+    pub rules: EngineRules,
+    /// What people have approved.
+    pub approvals: Approvals,
+    /// What has to be deployed elsewhere first.
+    pub requirement: Option<Requirement>,
     /// Pending migrations that sort before applied ones.
     pub out_of_order: Tolerance,
     /// Applied migrations whose folders are gone.
@@ -59,6 +68,9 @@ impl Default for Settings {
             environment: None,
             actor: None,
             block_at: Severity::High,
+            rules: EngineRules::default(),
+            approvals: Approvals::default(),
+            requirement: None,
             out_of_order: Tolerance::Warn,
             missing: Tolerance::Warn,
             edited: Tolerance::Error,
@@ -103,12 +115,20 @@ impl Settings {
         })
     }
 
+    /// How long a statement of a deploy may wait and run, as policies hear of it.
+    pub fn time_limits(&self) -> TimeLimits {
+        crate::policy::limits(self.execute.lock_timeout, self.execute.statement_timeout)
+    }
+
     /// The questions to policies for this server.
     pub(crate) fn court(&self, server: Server) -> Court {
         Court {
             server,
             environment: self.environment.clone(),
             block_at: self.block_at,
+            time_limits: self.time_limits(),
+            rules: self.rules.clone(),
+            files_only: false,
         }
     }
 

@@ -6,14 +6,14 @@ use tollgate_schema::Schema;
 use tollgate_sql::Position;
 
 use super::{DeployOptions, PlannedMigration, PlannedStatement};
-use crate::check;
+use crate::check::{self, CheckedMigration};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::History;
 use crate::plan::{self, ReadMigration};
 use crate::pragma;
 use crate::project::{self, Project};
-use crate::rollback::{self, Source};
+use crate::rollback::{self, RollbackPlan, Source};
 
 /// What is to be applied, and what is said of it. The catalog's snapshot ends here: an open one would make CREATE INDEX
 /// CONCURRENTLY wait for us for ever.
@@ -58,8 +58,14 @@ pub(super) fn plan_for(
     }
     observe(Event::Judging { migrations: read.len() });
     let plan = make_plan(project, server, &read, &mut schema()?)?;
-    let checked = plan.iter().map(|migration| migration.checked.clone()).collect();
+    let checked: Vec<CheckedMigration> = plan.iter().map(|migration| migration.checked.clone()).collect();
+    let requested = project.settings.approvals.check_requests(&checked, &project.folder);
     observe(Event::Judged(checked));
+    for request in requested? {
+        observe(Event::Warning(format!(
+            "--approve {request}: this migration is not about to be applied"
+        )));
+    }
     Ok(Some((read, plan)))
 }
 
@@ -117,13 +123,23 @@ fn make_plan(
     let mut plan = Vec::with_capacity(read.len());
     plan::walk(schema, read, |migration, before, after| -> Result<(), Error> {
         project.settings.go_on()?;
-        let checked = check::judge(&court, &project.policies, migration, before, after);
         let way_back = rollback::generate(&project.generators, server, migration, before, after, Source::Kept);
         // A way back that cannot be written must not hold up the way forward; the plan says that there is none.
         let (rollback, rollback_failure) = match way_back {
             Ok(plan) => (Some(plan), None),
             Err(error) => (None, Some(error.to_string())),
         };
+        let mut outcome = || rollback.as_ref().map(RollbackPlan::outcome);
+        let approvals = &project.settings.approvals;
+        let checked = check::judge(
+            &court,
+            approvals,
+            &project.policies,
+            migration,
+            before,
+            after,
+            &mut outcome,
+        );
         plan.push(PlannedMigration {
             checked,
             statements: statements(migration),

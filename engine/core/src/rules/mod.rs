@@ -1,0 +1,180 @@
+//! The engine's own rules: what no policy can tell, because it takes other policies' findings, the way back or the
+//! history of the files. They report under the name `tollgate`, and configuration sets their levels as it does those of
+//! a policy: `[plugins.tollgate.rules]`.
+
+mod edited;
+mod known;
+mod rollback_procedure;
+mod suppressions;
+
+use std::collections::BTreeMap;
+
+use tollgate_host::types::{Description, Finding, Outcome, Rule, Severity};
+
+use self::known::Known;
+use self::rollback_procedure::rollback_procedure;
+use self::suppressions::{unknown_suppressions, unused_suppressions};
+use crate::plan::ReadMigration;
+use crate::policy::{Court, JudgedFinding, Judgement, Level, Policy, Scales, Used};
+use crate::suppress::AllowedRule;
+
+pub use edited::Edit;
+pub(crate) use edited::edited;
+
+/// The name under which they report.
+pub const NAME: &str = "tollgate";
+
+/// See [`rollback_procedure`].
+const ROLLBACK_PROCEDURE: &str = "rollback-procedure";
+/// See [`unused_suppressions`].
+const UNUSED_SUPPRESSION: &str = "unused-suppression";
+/// See [`unknown_suppressions`].
+const UNKNOWN_SUPPRESSION: &str = "unknown-suppression";
+/// See [`edited`].
+pub(crate) const EDITED_MIGRATION: &str = "edited-migration";
+
+/// What configuration says of the engine's rules, and of the policies that are not asked in this run.
+#[derive(Debug, Clone, Default)]
+pub struct EngineRules {
+    /// None of them is on.
+    pub off: bool,
+    /// Levels by rule, where they differ from the default.
+    pub levels: BTreeMap<String, Level>,
+    /// Rules that no comment may allow, each with who says so.
+    pub enforced: BTreeMap<String, String>,
+    /// Policies that are switched off here, with their rules: a comment that names one of them is no mistake.
+    pub switched_off: BTreeMap<String, Vec<String>>,
+}
+
+impl EngineRules {
+    /// The severity of a rule; `None` when it is off.
+    pub fn severity(&self, rule: &str) -> Option<Severity> {
+        if self.off {
+            return None;
+        }
+        match self.levels.get(rule) {
+            Some(level) => level.severity(),
+            None => RULES.iter().find(|own| own.id == rule).map(|own| own.severity),
+        }
+    }
+}
+
+/// One rule of the engine.
+struct OwnRule {
+    id: &'static str,
+    severity: Severity,
+    summary: &'static str,
+    explanation: &'static str,
+    bad: Option<&'static str>,
+    good: Option<&'static str>,
+}
+
+const RULES: &[OwnRule] = &[
+    edited::RULE,
+    rollback_procedure::RULE,
+    suppressions::UNKNOWN,
+    suppressions::UNUSED,
+];
+
+/// The engine's rules as a policy describes its own.
+pub fn description() -> Description {
+    let rule = |own: &OwnRule| Rule {
+        id: own.id.to_owned(),
+        summary: own.summary.to_owned(),
+        default_severity: own.severity,
+        enabled_by_default: true,
+        explanation: own.explanation.to_owned(),
+        bad_example: own.bad.map(str::to_owned),
+        good_example: own.good.map(str::to_owned),
+    };
+    Description {
+        name: NAME.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        summary: "What only the engine can tell: suppressions, ways back, edited files".to_owned(),
+        rules: RULES.iter().map(rule).collect(),
+        capabilities: Vec::new(),
+        settings_schema: None,
+        properties: Vec::new(),
+    }
+}
+
+/// Adds what the engine's own rules say of a migration to what the policies said. `used` are the comments that have
+/// allowed something; `way_back` tells what the rollback generators can do.
+pub(crate) fn add(
+    court: &Court,
+    policies: &[Policy],
+    migration: &ReadMigration,
+    used: Used,
+    judgement: &mut Judgement,
+    way_back: &mut dyn FnMut() -> Option<Outcome>,
+) {
+    let own = &court.rules;
+    let mut sum = Sum {
+        own,
+        scales: Scales::new(court.block_at, &migration.suppressions).with(used),
+        findings: &mut judgement.findings,
+    };
+    if let Some(severity) = own.severity(ROLLBACK_PROCEDURE)
+        && migration.input.down.is_none()
+    {
+        let found = rollback_procedure(severity, migration.script(), sum.findings, way_back);
+        sum.add(found);
+    }
+    if !migration.suppressions.is_empty() {
+        let failed: Vec<String> = judgement
+            .failures
+            .iter()
+            .map(|failure| failure.plugin.clone())
+            .collect();
+        let known = Known::new(policies, own, &failed);
+        sum.suppressions(migration, &known, court.files_only);
+    }
+}
+
+/// What is found in a migration, growing.
+struct Sum<'a> {
+    own: &'a EngineRules,
+    scales: Scales<'a>,
+    findings: &'a mut Vec<JudgedFinding>,
+}
+
+impl Sum<'_> {
+    fn add(&mut self, found: impl IntoIterator<Item = Finding>) {
+        for finding in found {
+            let enforced = self.own.enforced.get(&finding.rule);
+            self.findings.extend(self.scales.weigh(NAME, None, enforced, finding));
+        }
+    }
+
+    fn suppressions(&mut self, migration: &ReadMigration, known: &Known<'_>, files_only: bool) {
+        let suppressions = &migration.suppressions;
+        if let Some(severity) = self.own.severity(UNKNOWN_SUPPRESSION) {
+            self.add(unknown_suppressions(severity, suppressions, known));
+        }
+        let Some(severity) = self.own.severity(UNUSED_SUPPRESSION).filter(|_| files_only) else {
+            return;
+        };
+        let text = &migration.script().text;
+        // Comments that allow this rule itself come last: only then is it known whether they have been of use.
+        for itself in [false, true] {
+            let meant = |name: &AllowedRule| (name.rule == UNUSED_SUPPRESSION) == itself;
+            let found = unused_suppressions(severity, text, suppressions, &self.scales.used, known, meant);
+            self.add(found);
+        }
+    }
+}
+
+/// A finding without a place or advice.
+fn finding(rule: &str, severity: Severity, message: String) -> Finding {
+    Finding {
+        rule: rule.to_owned(),
+        severity,
+        message,
+        statement: None,
+        span: None,
+        labels: Vec::new(),
+        help: None,
+        suggestions: Vec::new(),
+        properties: Vec::new(),
+    }
+}
