@@ -37,12 +37,13 @@ need_build_tools() {
     [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 }
 
-# PostgreSQL's server programs, a pooler for it, and the sqlite3 shell, for the tests.
+# PostgreSQL's server programs, a pooler for it, the sqlite3 shell, and a validator of XML, for the tests.
 need_servers() {
     local missing=()
     { command -v pg_config >/dev/null && [ -x "$(pg_config --bindir)/initdb" ]; } \
         || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
     command -v sqlite3 >/dev/null || missing+=(sqlite3)
+    command -v xmllint >/dev/null || missing+=(libxml2-utils)
     { command -v pgbouncer || [ -x /usr/sbin/pgbouncer ]; } >/dev/null || missing+=(pgbouncer)
     [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 }

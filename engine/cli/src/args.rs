@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    baseline, check, completions, config, deploy, doctor, init, lock, new, plugin, reset, resolve, rollback, seed,
-    status,
+    approve, baseline, check, ci, completions, config, deploy, doctor, init, lock, new, plugin, preview, reset, resolve,
+    rollback, seed, status,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -135,15 +135,18 @@ pub enum Command {
     Init(init::Args),
     New(new::Args),
     Check(check::Args),
+    Approve(approve::Args),
     Deploy(deploy::Args),
     Status(status::Args),
     Doctor(doctor::Args),
     Rollback(rollback::Args),
     Resolve(resolve::Args),
     Lock(lock::Args),
+    Preview(preview::Args),
     Baseline(baseline::Args),
     Reset(reset::Args),
     Seed(seed::Args),
+    Ci(ci::Args),
     Plugin(plugin::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -156,12 +159,15 @@ impl Command {
             Self::Deploy(args) => args.on_signal(),
             Self::Rollback(args) => args.on_signal(),
             Self::Lock(args) => args.on_signal(),
+            Self::Preview(_) => OnSignal::Cancel,
             Self::Resolve(_) | Self::Baseline(_) | Self::Reset(_) | Self::Seed(_) => OnSignal::Ask,
             Self::Init(_)
             | Self::New(_)
             | Self::Check(_)
+            | Self::Approve(_)
             | Self::Status(_)
             | Self::Doctor(_)
+            | Self::Ci(_)
             | Self::Plugin(_)
             | Self::Config(_)
             | Self::Completions(_) => OnSignal::End,
@@ -174,15 +180,18 @@ impl Command {
             Self::Init(_) => "init",
             Self::New(_) => "new",
             Self::Check(_) => "check",
+            Self::Approve(_) => "approve",
             Self::Deploy(_) => "deploy",
             Self::Status(_) => "status",
             Self::Doctor(_) => "doctor",
             Self::Rollback(_) => "rollback",
             Self::Resolve(_) => "resolve",
             Self::Lock(args) => args.name(),
+            Self::Preview(_) => "preview",
             Self::Baseline(_) => "baseline",
             Self::Reset(_) => "reset",
             Self::Seed(_) => "seed",
+            Self::Ci(args) => args.name(),
             Self::Plugin(_) => "plugin list",
             Self::Config(_) => "config show",
             Self::Completions(_) => "completions",

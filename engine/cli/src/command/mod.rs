@@ -1,7 +1,9 @@
 //! The commands, one a file. A command's doc comment is its help.
 
+pub mod approve;
 pub mod baseline;
 pub mod check;
+pub mod ci;
 pub mod completions;
 pub mod config;
 mod context;
@@ -11,6 +13,7 @@ pub mod init;
 pub mod lock;
 pub mod new;
 pub mod plugin;
+pub mod preview;
 pub mod reset;
 pub mod resolve;
 pub mod rollback;

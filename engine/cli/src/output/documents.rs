@@ -115,6 +115,7 @@ mod tests {
         compare::<crate::command::config::Shown>("config-show");
         compare::<crate::command::check::Checked>("check");
         compare::<crate::command::deploy::Deployed>("deploy");
+        compare::<crate::command::approve::Approvals>("approve");
         compare::<crate::command::status::Stands>("status");
         compare::<crate::command::doctor::Examined>("doctor");
         compare::<crate::command::rollback::RolledBack>("rollback");
@@ -125,6 +126,7 @@ mod tests {
         compare::<crate::command::baseline::Baselined>("baseline");
         compare::<crate::command::reset::Reset>("reset");
         compare::<crate::command::seed::Seeded>("seed");
+        compare::<crate::command::preview::Previewed>("preview");
         compare::<crate::command::plugin::Listed>("plugin-list");
     }
 

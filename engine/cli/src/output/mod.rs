@@ -4,8 +4,11 @@ pub mod documents;
 pub mod path;
 pub mod progress;
 pub mod redact;
+#[cfg(test)]
+mod reference;
 pub mod render;
 pub mod report;
+pub mod reports;
 pub mod stream;
 pub mod style;
 mod ui;

@@ -1,6 +1,6 @@
 //! The printer: one for the whole run.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Ui {
     again: String,
     redactor: RefCell<Redactor>,
     warnings: RefCell<Vec<ReportDocument>>,
+    /// Standard output belongs to a report; what people read goes to standard error.
+    stdout_taken: Cell<bool>,
 }
 
 impl Ui {
@@ -61,7 +63,18 @@ impl Ui {
             again: String::new(),
             redactor: RefCell::new(redactor),
             warnings: RefCell::default(),
+            stdout_taken: Cell::new(false),
         }
+    }
+
+    /// Leaves standard output to a report that [`Ui::raw`] writes.
+    pub fn leave_stdout(&self) {
+        self.stdout_taken.set(true);
+    }
+
+    /// Writes a report for a program, which has been redacted, to standard output.
+    pub fn raw(&self, text: &str) {
+        stream::stdout(text);
     }
 
     /// Names the flags of this run that a command to run next needs, too.
@@ -93,8 +106,14 @@ impl Ui {
 
     /// A line of the result, for people. A program gets the document instead.
     pub fn line(&self, text: impl AsRef<str>) {
-        if !self.json() {
-            stream::stdout(&self.redacted(&format!("{}\n", text.as_ref())));
+        if self.json() {
+            return;
+        }
+        let text = self.redacted(&format!("{}\n", text.as_ref()));
+        if self.stdout_taken.get() {
+            stream::stderr(&text);
+        } else {
+            stream::stdout(&text);
         }
     }
 
@@ -186,7 +205,8 @@ impl Ui {
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
-    fn redacted(&self, text: &str) -> String {
+    /// The text without secrets.
+    pub fn redacted(&self, text: &str) -> String {
         self.redactor.borrow().redact(text)
     }
 }

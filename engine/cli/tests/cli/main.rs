@@ -11,6 +11,7 @@ mod init;
 mod new;
 mod output;
 mod precedence;
+mod reports;
 mod secrets;
 mod support;
 
