@@ -21,6 +21,8 @@ pub enum OnSignal {
     End,
     /// It changes a database: it is asked to stop. Whatever takes [`interrupt`] hears of it.
     Ask,
+    /// It works on something that nobody needs: it is asked to stop, and what runs is cancelled at once.
+    Cancel,
     /// It deals with them itself: see [`ask`].
     Own,
 }
@@ -71,6 +73,9 @@ fn received(exit: Exit, times: u32, how: OnSignal, told: bool) {
         end(first);
     }
     let interrupt = interrupt();
+    if how == OnSignal::Cancel {
+        return cancel(&interrupt, first, times, told);
+    }
     let doing = interrupt.doing();
     if times > 2 || (times == 2 && doing == Doing::Nothing) {
         end(first);
@@ -95,6 +100,28 @@ fn received(exit: Exit, times: u32, how: OnSignal, told: bool) {
             // Cancelling goes through the network; the next signal must not wait for it.
             std::thread::spawn(move || interrupt.ask());
         }
+    }
+}
+
+/// The same where what runs may be cancelled.
+fn cancel(interrupt: &Interrupt, first: Exit, times: u32, told: bool) {
+    if times > 2 || (times == 2 && interrupt.doing() == Doing::Nothing) {
+        end(first);
+    }
+    if told {
+        say(if times == 1 {
+            "stopping"
+        } else {
+            "clearing up; once more ends the program at once"
+        });
+    }
+    if times == 1 {
+        let interrupt = interrupt.clone();
+        // Asked twice, the statement that runs is cancelled; that goes through the network.
+        std::thread::spawn(move || {
+            interrupt.ask();
+            interrupt.ask();
+        });
     }
 }
 

@@ -12,9 +12,11 @@ mod deploy;
 mod doctor;
 pub mod error;
 mod event;
+mod explain;
 mod failed;
 pub mod folder;
 pub mod history;
+pub mod known;
 mod lock;
 mod notify;
 pub mod plan;
@@ -33,6 +35,7 @@ pub mod rules;
 mod seed;
 mod status;
 pub mod suppress;
+pub mod trace;
 mod with_lock;
 
 pub use baseline::{BaselineOptions, BaselineReport, baseline};
@@ -43,6 +46,7 @@ pub use deploy::{
 pub use doctor::{Examination, doctor};
 pub use error::{Error, ErrorKind};
 pub use event::{Awaiting, Event, Observer};
+pub use explain::{Explained, ExplainedStatement, explain};
 pub use folder::{Folder, FolderError, MigrationFile};
 pub use history::{Entry, History, Standing};
 pub use lock::{
@@ -78,4 +82,5 @@ pub use tollgate_database::{
 pub use tollgate_host as host;
 pub use tollgate_schema::Context;
 pub use tollgate_schema::difference::Difference;
+pub use tollgate_schema::locks::{LockMode, TableLock};
 pub use tollgate_sql as sql;

@@ -3,6 +3,7 @@
 //! The grammar is the server's own: PostgreSQL's through `pg_query`, `SQLite`'s through `syntaqlite`. What the server
 //! accepts must never be refused because of us; what cannot be followed is said to be opaque, never guessed.
 
+pub mod canonical;
 pub mod error;
 pub mod name;
 pub mod operation;

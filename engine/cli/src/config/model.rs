@@ -23,12 +23,25 @@ pub struct Settings {
     pub migrations: Migrations,
     /// `[check]`
     pub check: Check,
+    /// The environment that migrations have to be deployed to first. Belongs into an environment: see
+    /// [`super::Config::requires`].
+    pub requires: Option<String>,
+    /// `[approvals]`
+    pub approvals: Approvals,
+    /// `[teams]`: who belongs to `@NAME`.
+    pub teams: BTreeMap<String, Vec<String>>,
+    /// `[receipt]`
+    pub receipt: Receipt,
     /// `[deploy]`
     pub deploy: Deploy,
     /// `[lock]`
     pub lock: Lock,
     /// `[state]`
     pub state: State,
+    /// `[preview]`
+    pub preview: Preview,
+    /// `[drift]`
+    pub drift: Drift,
     /// `[seed]`
     pub seed: Seed,
     /// `[limits]`
@@ -123,6 +136,26 @@ pub enum Reaction {
 pub struct Check {
     /// Findings of this level and above block.
     pub block_at: Option<Severity>,
+    /// The file of findings that were known when it was written, and that `check` does not report again.
+    pub baseline: Option<PathBuf>,
+}
+
+/// Who may let findings pass, and how.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approvals {
+    /// Who may approve: as they write themselves under `by`, and `@TEAM`. Everybody where it is not set.
+    pub approvers: Option<Vec<String>>,
+    /// `deploy --approve` approves. It does not pass from the top of the file to an environment.
+    pub command_line: Option<bool>,
+}
+
+/// What shows elsewhere that something was deployed here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Receipt {
+    /// What signs receipts: `env:NAME` of the variable that holds it.
+    pub key: Option<String>,
 }
 
 /// How far a mistake reaches.
@@ -171,6 +204,22 @@ pub struct Lock {
 pub struct State {
     /// Another database for Tollgate's own tables. URL or `env:NAME`.
     pub url: Option<String>,
+}
+
+/// Where migrations are tried.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preview {
+    /// The server on which scratch databases are made, where it is not that of `database.url`. URL or `env:NAME`.
+    pub url: Option<String>,
+}
+
+/// What a database may have besides what the migrations make.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drift {
+    /// Patterns of objects that are no drift: `public.tmp_*`, `extension:pg_stat_statements`.
+    pub ignore: Option<Vec<String>>,
 }
 
 /// What fills a database with rows to work with.
@@ -329,6 +378,7 @@ pub fn defaults() -> Settings {
         },
         check: Check {
             block_at: Some(Severity::High),
+            baseline: None,
         },
         deploy: Deploy {
             lock_timeout_ms: Some(30_000),

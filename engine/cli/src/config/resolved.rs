@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 
+use super::enforced::Enforcements;
+use super::environments::Environments;
 use super::error::ConfigError;
 use super::model::Settings;
 use super::origin::{self, Origin};
@@ -32,6 +34,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     pub(super) figment: Figment,
     pub(super) origins: Vec<Origin>,
+    pub(super) enforced: Enforcements,
+    pub(super) environments: Environments,
     pub(super) variables: Variables,
 }
 
@@ -132,18 +136,26 @@ impl Config {
         url.map(|url| self.locate("lock.url", url)).transpose()
     }
 
+    /// Where scratch databases are made, when that is not the database's own server.
+    pub fn preview_url(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
+        let url = self.settings.preview.url.as_deref();
+        url.map(|url| self.locate("preview.url", url)).transpose()
+    }
+
     /// Prisma's rule: a relative file starts from the schema's folder. Without a schema it starts where the URL was
     /// written, or for a variable at the root of the project, as everybody there reads the same variable.
     fn locate(&self, key: &str, url: &str) -> Result<DatabaseUrl, ConfigError> {
-        let written = || match self.origin(key) {
+        Ok(self.relative(self.origin(key), self.text(key, url)?))
+    }
+
+    /// The same for a URL that is set by `origin`.
+    pub(super) fn relative(&self, origin: &Origin, url: Secret) -> DatabaseUrl {
+        let written = || match origin {
             Origin::Variable(Variable { file: None, .. }) => self.root.clone(),
             other => other.folder(&self.root, &self.cwd),
         };
         let relative_to = self.prisma_folder().unwrap_or_else(written);
-        Ok(DatabaseUrl {
-            url: self.text(key, url)?,
-            relative_to,
-        })
+        DatabaseUrl { url, relative_to }
     }
 
     /// A text, or what the variable that it names holds.
@@ -175,9 +187,15 @@ impl Config {
     /// Every text of this configuration that must never be printed.
     pub fn secrets(&self) -> Vec<String> {
         let settings = &self.settings;
-        let urls = [&settings.database.url, &settings.lock.url, &settings.state.url]
-            .into_iter()
-            .flatten();
+        let urls = [
+            &settings.database.url,
+            &settings.lock.url,
+            &settings.state.url,
+            &settings.preview.url,
+            &settings.receipt.key,
+        ]
+        .into_iter()
+        .flatten();
         let endpoints = || settings.plugins.values().flat_map(|plugin| plugin.endpoints.values());
         let of_plugins = endpoints().flat_map(|endpoint| {
             endpoint

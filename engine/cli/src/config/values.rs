@@ -2,6 +2,7 @@
 
 use figment::value::Value;
 
+use super::enforced::Enforcement;
 use super::origin::{self, Origin};
 use super::resolved::Config;
 use super::source::is_secret;
@@ -15,6 +16,8 @@ pub struct Setting {
     pub value: serde_json::Value,
     /// Where it is from.
     pub origin: Origin,
+    /// The files and lines that enforce it, the strictest last.
+    pub enforced_by: Vec<String>,
     /// For a text that names a variable: what it leads to.
     pub leads_to: Option<String>,
 }
@@ -22,15 +25,21 @@ pub struct Setting {
 impl Config {
     /// All settings, in the order of the sections of a file.
     pub fn values(&self) -> Vec<Setting> {
-        const SECTIONS: [&str; 11] = [
+        const SECTIONS: [&str; 17] = [
             "development",
             "database",
             "prisma",
             "migrations",
             "check",
+            "requires",
+            "approvals",
+            "teams",
+            "receipt",
             "deploy",
             "lock",
             "state",
+            "preview",
+            "drift",
             "seed",
             "limits",
             "plugins",
@@ -62,6 +71,7 @@ impl Config {
             (plain(value), None)
         };
         settings.push(Setting {
+            enforced_by: self.enforced.of(path).map(Enforcement::by).collect(),
             key: path.join("."),
             value,
             origin,

@@ -125,7 +125,8 @@ impl<'a> Show<'a> {
         self.above(|ui| ui.note(text));
     }
 
-    fn result(&self, text: String) {
+    /// A line of the result.
+    pub fn result(&self, text: String) {
         self.above(|ui| ui.line(text));
     }
 

@@ -35,6 +35,13 @@ use grammar::GrammarError;
 use reader::Reader;
 use source::Source;
 
+/// The grammar's tree of a short text, as data; `None` where the grammar does not take it.
+pub(crate) fn tree(text: &str) -> Option<serde_json::Value> {
+    let source = Source::new(text, 0);
+    let read = || serde_json::to_value(grammar::tree(text).ok()?).ok();
+    grammar::with_room(&source.tokens, read)
+}
+
 /// See [`crate::parse`].
 pub(crate) fn parse(text: &str) -> Result<Script, ParseError> {
     // The C side counts bytes with 32-bit signed numbers.
