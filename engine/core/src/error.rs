@@ -110,6 +110,14 @@ pub enum Error {
     /// The database or the configuration speaks against what was asked for.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The environment that has to come first cannot be asked.
+    #[error("{environment} has to come first, and its database cannot be asked: {source}")]
+    Requirement {
+        /// The environment.
+        environment: String,
+        /// Why not.
+        source: Box<DatabaseError>,
+    },
     /// A seed file could not be read or run.
     #[error(transparent)]
     Seed(Box<SeedError>),
@@ -212,6 +220,7 @@ impl Error {
             Self::NotNotified(_) => "not-notified",
             Self::Interrupted { .. } => "interrupted",
             Self::Refused(refusal) => refusal.code(),
+            Self::Requirement { .. } => "requirement",
             Self::Seed(_) => "seed-failed",
             Self::Emptied(error) | Self::Stopped { source: error, .. } => error.code(),
         }
@@ -318,6 +327,18 @@ impl Error {
             Self::Irreversible { .. } => "write a down.sql beside its migration.sql, or put back a backup".to_owned(),
             Self::RollbackScript { problem, .. } => return problem.help().map(str::to_owned),
             Self::Refused(refusal) => refusal.help(),
+            Self::Requirement { environment, source } => {
+                let receipt = format!(
+                    "where it cannot be reached, a deploy to {environment} with `--receipt FILE` writes a receipt, which \
+                     `--receipt-from FILE` accepts here"
+                );
+                source
+                    .help()
+                    .into_iter()
+                    .chain([receipt])
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            }
             Self::Seed(error) => return error.help(),
             Self::Emptied(error) | Self::Stopped { source: error, .. } => return error.help(),
             Self::NotNotified(_) => "mend the notifier, or set `required = false` for it".to_owned(),

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use tollgate_database::{ExecuteEvent, LockEvent};
+use tollgate_host::types::Severity;
 
 use crate::check::CheckedMigration;
 use crate::notify::Delivery;
+use crate::requirement::RequirementReport;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -20,6 +22,14 @@ pub enum Event {
     },
     /// The policies have been asked: what they said of each, in order. Comes before anything is applied.
     Judged(Vec<CheckedMigration>),
+    /// A deploy stops here: somebody has to approve these findings, or something has to be deployed elsewhere first.
+    /// Nothing was applied.
+    AwaitingApproval {
+        /// The findings that stop it, in the order of the plan.
+        findings: Vec<Awaiting>,
+        /// What has to be true elsewhere and is not.
+        requirement: Option<RequirementReport>,
+    },
     /// A migration starts.
     Applying {
         /// Its name.
@@ -68,6 +78,23 @@ pub enum Event {
     Notified(Delivery),
     /// Something a person should know.
     Warning(String),
+}
+
+/// A finding that waits for somebody to approve it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaiting {
+    /// The migration.
+    pub migration: String,
+    /// The policy.
+    pub plugin: String,
+    /// Its rule.
+    pub rule: String,
+    /// The statement's place in the file, counted from 1; `None` for the file as a whole.
+    pub statement: Option<usize>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// Receives events.

@@ -1,5 +1,5 @@
-//! Why `resolve`, `baseline` and `reset` do not do what they were asked to: the database or the configuration says
-//! otherwise. Nothing was changed when one of these is returned.
+//! Why `deploy`, `resolve`, `baseline` and `reset` do not do what they were asked to: the database or the configuration
+//! says otherwise. Nothing was changed when one of these is returned.
 
 use tollgate_schema::difference::Difference;
 
@@ -36,6 +36,25 @@ pub enum Refusal {
         /// What differs.
         differences: Vec<Difference>,
     },
+    /// Findings cannot be approved with a deploy to this environment.
+    #[error("{} does not let a deploy approve findings", .environment.as_deref().unwrap_or("the configuration"))]
+    NoApprovalsHere {
+        /// Name of the environment, when one was chosen.
+        environment: Option<String>,
+    },
+    /// An approval has to be somebody's.
+    #[error("nobody knows who approves this")]
+    NobodyApproves,
+    /// What is to be approved is no finding.
+    #[error("--approve {request} {why}")]
+    NothingToApprove {
+        /// What was asked for.
+        request: String,
+        /// Why it cannot be done, as the rest of the sentence.
+        why: String,
+        /// The findings that there are, or the name that was probably meant.
+        findings: Vec<String>,
+    },
     /// The environment is not marked as one whose data may go.
     #[error("{} is not marked as a development environment, and its data is not thrown away", .environment.as_deref().unwrap_or("the configuration"))]
     NotDevelopment {
@@ -50,7 +69,10 @@ const SHOWN: usize = 20;
 impl Refusal {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotDevelopment { .. } => ErrorKind::Usage,
+            Self::NotDevelopment { .. }
+            | Self::NoApprovalsHere { .. }
+            | Self::NobodyApproves
+            | Self::NothingToApprove { .. } => ErrorKind::Usage,
             _ => ErrorKind::Unexpected,
         }
     }
@@ -62,6 +84,8 @@ impl Refusal {
             Self::NothingThere => "nothing-to-baseline",
             Self::Differs { .. } => "database-differs",
             Self::NotDevelopment { .. } => "not-development",
+            Self::NoApprovalsHere { .. } | Self::NobodyApproves => "approval-refused",
+            Self::NothingToApprove { .. } => "nothing-to-approve",
         }
     }
 
@@ -93,6 +117,23 @@ impl Refusal {
                      `tollgate baseline --to {to} --force` records them as they are"
                 ));
                 lines.join("\n")
+            }
+            Self::NoApprovalsHere { environment } => {
+                let place = match environment {
+                    Some(name) => format!("[environments.{name}.approvals]"),
+                    None => "[approvals], which holds where no environment is chosen".to_owned(),
+                };
+                format!(
+                    "`tollgate approve` writes an approval into approvals.toml, to be reviewed with the migration;                      `command_line = true` under {place} lets a deploy approve"
+                )
+            }
+            Self::NobodyApproves => "set USER, or GITHUB_ACTOR as GitHub does, to whoever approves".to_owned(),
+            Self::NothingToApprove { findings, .. } => {
+                if findings.is_empty() {
+                    "there is nothing to approve in this migration".to_owned()
+                } else {
+                    findings.join("\n")
+                }
             }
             Self::NotDevelopment { environment } => {
                 let place = match environment {

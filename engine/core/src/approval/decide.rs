@@ -193,7 +193,7 @@ impl Approvals {
             return Err(Void::Environment { only: only.clone() });
         }
         match &self.approvers {
-            Some(approvers) if !approvers.iter().any(|name| is_named(name, &approval.by)) => Err(Void::NotAnApprover {
+            Some(approvers) if !is_among(approvers, &approval.by) => Err(Void::NotAnApprover {
                 by: approval.by.clone(),
                 environment: self.environment.clone(),
                 approvers: approvers.clone(),
@@ -323,7 +323,7 @@ fn why_void(approval: &Approval, holds: Result<(), Void>, findings: &[JudgedFind
     })
 }
 
-/// Mail addresses and names of accounts are the same in capitals.
-fn is_named(approver: &str, by: &str) -> bool {
-    approver.trim().eq_ignore_ascii_case(by.trim())
+/// Whether somebody is one of those who may approve. Mail addresses and names of accounts are the same in capitals.
+pub fn is_among(approvers: &[String], by: &str) -> bool {
+    approvers.iter().any(|approver| approver.trim().eq_ignore_ascii_case(by.trim()))
 }

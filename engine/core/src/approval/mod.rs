@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use tollgate_host::types::Severity;
 
-pub use decide::{Approvals, Void, VoidApproval};
+pub use decide::{Approvals, Void, VoidApproval, is_among};
 pub use file::{ApprovalFile, ApprovalFileError, FILE_NAME, time};
 pub use request::{Choice, NotFound, Request, RuleName, select};
 pub use subject::Subject;

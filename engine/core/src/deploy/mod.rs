@@ -15,7 +15,10 @@ use crate::error::{Error, milliseconds};
 use crate::event::{Event, Observer};
 use crate::history::History;
 use crate::notify::Delivery;
+use crate::plan::ReadMigration;
 use crate::project::Project;
+use crate::receipt::DeployedMigration;
+use crate::requirement::RequirementReport;
 use crate::rollback::RollbackPlan;
 use planning::{plan_for, plan_on, read_history};
 use running::{Deploy, verdict};
@@ -40,7 +43,7 @@ pub enum DeployOutcome {
     UpToDate,
     /// A dry run: this is what would be done.
     Planned,
-    /// The policies let it not through; nothing was applied.
+    /// The policies let it not through, or something has to be deployed elsewhere first; nothing was applied.
     Blocked,
     /// Everything that was pending is in and recorded.
     Deployed,
@@ -55,6 +58,12 @@ pub struct DeployReport {
     pub plan: Vec<PlannedMigration>,
     /// Those that were applied.
     pub applied: Vec<AppliedMigration>,
+    /// What has to be true elsewhere, and whether it is.
+    pub requirement: Option<RequirementReport>,
+    /// The run's identifier in the state tables. A dry run has none, nor has one that had nothing to do.
+    pub run: Option<String>,
+    /// Everything that is applied there now, those of earlier runs included. Not known of a dry run.
+    pub deployed: Vec<DeployedMigration>,
     /// What became of the notifications.
     pub deliveries: Vec<Delivery>,
     /// How long it all took, in milliseconds.
@@ -106,6 +115,7 @@ pub struct AppliedMigration {
 /// Anything that stops it before or while migrations are applied. Being blocked by a policy is no error but an outcome.
 pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>) -> Result<DeployReport, Error> {
     let started = Instant::now();
+    project.settings.approvals.may_be_requested()?;
     project.folder.expect_dialect(project.target.dialect())?;
     if options.dry_run {
         return dry_run(project, options, observe, started);
@@ -130,7 +140,7 @@ pub(crate) fn foresee(project: &Project, observe: Observer<'_>) -> Result<(Vec<C
     let history = History::new(&project.folder, None);
     let planned = plan_for(project, &history, &DeployOptions::default(), server, schema, observe)?;
     let (_, plan) = planned.unwrap_or_default();
-    let blocked = verdict(&plan) == wire::Verdict::Blocked;
+    let blocked = verdict(&plan, None) == wire::Verdict::Blocked;
     Ok((plan.into_iter().map(|migration| migration.checked).collect(), blocked))
 }
 
@@ -144,16 +154,38 @@ pub(crate) fn deploy_on(
     started: Instant,
 ) -> Result<DeployReport, Error> {
     let history = read_history(project, &mut database, true, observe)?;
+    let there = deployed(&history);
     let Some((read, plan)) = plan_on(project, &mut database, &history, options, observe)? else {
-        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+        let mut report = report(DeployOutcome::UpToDate, Vec::new(), started);
+        report.deployed = there;
+        return Ok(report);
     };
+    let requirement = examine(project, &read)?;
     let deploy = Deploy {
         project,
         database,
         lock,
+        requirement,
+        there,
         started,
     };
     deploy.run(&read, plan, observe)
+}
+
+/// Looks whether what has to come first was deployed elsewhere.
+fn examine(project: &Project, read: &[ReadMigration]) -> Result<Option<RequirementReport>, Error> {
+    let requirement = project.settings.requirement.as_ref();
+    requirement.map(|requirement| requirement.examine(read)).transpose()
+}
+
+/// What the ledger says is applied.
+fn deployed(history: &History) -> Vec<DeployedMigration> {
+    let rows = history.applied().into_iter().filter_map(|entry| entry.row.as_ref());
+    rows.map(|row| DeployedMigration {
+        name: row.migration_name.clone(),
+        checksum: row.checksum.clone(),
+    })
+    .collect()
 }
 
 /// The plan alone. It takes no lock and creates nothing, not even a database that is not there: then everything is
@@ -193,11 +225,17 @@ fn dry_run(
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(match planned {
-        None => report(DeployOutcome::UpToDate, Vec::new(), started),
-        Some((_, plan)) if verdict(&plan) == wire::Verdict::Blocked => report(DeployOutcome::Blocked, plan, started),
-        Some((_, plan)) => report(DeployOutcome::Planned, plan, started),
-    })
+    let Some((read, plan)) = planned else {
+        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+    };
+    let requirement = examine(project, &read)?;
+    let outcome = match verdict(&plan, requirement.as_ref()) {
+        wire::Verdict::Blocked => DeployOutcome::Blocked,
+        _ => DeployOutcome::Planned,
+    };
+    let mut report = report(outcome, plan, started);
+    report.requirement = requirement;
+    Ok(report)
 }
 
 fn report(outcome: DeployOutcome, plan: Vec<PlannedMigration>, started: Instant) -> DeployReport {
@@ -206,6 +244,9 @@ fn report(outcome: DeployOutcome, plan: Vec<PlannedMigration>, started: Instant)
         outcome,
         plan,
         applied: Vec::new(),
+        requirement: None,
+        run: None,
+        deployed: Vec::new(),
         deliveries: Vec::new(),
         duration_ms,
     }

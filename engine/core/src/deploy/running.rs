@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tollgate_database::state::{FindingRecord, KeptPlan};
+use tollgate_database::state::{ApprovalRecord, FindingRecord, KeptPlan};
 use tollgate_database::{
     Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, Migration, Problem,
     RunLock,
@@ -10,11 +10,14 @@ use tollgate_database::{
 use tollgate_host::types as wire;
 
 use super::{AppliedMigration, DeployOutcome, DeployReport, PlannedMigration, report};
+use crate::approval::{Approval, level_name};
 use crate::error::{Error, ErrorKind, milliseconds};
-use crate::event::{Event, Observer};
+use crate::event::{Awaiting, Event, Observer};
 use crate::notify::{self, Delivery, Notifications};
 use crate::plan::ReadMigration;
 use crate::project::Project;
+use crate::receipt::DeployedMigration;
+use crate::requirement::RequirementReport;
 
 pub(crate) fn take_lock(project: &Project, database: &mut Database, observe: Observer<'_>) -> Result<RunLock, Error> {
     let lock = database.lock(&project.settings.lock, &mut |event| {
@@ -65,6 +68,10 @@ pub(super) struct Deploy<'a> {
     pub(super) project: &'a Project,
     pub(super) database: Database,
     pub(super) lock: RunLock,
+    /// What has to be true elsewhere, and whether it is.
+    pub(super) requirement: Option<RequirementReport>,
+    /// What is applied already.
+    pub(super) there: Vec<DeployedMigration>,
     pub(super) started: Instant,
 }
 
@@ -85,7 +92,7 @@ impl Deploy<'_> {
         let mut notifications = Notifications::new(&self.project.notifiers, run.clone(), &settings.execute.interrupt);
         let migrations = plan.iter().map(|migration| migration.checked.name.clone()).collect();
         notifications.send(&wire::Event::Planned { migrations }, observe);
-        let verdict = verdict(&plan);
+        let verdict = verdict(&plan, self.requirement.as_ref());
         notifications.send(
             &wire::Event::Checked {
                 verdict,
@@ -94,8 +101,14 @@ impl Deploy<'_> {
             observe,
         );
         if verdict == wire::Verdict::Blocked {
+            observe(Event::AwaitingApproval {
+                findings: awaiting(&plan),
+                requirement: self.requirement.clone(),
+            });
             let mut report = report(DeployOutcome::Blocked, plan, self.started);
             report.deliveries = end_run(&mut self.database, &run.id, "blocked", notifications)?;
+            report.requirement = self.requirement;
+            report.run = Some(run.id);
             return Ok(report);
         }
         let mut applied = Vec::new();
@@ -125,6 +138,13 @@ impl Deploy<'_> {
             )));
         }
         let mut report = report(DeployOutcome::Deployed, plan, self.started);
+        let done = read.iter().map(|migration| DeployedMigration {
+            name: migration.input.name.clone(),
+            checksum: migration.input.checksum.clone(),
+        });
+        report.deployed = self.there.into_iter().chain(done).collect();
+        report.requirement = self.requirement;
+        report.run = Some(run.id);
         report.applied = applied;
         report.deliveries = deliveries;
         Ok(report)
@@ -137,6 +157,7 @@ impl Deploy<'_> {
         let run = self.database.state()?.together(|state| {
             let run = project.begin("deploy", state)?;
             state.add_findings(&run.id, &records(plan))?;
+            state.add_approvals(&run.id, &approvals(plan))?;
             // Without a generator there is nothing that could be read from them.
             let generated = plan.iter().filter(|_| !project.generators.is_empty());
             let ways_back = generated.filter_map(|migration| migration.rollback.as_ref());
@@ -305,9 +326,59 @@ fn findings(plan: &[PlannedMigration]) -> Vec<wire::MigrationFindings> {
         .collect()
 }
 
-/// What the policies said of the whole plan, in a word.
-pub(super) fn verdict(plan: &[PlannedMigration]) -> wire::Verdict {
-    let blocked = plan.iter().any(|migration| migration.checked.judgement.blocked());
+/// The approvals that let findings pass, each once.
+fn approvals(plan: &[PlannedMigration]) -> Vec<ApprovalRecord> {
+    let judged = plan.iter().flat_map(|migration| &migration.checked.judgement.findings);
+    let mut used: Vec<&Approval> = Vec::new();
+    for approval in judged.filter_map(|judged| judged.approved.as_ref()) {
+        if !used.contains(&approval) {
+            used.push(approval);
+        }
+    }
+    used.into_iter().map(approval_record).collect()
+}
+
+fn approval_record(approval: &Approval) -> ApprovalRecord {
+    let statement = approval.statement.as_ref();
+    ApprovalRecord {
+        migration: approval.migration.clone(),
+        checksum: approval.checksum.clone(),
+        plugin: approval.plugin.clone(),
+        rule: approval.rule.clone(),
+        statement: statement.map(|statement| statement.number),
+        digest: statement.map(|statement| statement.digest.clone()),
+        level: level_name(approval.level).to_owned(),
+        source: approval.source.name().to_owned(),
+        by: approval.by.clone(),
+        at: approval.at,
+        reason: approval.reason.clone(),
+    }
+}
+
+/// The findings that stop a deploy and that somebody could approve.
+fn awaiting(plan: &[PlannedMigration]) -> Vec<Awaiting> {
+    let of = |migration: &PlannedMigration| {
+        let name = migration.checked.name.clone();
+        let judged = migration.checked.judgement.findings.iter();
+        judged
+            .filter(|judged| judged.blocking)
+            .map(|judged| Awaiting {
+                migration: name.clone(),
+                plugin: judged.plugin.clone(),
+                rule: judged.finding.rule.clone(),
+                statement: judged.finding.statement.map(|index| index + 1),
+                severity: judged.finding.severity,
+                message: judged.finding.message.clone(),
+            })
+            .collect::<Vec<_>>()
+    };
+    plan.iter().flat_map(of).collect()
+}
+
+/// What is to be said of the whole plan, in a word.
+pub(super) fn verdict(plan: &[PlannedMigration], requirement: Option<&RequirementReport>) -> wire::Verdict {
+    let blocked = requirement.is_some_and(RequirementReport::blocks)
+        || plan.iter().any(|migration| migration.checked.judgement.blocked());
     let clean = plan
         .iter()
         .all(|migration| migration.checked.judgement.findings.is_empty());
