@@ -58,7 +58,7 @@ impl Footprint<'_> {
                 table, name, cascade, ..
             } => self.drop_constraint(table, name, *cascade)?,
             O::ValidateConstraint { table, name } => self.validate_constraint(table, name)?,
-            O::AlterConstraint { table, name, .. } => self.alter_constraint(table, name)?,
+            O::AlterConstraint { table, .. } => self.clause(table, Clause::new(L::AccessExclusive))?,
             O::RowSecurity { table, .. } | O::ForceRowSecurity { table, .. } | O::ReplicaIdentity { table, .. } => {
                 self.clause(table, Clause::new(L::AccessExclusive))?;
             }
@@ -89,8 +89,12 @@ impl Footprint<'_> {
                 let work = if same { Work::None } else { Work::Rewrite };
                 self.clause(table, Clause::new(L::AccessExclusive).with(work))?;
             }
-            O::SetTablespace { kind, name, .. } => {
-                let clause = Clause::new(L::AccessExclusive).with(Work::Rewrite);
+            O::SetTablespace { kind, name, tablespace } => {
+                let same = self
+                    .tablespace_of(*kind, name)?
+                    .is_some_and(|current| current == *tablespace);
+                let work = if same { Work::None } else { Work::Rewrite };
+                let clause = Clause::new(L::AccessExclusive).with(work);
                 self.alter_kind(*kind, name, clause)?;
             }
             O::SetStorageParameters { kind, name, parameters } => {
@@ -112,6 +116,27 @@ impl Footprint<'_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Where an index or a table lies, by the usual name of the default place.
+    fn tablespace_of(&self, kind: ObjectKind, name: &ObjectName) -> Result<Option<String>, BaseError> {
+        let table = match kind {
+            ObjectKind::Index => self.schema.index_owner(name)?,
+            _ => Some(name.clone()),
+        };
+        let relation = match table {
+            Some(table) => self.relation(&table)?,
+            None => None,
+        };
+        let place = relation.and_then(|relation| {
+            if kind == ObjectKind::Index {
+                let index = relation.indexes.iter().find(|index| index.name == name.name);
+                index.map(|index| index.tablespace.clone())
+            } else {
+                Some(relation.tablespace.clone())
+            }
+        });
+        Ok(place.map(|place| place.unwrap_or_else(|| "pg_default".to_owned())))
     }
 
     /// A clause for an object that may be a relation, an index or a sequence; others are not locked as tables are.
@@ -181,8 +206,9 @@ impl Footprint<'_> {
         if self.has_constraints(&column.data_type)? {
             return Ok(Work::Rewrite);
         }
-        // The server looks whether there is a row, and with a default it looks through all of them for nothing.
-        Ok(if column.not_null { Work::Scan } else { Work::None })
+        // Without a default it fails, unless there is no row.
+        let unfilled = column.not_null && column.default.is_none();
+        Ok(if unfilled { Work::Scan } else { Work::None })
     }
 
     /// Whether a type is a domain that not every value fits in, or is based on one.

@@ -1,7 +1,7 @@
 //! Constraints: what a new one reads, and who is on its other side.
 
 use tollgate_sql::ObjectName;
-use tollgate_sql::operation::{ConstraintDefinition, ConstraintKind};
+use tollgate_sql::operation::{ConstraintDefinition, ConstraintKind, ObjectKind};
 
 use super::LockMode as L;
 use super::footprint::{Clause, Footprint, Work};
@@ -14,12 +14,29 @@ impl Footprint<'_> {
         table: &ObjectName,
         constraint: &ConstraintDefinition,
     ) -> Result<(), BaseError> {
-        let mode = match &constraint.kind {
-            ConstraintKind::ForeignKey { .. } => L::ShareRowExclusive,
-            _ => L::AccessExclusive,
-        };
         let work = self.work_of_constraint(table, constraint, false)?;
-        self.clause(table, Clause::recursing(mode).with(work))?;
+        match &constraint.kind {
+            ConstraintKind::ForeignKey { .. } => {
+                self.clause(table, Clause::recursing(L::ShareRowExclusive).with(work))?;
+            }
+            ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => {
+                let primary = matches!(constraint.kind, ConstraintKind::PrimaryKey { .. });
+                // A primary key makes its columns NOT NULL, in all partitions; an index alone locks them as CREATE INDEX.
+                let nullable = primary && self.any_nullable(table, columns)?;
+                self.clause(
+                    table,
+                    Clause {
+                        recurses: nullable,
+                        ..Clause::new(L::AccessExclusive).with(work)
+                    },
+                )?;
+                let name = self.schema.find(ObjectKind::Table, table)?;
+                for partition in self.descendants_of_partitioned(&name)? {
+                    self.lock(&partition, L::Share, work)?;
+                }
+            }
+            _ => self.clause(table, Clause::recursing(L::AccessExclusive).with(work))?,
+        }
         self.other_side(constraint)
     }
 
@@ -28,9 +45,7 @@ impl Footprint<'_> {
         let ConstraintKind::ForeignKey { references, .. } = &constraint.kind else {
             return Ok(());
         };
-        let name = self
-            .schema
-            .find(tollgate_sql::operation::ObjectKind::Table, references)?;
+        let name = self.schema.find(ObjectKind::Table, references)?;
         self.lock(&name, L::ShareRowExclusive, Work::None)?;
         for partition in self.descendants_of_partitioned(&name)? {
             self.lock(&partition, L::ShareRowExclusive, Work::None)?;
@@ -116,13 +131,13 @@ impl Footprint<'_> {
         Ok(())
     }
 
-    pub(super) fn alter_constraint(&mut self, table: &ObjectName, name: &str) -> Result<(), BaseError> {
-        self.clause(table, Clause::new(L::AccessExclusive))?;
-        let found = self.constraint(table, name)?.map(|(_, constraint)| constraint.rule);
-        if let Some(ConstraintRule::ForeignKey { references, .. }) = found {
-            self.lock(&references, L::AccessExclusive, Work::None)?;
+    fn any_nullable(&self, table: &ObjectName, columns: &[String]) -> Result<bool, BaseError> {
+        for column in columns {
+            if !self.column(table, column)?.is_some_and(|column| column.not_null) {
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn constraint(

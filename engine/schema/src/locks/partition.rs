@@ -137,7 +137,7 @@ impl Footprint<'_> {
         // Its own foreign keys stand for themselves from now on.
         if let Some(parent) = self.relation(table)? {
             for referenced in Self::referenced(&parent) {
-                self.lock(&referenced, L::AccessExclusive, Work::None)?;
+                self.lock(&referenced, L::ShareRowExclusive, Work::None)?;
             }
         }
         Ok(())

@@ -41,8 +41,12 @@ impl Footprint<'_> {
                 self.lock(&referencing, L::AccessExclusive, scan)?;
             }
         }
-        if let Some(sequence) = self.column(table, column)?.and_then(|column| column.sequence) {
-            self.lock_as(ObjectKind::Sequence, &sequence, L::AccessExclusive, Work::None);
+        let identity = relation
+            .columns
+            .iter()
+            .find(|known| known.name == column && known.identity.is_some());
+        if let Some(sequence) = identity.and_then(|column| column.sequence.as_ref()) {
+            self.lock_as(ObjectKind::Sequence, sequence, L::ShareRowExclusive, Work::None);
         }
         Ok(())
     }
@@ -86,7 +90,8 @@ impl Footprint<'_> {
             return Ok(!self.has_constraints(to)? && self.keeps_bytes(from, &base)?);
         }
         if let Some(base) = self.domain_base(from)? {
-            return self.keeps_bytes(&base, to);
+            // The domain hides the length, so that the server cannot see that the new one is looser.
+            return Ok(to.modifiers.is_empty() && self.keeps_bytes(&base, to)?);
         }
         if self.same_user_type(from, to)? {
             return Ok(true);

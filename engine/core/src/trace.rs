@@ -1,0 +1,220 @@
+//! What migrations really lock and write anew, on a database that nobody needs, next to what was predicted.
+//!
+//! Every statement runs in a transaction of its own, whatever its file says: locks that an earlier statement holds would
+//! hide those of a later one. BEGIN, COMMIT and the like are left out for the same reason. A difference says something
+//! about Tollgate's predictions, not about the migration.
+
+mod compare;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use tollgate_database::{ConnectOptions, Database, Interrupt, Observation, Scratch, ScratchOptions, Start, Target};
+use tollgate_schema::Schema;
+use tollgate_schema::locks::TableLock;
+use tollgate_sql::operation::{ObjectKind, Operation};
+use tollgate_sql::{Dialect, Script, Statement};
+
+use crate::error::{Error, nearest};
+use crate::explain::{self, ExplainedStatement};
+use crate::folder::Folder;
+use crate::plan;
+
+pub use compare::Difference;
+
+/// Where to trace, and what.
+#[derive(Debug, Clone)]
+pub struct TraceOptions {
+    /// The server on which the scratch database is made.
+    pub place: Target,
+    /// The migrations that are looked at; all when empty. The others are applied all the same.
+    pub only: BTreeSet<String>,
+    /// Ends the run early.
+    pub interrupt: Interrupt,
+}
+
+/// One migration, as it ran.
+#[derive(Debug, Clone)]
+pub struct TracedMigration {
+    /// Its name.
+    pub name: String,
+    /// Its statements in order, up to one that failed.
+    pub statements: Vec<TracedStatement>,
+    /// Why it did not go through.
+    pub failure: Option<String>,
+}
+
+/// One statement: predicted, and seen.
+#[derive(Debug, Clone)]
+pub struct TracedStatement {
+    /// What it is, and what was predicted.
+    pub explained: ExplainedStatement,
+    /// What was seen. `None`: it controls transactions, and was not run.
+    pub seen: Option<Observation>,
+    /// Where the two do not agree.
+    pub differences: Vec<Difference>,
+}
+
+impl TracedMigration {
+    /// Everything was as predicted.
+    pub fn agrees(&self) -> bool {
+        self.statements.iter().all(|statement| statement.differences.is_empty())
+    }
+}
+
+/// Applies a folder's migrations to a scratch database and looks at what each statement does. `tell` hears of each
+/// migration that was looked at, in order; one that fails is the last.
+///
+/// # Errors
+/// The scratch database cannot be made or asked, a script cannot be read, a name in `only` is not in the folder, a migration
+/// that is not looked at fails, or the run was asked to stop.
+pub fn trace(folder: &Folder, options: &TraceOptions, tell: &mut dyn FnMut(TracedMigration)) -> Result<(), Error> {
+    let names = || folder.migrations.iter().map(|migration| migration.name.as_str());
+    if let Some(name) = options.only.iter().find(|name| folder.find(name).is_none()) {
+        return Err(Error::NotFound {
+            migration: name.clone(),
+            similar: nearest(name, names()),
+        });
+    }
+    folder.expect_dialect(options.place.dialect())?;
+    let _at_work = options.interrupt.work();
+    let scratch = Scratch::create(&options.place, &scratch_options(options))?;
+    let traced = trace_on(scratch.target(), folder, options, tell);
+    let removed = scratch.remove();
+    traced?;
+    Ok(removed?)
+}
+
+fn scratch_options(options: &TraceOptions) -> ScratchOptions {
+    ScratchOptions {
+        start: Start::Empty,
+        schema: options.place.schema().map(str::to_owned),
+        folder: PathBuf::new(),
+        application_name: "tollgate check --trace".to_owned(),
+    }
+}
+
+fn trace_on(
+    target: &Target,
+    folder: &Folder,
+    options: &TraceOptions,
+    tell: &mut dyn FnMut(TracedMigration),
+) -> Result<(), Error> {
+    let connect = ConnectOptions {
+        create_missing: true,
+        application_name: "tollgate check --trace".to_owned(),
+        ..ConnectOptions::default()
+    };
+    let mut database = Database::connect(target, &connect)?;
+    let mut schema = Schema::empty(database.context());
+    let dialect = target.dialect();
+    let wanted = |name: &String| options.only.is_empty() || options.only.contains(name);
+    let last = folder.migrations.iter().rposition(|migration| wanted(&migration.name));
+    for migration in plan::read_scripts(folder, 0..last.map_or(0, |last| last + 1), dialect)? {
+        if options.interrupt.asked() > 0 {
+            return Err(Error::Interrupted {
+                finished: Vec::new(),
+                next: Some(migration.input.name.clone()),
+                taking_back: false,
+            });
+        }
+        if wanted(&migration.input.name) {
+            let traced = trace_script(&mut database, &schema, &migration.input.name, migration.script())?;
+            let failed = traced.failure.is_some();
+            tell(traced);
+            if failed {
+                return Ok(());
+            }
+        } else {
+            for statement in to_run(migration.script()) {
+                database.run_alone(&text_of(migration.script(), statement))?;
+            }
+        }
+        database.end_script()?;
+        schema.apply_script(migration.script())?;
+        schema.settle();
+    }
+    Ok(())
+}
+
+/// Runs one script, statement by statement. `before` is the schema that the database has.
+///
+/// # Errors
+/// The predictions cannot be made. A statement that fails is part of the answer.
+pub fn trace_script(
+    database: &mut Database,
+    before: &Schema,
+    name: &str,
+    script: &Script,
+) -> Result<TracedMigration, Error> {
+    let mut traced = TracedMigration {
+        name: name.to_owned(),
+        statements: Vec::new(),
+        failure: None,
+    };
+    for (explained, statement) in explain::statements(before, script)?.into_iter().zip(&script.statements) {
+        if is_control(statement) {
+            traced.statements.push(TracedStatement {
+                explained,
+                seen: None,
+                differences: Vec::new(),
+            });
+            continue;
+        }
+        let sql = text_of(script, statement);
+        let observed = if statement.transactional {
+            database.observe(&sql)
+        } else {
+            let tables = explained.locks.iter().filter(|lock| is_table(lock));
+            let tables: Vec<_> = tables.map(|lock| (lock.relation.clone(), lock.mode)).collect();
+            database.observe_outside(&sql, &tables)
+        };
+        match observed {
+            Ok(seen) => {
+                let differences = compare::differences(&explained.locks, &seen, statement);
+                traced.statements.push(TracedStatement {
+                    explained,
+                    seen: Some(seen),
+                    differences,
+                });
+            }
+            Err(error) => {
+                traced.failure = Some(format!("line {}: {error}", explained.line));
+                return Ok(traced);
+            }
+        }
+    }
+    Ok(traced)
+}
+
+/// What LOCK TABLE can hold.
+fn is_table(lock: &TableLock) -> bool {
+    matches!(lock.kind, ObjectKind::Table)
+}
+
+fn to_run(script: &Script) -> impl Iterator<Item = &Statement> {
+    script.statements.iter().filter(|statement| !is_control(statement))
+}
+
+fn is_control(statement: &Statement) -> bool {
+    let control = |operation: &Operation| matches!(operation, Operation::Transaction(_));
+    statement.effects.iter().any(|effect| control(&effect.operation))
+}
+
+/// The statement as it is run: what holds until the end of a transaction would be gone before the next one.
+fn text_of(script: &Script, statement: &Statement) -> String {
+    let text = statement.span.of(&script.text);
+    let local = statement
+        .effects
+        .iter()
+        .any(|effect| matches!(effect.operation, Operation::SetParameter { local: true, .. }));
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next()) {
+        (Some(set), Some(word))
+            if local && script.dialect == Dialect::Postgres && word.eq_ignore_ascii_case("local") =>
+        {
+            format!("{set} {}", words.collect::<Vec<_>>().join(" "))
+        }
+        _ => text.to_owned(),
+    }
+}
