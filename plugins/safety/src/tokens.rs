@@ -1,0 +1,297 @@
+//! SQL's words, as far as a rule needs them that looks into a clause which the contract keeps as text.
+//!
+//! The engine has parsed the script, so nothing here has to judge whether it is right: every literal ends.
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A keyword or a name without quotes.
+    Word,
+    /// A name in double quotes.
+    Quoted,
+    /// A string, dollar-quoted ones included.
+    Literal,
+    /// A number or a parameter (`$1`).
+    Number,
+    /// An operator or a punctuation mark.
+    Symbol,
+}
+
+/// One token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token<'t> {
+    pub(crate) kind: Kind,
+    /// As written.
+    pub(crate) text: &'t str,
+    /// Where it begins in the text that was read.
+    pub(crate) start: usize,
+}
+
+impl<'t> Token<'t> {
+    /// This keyword, in capitals or not.
+    pub(crate) fn is(&self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// This operator or punctuation mark.
+    pub(crate) fn is_symbol(&self, symbol: &str) -> bool {
+        self.kind == Kind::Symbol && self.text == symbol
+    }
+
+    /// A name as the server folds it.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self.kind {
+            Kind::Word => Some(self.text.to_lowercase()),
+            Kind::Quoted => Some(self.text.get(1..self.text.len() - 1)?.replace("\"\"", "\"")),
+            _ => None,
+        }
+    }
+
+    /// What a string holds, as written between its quotes.
+    pub(crate) fn body(&self) -> Option<&'t str> {
+        if self.kind != Kind::Literal {
+            return None;
+        }
+        let quote = self.text.find(['\'', '$'])?;
+        let tag = match self.text.as_bytes().get(quote) {
+            Some(b'$') => self.text[quote + 1..].find('$')? + 2,
+            _ => 1,
+        };
+        self.text.get(quote + tag..self.text.len() - tag)
+    }
+
+    /// The value of a plain string: `'it''s'` is `it's`.
+    pub(crate) fn value(&self) -> Option<String> {
+        let body = self.body()?;
+        Some(if self.text.ends_with('\'') { body.replace("''", "'") } else { body.to_owned() })
+    }
+
+    /// One past its last byte.
+    pub(crate) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+}
+
+/// Characters that operators are made of.
+const OPERATORS: &[u8] = b"<>=!~+-*/%^&|@#?:";
+
+/// All tokens of a text; white space and comments are left out.
+pub(crate) fn read(text: &str) -> Vec<Token<'_>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let length = blank(&text[at..]);
+        if length > 0 {
+            at += length;
+            continue;
+        }
+        let (kind, length) = token(&text[at..]);
+        let end = (at + length).min(text.len());
+        found.push(Token { kind, text: &text[at..end], start: at });
+        at = end;
+    }
+    found
+}
+
+/// Length of white space or of a comment that the text begins with.
+fn blank(text: &str) -> usize {
+    if text.starts_with("--") {
+        return text.find('\n').map_or(text.len(), |end| end + 1);
+    }
+    if text.starts_with("/*") {
+        let mut depth = 0_usize;
+        let mut at = 0;
+        while at < text.len() {
+            let step = match text.as_bytes().get(at..at + 2) {
+                Some(b"/*") => {
+                    depth += 1;
+                    2
+                }
+                Some(b"*/") => {
+                    depth -= 1;
+                    2
+                }
+                _ => 1,
+            };
+            at += step;
+            if depth == 0 {
+                break;
+            }
+        }
+        return at;
+    }
+    text.len() - text.trim_start().len()
+}
+
+fn token(text: &str) -> (Kind, usize) {
+    let bytes = text.as_bytes();
+    let first = bytes[0];
+    let second = bytes.get(1).copied().unwrap_or(0);
+    match first {
+        b'\'' => (Kind::Literal, quoted(text, 0, b'\'', false)),
+        b'e' | b'E' if second == b'\'' => (Kind::Literal, quoted(text, 1, b'\'', true)),
+        b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if second == b'\'' => (Kind::Literal, quoted(text, 1, b'\'', false)),
+        b'u' | b'U' if text.get(1..3) == Some("&'") => (Kind::Literal, quoted(text, 2, b'\'', false)),
+        b'"' => (Kind::Quoted, quoted(text, 0, b'"', false)),
+        b'$' => match dollar(text) {
+            Some(length) => (Kind::Literal, length),
+            None => (Kind::Number, 1 + run(&text[1..], |c| c.is_ascii_digit())),
+        },
+        b'0'..=b'9' => (Kind::Number, run(text, |c| c.is_ascii_alphanumeric() || c == '.' || c == '_')),
+        _ if first.is_ascii_alphabetic() || first == b'_' || !first.is_ascii() => {
+            (Kind::Word, run(text, |c| c.is_alphanumeric() || c == '_' || c == '$').max(char_length(text)))
+        }
+        _ if OPERATORS.contains(&first) => (Kind::Symbol, operator(bytes)),
+        _ => (Kind::Symbol, 1),
+    }
+}
+
+fn char_length(text: &str) -> usize {
+    text.chars().next().map_or(1, char::len_utf8)
+}
+
+/// Length of the characters at the beginning that `belongs` takes.
+fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+    text.find(|character| !belongs(character)).unwrap_or(text.len())
+}
+
+/// An operator ends where a comment begins.
+fn operator(bytes: &[u8]) -> usize {
+    let mut length = 1;
+    while bytes.get(length).is_some_and(|byte| OPERATORS.contains(byte)) {
+        if matches!(bytes.get(length..length + 2), Some(b"--" | b"/*")) {
+            break;
+        }
+        length += 1;
+    }
+    length
+}
+
+/// Length of a quoted token whose quote stands at `from`. A doubled quote is one inside.
+fn quoted(text: &str, from: usize, quote: u8, escapes: bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = from + 1;
+    while at < bytes.len() {
+        if escapes && bytes[at] == b'\\' {
+            at += 2;
+        } else if bytes[at] == quote {
+            if bytes.get(at + 1) != Some(&quote) {
+                return at + 1;
+            }
+            at += 2;
+        } else {
+            at += 1;
+        }
+    }
+    text.len()
+}
+
+/// Length of `$tag$ … $tag$`.
+fn dollar(text: &str) -> Option<usize> {
+    let tag = run(&text[1..], |c| c.is_alphanumeric() || c == '_') + 2;
+    let opening = text.get(..tag).filter(|opening| opening.ends_with('$'))?;
+    if opening.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let end = text[tag..].find(opening)?;
+    Some(tag + end + tag)
+}
+
+/// The tokens from `from` up to the first that `stops` takes, outside brackets.
+pub(crate) fn until<'s, 't>(tokens: &'s [Token<'t>], stops: impl Fn(&Token<'t>) -> bool) -> &'s [Token<'t>] {
+    let length = at_top(tokens).find(|(_, token)| stops(token)).map_or(tokens.len(), |(at, _)| at);
+    &tokens[..length]
+}
+
+/// Tokens outside brackets, with their places. The brackets themselves are left out.
+pub(crate) fn at_top<'s, 't>(tokens: &'s [Token<'t>]) -> impl Iterator<Item = (usize, &'s Token<'t>)> {
+    let mut depth = 0_usize;
+    tokens.iter().enumerate().filter(move |(_, token)| {
+        let opens = token.is_symbol("(") || token.is_symbol("[");
+        let closes = token.is_symbol(")") || token.is_symbol("]");
+        if closes {
+            depth = depth.saturating_sub(1);
+        }
+        let outside = depth == 0 && !opens && !closes;
+        if opens {
+            depth += 1;
+        }
+        outside
+    })
+}
+
+/// The parts between separators that stand outside brackets.
+pub(crate) fn split<'s, 't>(tokens: &'s [Token<'t>], separates: impl Fn(&Token<'t>) -> bool) -> Vec<&'s [Token<'t>]> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (at, token) in at_top(tokens) {
+        if separates(token) {
+            parts.push(&tokens[from..at]);
+            from = at + 1;
+        }
+    }
+    parts.push(&tokens[from..]);
+    parts
+}
+
+/// Without brackets around the whole.
+pub(crate) fn bare<'s, 't>(mut tokens: &'s [Token<'t>]) -> &'s [Token<'t>] {
+    while let [open, inside @ .., close] = tokens
+        && open.is_symbol("(")
+        && close.is_symbol(")")
+        && balanced(inside)
+    {
+        tokens = inside;
+    }
+    tokens
+}
+
+fn balanced(tokens: &[Token<'_>]) -> bool {
+    let mut depth = 0_i32;
+    for token in tokens {
+        if token.is_symbol("(") {
+            depth += 1;
+        } else if token.is_symbol(")") {
+            depth -= 1;
+        }
+        if depth < 0 {
+            return false;
+        }
+    }
+    depth == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Vec<&str> {
+        read(text).iter().map(|token| token.text).collect()
+    }
+
+    #[test]
+    fn a_text_is_read_as_the_server_reads_it() {
+        assert_eq!(shown("a>='x''y'--c\n+ 1.5e3"), ["a", ">=", "'x''y'", "+", "1.5e3"]);
+        assert_eq!(shown("\"a\"\"b\".c /* x /* y */ */ IN(1)"), ["\"a\"\"b\"", ".", "c", "IN", "(", "1", ")"]);
+        assert_eq!(shown("$$a;b$$ $x$ $$ $x$ $1 E'\\'' größe"), ["$$a;b$$", "$x$ $$ $x$", "$1", "E'\\''", "größe"]);
+        assert_eq!(shown("a::text[]"), ["a", "::", "text", "[", "]"]);
+    }
+
+    #[test]
+    fn values_and_names() {
+        let tokens = read("'it''s' $t$b$t$ \"A\"\"b\" ABC");
+        assert_eq!(tokens[0].value().as_deref(), Some("it's"));
+        assert_eq!(tokens[1].value().as_deref(), Some("b"));
+        assert_eq!(tokens[2].name().as_deref(), Some("A\"b"));
+        assert_eq!(tokens[3].name().as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn brackets_keep_together() {
+        let tokens = read("a = (b AND c) AND d IN (1, 2)");
+        let parts = split(&tokens, |token| token.is("and"));
+        assert_eq!(parts.len(), 2);
+        assert_eq!(bare(&read("((a) + (b))")).len(), 7);
+        assert_eq!(until(&tokens, |token| token.is("and")).len(), 7);
+    }
+}
