@@ -57,3 +57,12 @@ need_wasm_toolchain() {
     dpkg -s rustc-web cargo-web rust-web-src >/dev/null 2>&1 && return
     install rustc-web cargo-web rust-web-src
 }
+
+# What tests/lint-workflows.sh gets its linters with, and what the workflow's own steps use.
+need_workflow_linters() {
+    local missing=()
+    command -v npm >/dev/null || missing+=(nodejs npm)
+    python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+    command -v curl >/dev/null || missing+=(curl)
+    [ ${#missing[@]} = 0 ] || install "${missing[@]}"
+}

@@ -225,7 +225,7 @@ impl Repository {
             };
             return match status {
                 200..300 => Ok(text),
-                401 | 403 | 404 => Err(GithubError::Forbidden {
+                403 | 404 => Err(GithubError::Forbidden {
                     doing,
                     status,
                     message: message(),

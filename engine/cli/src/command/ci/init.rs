@@ -70,12 +70,12 @@ const SERVICE: &str = "    services:
 const PREVIEW_ON_SERVER: &str = "        env:
           DATABASE_URL: postgresql://postgres:preview@127.0.0.1:5432/postgres
         run: |
-          tollgate preview --markdown \"$RUNNER_TEMP/tollgate-report/preview.md\"";
+          tollgate preview --report markdown=\"$RUNNER_TEMP/tollgate-report/preview.md\"";
 
 const PREVIEW_IN_FILE: &str = "        env:
           DATABASE_URL: file:${{ runner.temp }}/preview.db
         run: |
-          tollgate preview --markdown \"$RUNNER_TEMP/tollgate-report/preview.md\"";
+          tollgate preview --report markdown=\"$RUNNER_TEMP/tollgate-report/preview.md\"";
 
 /// The sections of `tollgate.toml` that the workflow's deployments need, each with the header that shows that it is there.
 const SECTIONS: [(&str, &str); 2] = [
