@@ -2,9 +2,11 @@
 
 use tollgate_plugin::Dialect;
 use tollgate_plugin::rules::Rule;
-use tollgate_plugin::testing::{self, Judge};
+use tollgate_plugin::testing::{self, Judge, Test};
 
 use crate::Safety;
+
+pub(crate) use tollgate_plugin::testing::{assert_ignores, assert_reports};
 
 /// Tests of a rule on PostgreSQL.
 pub(crate) fn postgres(rule: &Rule) -> Judge<Safety> {
@@ -14,4 +16,42 @@ pub(crate) fn postgres(rule: &Rule) -> Judge<Safety> {
 /// Tests of a rule on `SQLite`.
 pub(crate) fn sqlite(rule: &Rule) -> Judge<Safety> {
     testing::rule(rule).dialect(Dialect::Sqlite)
+}
+
+/// The script with the first suggestion of each finding made, those that would overlap left out; `None` where there is
+/// none. Nothing may be found in it any more.
+#[track_caller]
+pub(crate) fn fixed(test: &Test<Safety>, script: &str) -> Option<String> {
+    let mut edits: Vec<_> = test
+        .check(script)
+        .into_iter()
+        .filter_map(|mut finding| (!finding.suggestions.is_empty()).then(|| finding.suggestions.remove(0)))
+        .flat_map(|suggestion| suggestion.edits)
+        .collect();
+    if edits.is_empty() {
+        return None;
+    }
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.at.start));
+    let mut text = script.to_owned();
+    let mut upto = text.len();
+    for edit in edits {
+        let (start, end) = (edit.at.start as usize, edit.at.end as usize);
+        if end <= upto {
+            text.replace_range(start..end, &edit.text);
+            upto = start;
+        }
+    }
+    testing::assert_ignores(test, &text);
+    Some(text)
+}
+
+/// The SQL that a following migration has to hold, as the findings in a script say.
+#[track_caller]
+pub(crate) fn following(test: &Test<Safety>, script: &str) -> Option<String> {
+    let properties = test.check(script).into_iter().flat_map(|finding| finding.properties);
+    let texts: Vec<String> = properties
+        .filter(|(name, _)| name == "fix.following")
+        .map(|(_, text)| text)
+        .collect();
+    (!texts.is_empty()).then(|| texts.concat())
 }

@@ -3,9 +3,15 @@
 //!
 //! One file a rule in [`rules`], in one folder a theme.
 
+mod details;
 #[cfg(test)]
 mod judge;
 pub mod rules;
+mod size;
+mod sql;
+mod tables;
+mod tokens;
+mod transactions;
 
 use tollgate_plugin::{
     Catalog, Description, Failure, Finding, Migration, NoSettings, Policy, PolicyRequest, SettingsIssue,

@@ -83,7 +83,8 @@ impl<'a> Transactions<'a> {
 
     /// Both are committed in the same transaction.
     pub(crate) fn are_together(&self, left: &Statement, right: &Statement) -> bool {
-        self.containing(left).is_some_and(|transaction| transaction.contains(right))
+        self.containing(left)
+            .is_some_and(|transaction| transaction.contains(right))
     }
 
     /// The statement that begins the file's own transaction around this one.
@@ -137,7 +138,11 @@ pub(crate) fn wanted(context: &Context<'_>) -> Option<Wanted> {
         return None;
     }
     let first = context.migration.statements().first()?;
-    context.migration.text().get(..first.span.start as usize).and_then(wanted_in)
+    context
+        .migration
+        .text()
+        .get(..first.span.start as usize)
+        .and_then(wanted_in)
 }
 
 fn wanted_in(head: &str) -> Option<Wanted> {
@@ -242,11 +247,13 @@ mod tests {
     };
 
     fn show(context: &Context<'_>, findings: &mut Findings<'_>) {
-        let shown = of(context).iter().map(|transaction| {
-            let indexes: Vec<u32> = transaction.statements.iter().map(|of| of.index).collect();
-            format!("{:?}{indexes:?}", transaction.kind)
-        });
-        let shown: Vec<String> = shown.collect();
+        let shown: Vec<String> = of(context)
+            .iter()
+            .map(|transaction| {
+                let indexes: Vec<u32> = transaction.statements.iter().map(|of| of.index).collect();
+                format!("{:?}{indexes:?}", transaction.kind)
+            })
+            .collect();
         findings.report_script(format!(".{}", shown.join(" ")));
     }
 
@@ -268,7 +275,13 @@ mod tests {
             before: &dyn Catalog,
             after: &dyn Catalog,
         ) -> Result<Vec<Finding>, Failure> {
-            Ok(tollgate_plugin::rules::check(&[SHOW], request, migration, before, after))
+            Ok(tollgate_plugin::rules::check(
+                &[SHOW],
+                request,
+                migration,
+                before,
+                after,
+            ))
         }
     }
 
@@ -306,10 +319,7 @@ mod tests {
             ),
             ("BEGIN; SELECT 1; COMMIT AND NO CHAIN;", "Own[0, 1, 2]"),
             ("SELECT 1; COMMIT; SELECT 2;", "Engine[0] Alone[1] Engine[2]"),
-            (
-                &format!("SELECT 1; {block} SELECT 2;"),
-                "Engine[0] Alone[1] Engine[2]",
-            ),
+            (&format!("SELECT 1; {block} SELECT 2;"), "Engine[0] Alone[1] Engine[2]"),
             (
                 "SELECT 1; DO $$ BEGIN UPDATE a SET b = 'commit;'; END $$;",
                 "Engine[0, 1]",

@@ -1,0 +1,170 @@
+//! `long-build-on-large-table`: work that takes minutes on a table known to be large.
+
+use tollgate_plugin::rules::{Context, Findings, Rule, Step};
+use tollgate_plugin::{ConstraintKind, Dialect, ObjectName, Operation, Severity};
+
+use crate::details;
+use crate::size::{self, Size};
+
+pub(super) const RULE: Rule = Rule {
+    id: "long-build-on-large-table",
+    summary: "An index or a validation on a table known to be large takes its time",
+    severity: Severity::Low,
+    dialects: &[Dialect::Postgres],
+    explanation: "\
+**What it does.** With a connected database: reports index builds, also `CONCURRENTLY` and through `UNIQUE`, `PRIMARY KEY` and `EXCLUDE`, `REINDEX` and \
+`VALIDATE CONSTRAINT` on tables of a million rows or a gigabyte and more. Medium where others are kept out meanwhile, or where the deploy's statement timeout may cut it off.
+
+**Why it matters.** It runs for minutes to hours, loads disk and replicas, and holds the deploy; a concurrent build that is cut off leaves an invalid index.
+
+**Instead.** Deploy it in a quiet hour and in a migration of its own, with `-- tollgate:timeout` where the deploy limits statements, and more `maintenance_work_mem`.",
+    bad: "",
+    good: "CREATE TABLE users (id int);\n-- migration\nCREATE INDEX CONCURRENTLY users_id ON users (id);",
+    check,
+    ..Rule::DEFAULT
+};
+
+fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for step in context.steps() {
+        match &step.effect.operation {
+            Operation::CreateIndex(index) => {
+                let what = format!("{} an index", step.verb("builds", "build"));
+                report(context, findings, &step, &index.table, &what, !index.concurrently);
+            }
+            Operation::AddConstraint(added)
+                if added.constraint.using_index.is_none()
+                    && matches!(
+                        added.constraint.kind,
+                        ConstraintKind::PrimaryKey | ConstraintKind::Unique | ConstraintKind::Exclude
+                    ) =>
+            {
+                let what = format!(
+                    "{} the index of a {}",
+                    step.verb("builds", "build"),
+                    added.constraint.kind
+                );
+                report(context, findings, &step, &added.table, &what, true);
+            }
+            Operation::ValidateConstraint(validated) => {
+                let what = format!("{} {} against every row", step.verb("tests", "test"), validated.name);
+                report(context, findings, &step, &validated.table, &what, false);
+            }
+            Operation::Other(other) if other.tag == "reindex" => {
+                let (Some(name), Some(target)) = (other.objects.first(), details::text(other, "target")) else {
+                    continue;
+                };
+                let owner = context.before.index_owner(name).filter(|_| target == "index");
+                let table = owner.as_ref().unwrap_or(name);
+                let blocks = !details::flag(other, "concurrently");
+                let what = format!("{} an index anew", step.verb("builds", "build"));
+                if target == "index" || target == "table" {
+                    report(context, findings, &step, table, &what, blocks);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn report(
+    context: &Context<'_>,
+    findings: &mut Findings<'_>,
+    step: &Step<'_>,
+    table: &ObjectName,
+    what: &str,
+    blocks: bool,
+) {
+    if size::of(context, step, table) != Size::Large {
+        return;
+    }
+    let rows = size::in_words(context, step, table);
+    let limit = context.statement_timeout_ms();
+    let tail = match limit {
+        Some(limit) => format!("; the deploy cancels it after {}", duration(limit)),
+        None => String::new(),
+    };
+    let message = format!("{what}, on {}{rows}: that takes its time{tail}", table.short());
+    let finding = findings.report(step, message);
+    if blocks || limit.is_some() {
+        finding.severity(Severity::Medium);
+    }
+    finding.help(if limit.is_some() {
+        "give it more time with `-- tollgate:timeout 2h` above the first statement, in a migration of its own"
+    } else {
+        "run it in a quiet hour and in a migration of its own"
+    });
+}
+
+/// `90 s`, `5 min`
+fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..=999 => format!("{milliseconds} ms"),
+        1_000..=119_999 => format!("{} s", milliseconds / 1_000),
+        _ => format!("{} min", milliseconds / 60_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_plugin::Severity::{Low, Medium};
+
+    use super::RULE;
+    use crate::judge::{assert_ignores, assert_reports, postgres};
+
+    const T: &str =
+        "CREATE TABLE users (id int, email text); CREATE INDEX \"Mail\" ON users (email); CREATE TABLE few (id int);";
+
+    #[test]
+    fn the_catalog_says_how_long_it_is() {
+        let large = postgres(&RULE).on(T).rows("users", 40_000_000).rows("few", 10);
+        let rows = "on users with about 40,000,000 rows: that takes its time";
+        for (script, severity, what) in [
+            (
+                "CREATE INDEX CONCURRENTLY i ON public.users (id);",
+                Low,
+                "builds an index",
+            ),
+            ("CREATE INDEX i ON users (id);", Medium, "builds an index"),
+            (
+                "ALTER TABLE users ADD UNIQUE (email);",
+                Medium,
+                "builds the index of a unique constraint",
+            ),
+            (
+                "ALTER TABLE users ADD PRIMARY KEY (id);",
+                Medium,
+                "builds the index of a primary key",
+            ),
+            (
+                "ALTER TABLE users VALIDATE CONSTRAINT c;",
+                Low,
+                "tests c against every row",
+            ),
+            ("REINDEX INDEX CONCURRENTLY \"Mail\";", Low, "builds an index anew"),
+            ("REINDEX TABLE users;", Medium, "builds an index anew"),
+        ] {
+            assert_reports(&large, script, severity, &format!("{what}, {rows}"));
+        }
+    }
+
+    #[test]
+    fn a_timeout_may_cut_it_off() {
+        let large = postgres(&RULE)
+            .on(T)
+            .rows("users", 40_000_000)
+            .statement_timeout(90_000);
+        let message = "builds an index, on users with about 40,000,000 rows: that takes its time; the deploy cancels it after 90 s";
+        assert_reports(&large, "CREATE INDEX CONCURRENTLY i ON users (id);", Medium, message);
+    }
+
+    #[test]
+    fn nothing_is_known_to_be_large() {
+        let rule = postgres(&RULE);
+        rule.ignores(T, "CREATE INDEX CONCURRENTLY i ON users (id);");
+        let large = rule.on(T).rows("users", 40_000_000).rows("few", 10);
+        assert_ignores(&large, "CREATE INDEX i ON few (id);");
+        assert_ignores(&large, "CREATE TABLE t (a int); CREATE INDEX i ON t (a);");
+        assert_ignores(&large, "ALTER TABLE users ADD CONSTRAINT u UNIQUE USING INDEX i;");
+        assert_ignores(&rule.on(T).rows("users", 999_999), "CREATE INDEX i ON users (id);");
+    }
+}
