@@ -204,6 +204,13 @@ impl<P> Test<P> {
         self
     }
 
+    /// The index is there but cannot be used, as after a build that failed; needs [`Test::rows`] of its table.
+    #[must_use]
+    pub fn invalid_index(mut self, index: &str) -> Self {
+        self.answers.invalid.insert(index.to_owned());
+        self
+    }
+
     /// The plugin's table in the configuration.
     #[must_use]
     pub fn settings(mut self, settings: serde_json::Value) -> Self {

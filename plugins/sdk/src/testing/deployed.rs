@@ -1,6 +1,6 @@
 //! A connected database: the deployed schema, and numbers for the probes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_schema::Schema;
 use tollgate_schema::base::{Base, BaseError, ProbeError};
@@ -16,6 +16,8 @@ pub(super) struct Answers {
     pub(super) rows: BTreeMap<String, u64>,
     pub(super) nulls: BTreeMap<(String, String), u64>,
     pub(super) duplicates: ByColumns,
+    /// Indexes without their schema.
+    pub(super) invalid: BTreeSet<String>,
 }
 
 /// See the module.
@@ -66,9 +68,15 @@ impl Base for Deployed {
 
     fn relation(&self, name: &ObjectName) -> Result<Option<Relation>, BaseError> {
         let relation = self.schema.relation(name)?;
-        Ok(relation.map(|relation| Relation {
-            estimated_rows: self.answers.rows.get(&name.name).copied(),
-            ..(*relation).clone()
+        Ok(relation.map(|relation| {
+            let mut relation = Relation {
+                estimated_rows: self.answers.rows.get(&name.name).copied(),
+                ..(*relation).clone()
+            };
+            for index in &mut relation.indexes {
+                index.valid &= !self.answers.invalid.contains(&index.name);
+            }
+            relation
         }))
     }
 

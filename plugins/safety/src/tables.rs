@@ -1,0 +1,86 @@
+//! Whether a table is one that others use while the migration runs, and what is known of its size.
+
+use std::rc::Rc;
+
+use tollgate_plugin::rules::{Context, Step};
+use tollgate_plugin::{ObjectKind, ObjectName, Operation, Relation, RelationKind, Severity};
+
+use crate::size::{self, Size};
+
+/// A table that others may be using: it was there before the migration, may hold rows and is not known to be small.
+#[derive(Debug, Clone)]
+pub(crate) struct Busy {
+    /// What it was called before the migration.
+    pub(crate) original: ObjectName,
+    /// The table as it was before the migration, where the catalog knows it.
+    pub(crate) relation: Option<Rc<Relation>>,
+    /// The catalog says that it is large.
+    pub(crate) large: bool,
+    name: String,
+    rows: Option<String>,
+}
+
+/// The table when a step runs; `None` where nobody can be using it: the migration has made it, it is known to hold
+/// nothing, or the catalog says that it is small.
+pub(crate) fn busy(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> Option<Busy> {
+    let original = context.original(step, ObjectKind::Table, table)?;
+    busy_before(context, &original, table.short())
+}
+
+/// The same for a table by its name before the migration; `name` is what messages call it.
+pub(crate) fn busy_before(context: &Context<'_>, original: &ObjectName, name: String) -> Option<Busy> {
+    if !context.held_rows(original) {
+        return None;
+    }
+    let size = size::before(context, original);
+    if size == Size::Small {
+        return None;
+    }
+    Some(Busy {
+        original: original.clone(),
+        relation: context.before.relation(original),
+        large: size == Size::Large,
+        name,
+        rows: context.rows_in_words(original),
+    })
+}
+
+impl Busy {
+    /// `users`, or `users (about 3,200,000 rows)` where somebody knows.
+    pub(crate) fn shown(&self) -> String {
+        match &self.rows {
+            Some(rows) => format!("{} ({rows})", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Its name as people write it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// High where the catalog proves that an operation on all rows takes long, medium otherwise.
+    pub(crate) fn severity(&self) -> Severity {
+        if self.large { Severity::High } else { Severity::Medium }
+    }
+
+    /// It is known to be split into partitions.
+    pub(crate) fn is_partitioned(&self) -> bool {
+        self.is(RelationKind::PartitionedTable)
+    }
+
+    /// It is known to be of that kind.
+    pub(crate) fn is(&self, kind: RelationKind) -> bool {
+        self.relation.as_ref().is_some_and(|relation| relation.kind == kind)
+    }
+}
+
+/// The migration drops the table that had this name before it.
+pub(crate) fn goes(context: &Context<'_>, original: &ObjectName) -> bool {
+    context.all_steps().any(|step| match &step.effect.operation {
+        Operation::Drop(dropped) if dropped.kind == ObjectKind::Table => context
+            .original(&step, ObjectKind::Table, &dropped.name)
+            .is_some_and(|gone| context.same(ObjectKind::Table, &gone, original)),
+        _ => false,
+    })
+}
