@@ -197,5 +197,12 @@ mod tests {
             "the rebuild of users keeps id and nick; values of any other column are lost",
         );
         rule.ignores("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);", REBUILD);
+        rule.reports(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);",
+            "ALTER TABLE users RENAME TO old_users;\nCREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);\n\
+             INSERT INTO users (id, name) SELECT id, name FROM old_users;\nDROP TABLE old_users;",
+            High,
+            "the rebuild of users does not take over the column age: its values are lost",
+        );
     }
 }

@@ -43,7 +43,8 @@ fn read<'a>(context: &Context<'a>, rebuild: &'a TableRebuild) -> Option<Rebuilt<
     let (create, created) = context.all_steps().find_map(|step| match &step.effect.operation {
         Operation::CreateTable(created)
             if rebuild.statements.contains(&step.statement.index)
-                && context.same(ObjectKind::Table, &created.name, &rebuild.temporary) =>
+                && (context.same(ObjectKind::Table, &created.name, &rebuild.temporary)
+                    || context.same(ObjectKind::Table, &created.name, &rebuild.table)) =>
         {
             Some((step, created))
         }
