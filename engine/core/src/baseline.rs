@@ -138,8 +138,8 @@ fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], conne
         known.retain(|name| extra_names.contains(name));
         let early = extra.into_iter().filter(|extra| !known.contains(&extra.object));
         fatal.extend(early.map(|extra| Difference {
-            object: extra.object,
             text: "there already, though only a later migration makes it".to_owned(),
+            ..extra
         }));
         let wanted = named.is_none_or(|named| named + 1 == count);
         if wanted && best.as_ref().is_none_or(|best| fatal.len() < best.fatal.len()) {

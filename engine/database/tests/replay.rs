@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_database::{ConnectOptions, Database, Target};
 use tollgate_schema::Schema;
-use tollgate_schema::difference::{Options, compare};
+use tollgate_schema::difference::{Options, Texts, compare, in_other_words};
 use tollgate_sql::Dialect;
 
 use normal::Normaliser;
@@ -85,6 +85,21 @@ fn differences(replayed: &Schema, url: &str, normaliser: Option<&Normaliser>) ->
         .collect()
 }
 
+/// The same as it is told without asking a server what an expression means, and texts compared as well.
+fn differences_in_words(replayed: &Schema, url: &str) -> Vec<String> {
+    let dialect = replayed.context().dialect;
+    let options = Options {
+        left: "replay",
+        right: "server, in other words",
+        normalise: &|place, text| in_other_words(dialect, place, text),
+        statements: false,
+        texts: Texts::Written,
+        ..Options::default()
+    };
+    let found = compare(replayed, &read(url), &options).unwrap();
+    found.iter().map(ToString::to_string).collect()
+}
+
 /// Replays and runs step by step; after every `every`th and the last the two must be equal.
 fn follow(
     dialect: Dialect,
@@ -105,7 +120,8 @@ fn follow(
             break;
         }
         if number % every == every - 1 || number + 1 == steps.len() {
-            let found = differences(replayed, url, normaliser);
+            let mut found = differences(replayed, url, normaliser);
+            found.extend(differences_in_words(replayed, url));
             report.extend(found.iter().map(|difference| format!("{}: {difference}", step.name)));
         }
         if report.len() > 60 {

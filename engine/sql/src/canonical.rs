@@ -138,10 +138,40 @@ fn plain_text(text: &str) -> String {
     {
         return document.to_string();
     }
-    let midnight = [" 00:00:00+00", " 00:00:00"]
-        .iter()
-        .find_map(|end| text.strip_suffix(end));
-    midnight.unwrap_or(text).to_owned()
+    if let Some(moment) = moment(text) {
+        return moment;
+    }
+    text.strip_suffix(" 00:00:00").unwrap_or(text).to_owned()
+}
+
+/// A moment with its distance from UTC, in UTC: `2020-01-01 00:00:00+02`.
+fn moment(text: &str) -> Option<String> {
+    let (date, time) = text.split_at_checked(10)?;
+    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let time = time.strip_prefix([' ', 'T'])?;
+    let sign = time.find(['+', '-', 'Z'])?;
+    let (clock, offset) = time.split_at(sign);
+    let minutes = |text: &str| -> Option<i64> {
+        let mut parts = text.split(':').map(|part| part.parse::<i64>().ok());
+        let hours = parts.next()??;
+        Some(hours * 60 + parts.next().unwrap_or(Some(0))?)
+    };
+    let distance = match offset.strip_prefix('-') {
+        Some(west) => -minutes(west)?,
+        None if offset == "Z" => 0,
+        None => minutes(offset.trim_start_matches('+'))?,
+    };
+    let seconds = clock.splitn(3, ':').nth(2).unwrap_or("00");
+    // Days since some day: the calendar begins its year in March, so that the leap day is the last one.
+    let (year, month) = if month <= 2 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    let minute = days * 1440 + minutes(clock)? - distance;
+    Some(format!("minute {minute} second {seconds}"))
 }
 
 fn is_null(value: &Value) -> bool {
@@ -313,6 +343,8 @@ mod tests {
             ),
             ("now() -- the moment", "now()"),
             ("'2020-01-01'", "'2020-01-01 00:00:00'::timestamp without time zone"),
+            ("'2020-01-01 00:00:00+02'", "'2019-12-31 22:00:00+00'::timestamp with time zone"),
+            ("'2020-03-01T01:30:00.5+05:30'", "'2020-02-29 20:00:00.5+00'::timestamp with time zone"),
         ] {
             assert_eq!(form(written), form(printed), "{written} | {printed}");
         }
@@ -332,6 +364,7 @@ mod tests {
             ("nextval('a')", "nextval('b')"),
             ("old.a = 1", "new.a = 1"),
             ("NULL", "'NULL'"),
+            ("'2020-01-01 00:00:00+02'", "'2020-01-01 00:00:00+00'"),
         ] {
             assert_ne!(form(one), form(other), "{one} | {other}");
         }

@@ -1,14 +1,19 @@
 //! Where two schemas differ, in words. What only a server knows (rows, sizes, owners, the text of its own definitions) is
 //! not compared; views and functions are compared by their existence and kind, because their texts can differ while they
-//! mean the same.
+//! mean the same, unless [`Options::texts`] says otherwise.
 
 mod object;
 mod relation;
+mod show;
+mod wording;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use tollgate_sql::ObjectName;
+use tollgate_sql::operation::ObjectKind;
+
+pub use wording::in_other_words;
 
 use crate::base::BaseError;
 use crate::model::RelationKind;
@@ -21,6 +26,62 @@ pub struct Difference {
     pub object: String,
     /// What differs: `column name: type text in the migrations, character varying in the database`.
     pub text: String,
+    /// The object itself.
+    pub subject: Subject,
+    /// The part of it that differs: a column, constraint, index, trigger, policy.
+    pub member: Option<Member>,
+    /// What of it differs; `None`: that it is there.
+    pub property: Option<String>,
+    /// What it is on either side.
+    pub sides: Sides,
+}
+
+/// An object that has a name of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Its kind. Partitioned tables are tables here, procedures and aggregates functions.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub name: ObjectName,
+    /// Argument types of a function, as they are written in its statement.
+    pub arguments: Option<Vec<String>>,
+}
+
+/// A part of a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its name; of an `SQLite` constraint without one what it says.
+    pub name: String,
+}
+
+/// What two schemas hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sides {
+    /// The left one has it, the right one has not.
+    OnlyLeft,
+    /// The other way round.
+    OnlyRight,
+    /// Both have it.
+    Both {
+        /// In the words of the left one.
+        left: String,
+        /// In the words of the right one.
+        right: String,
+    },
+}
+
+/// What is compared of views, functions and triggers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Texts {
+    /// That they are there.
+    #[default]
+    None,
+    /// What a script and a server have in common: bodies of functions, statements of PostgreSQL's triggers.
+    Written,
+    /// Everything: the same server has printed both sides.
+    Printed,
 }
 
 impl fmt::Display for Difference {
@@ -63,6 +124,8 @@ pub struct Options<'a> {
     pub privileges: bool,
     /// Compare the text of the statements that `SQLite` keeps, too: the same table can be written in many ways.
     pub statements: bool,
+    /// What to compare of views, functions and triggers.
+    pub texts: Texts,
 }
 
 impl Default for Options<'_> {
@@ -73,6 +136,7 @@ impl Default for Options<'_> {
             normalise: &without_space,
             privileges: false,
             statements: true,
+            texts: Texts::None,
         }
     }
 }
@@ -93,6 +157,12 @@ pub fn compare(left: &Schema, right: &Schema, options: &Options<'_>) -> Result<V
         right,
         options,
         object: String::new(),
+        subject: Subject {
+            kind: ObjectKind::Other,
+            name: ObjectName::bare(""),
+            arguments: None,
+        },
+        member: None,
         found: Vec::new(),
     };
     comparison.schemas_and_extensions()?;
@@ -111,14 +181,44 @@ struct Comparison<'a> {
     options: &'a Options<'a>,
     /// The object that is being compared.
     object: String,
+    subject: Subject,
+    member: Option<Member>,
     found: Vec<Difference>,
 }
 
 impl Comparison<'_> {
-    fn note(&mut self, text: String) {
+    /// Goes on with this object.
+    fn at(&mut self, word: &str, kind: ObjectKind, name: &ObjectName) {
+        self.object = format!("{word} {name}");
+        self.subject = Subject {
+            kind,
+            name: name.clone(),
+            arguments: None,
+        };
+        self.member = None;
+    }
+
+    /// Compares a part of the object.
+    fn within(&mut self, kind: ObjectKind, name: &str, compare: impl FnOnce(&mut Self)) {
+        self.member = Some(Member {
+            kind,
+            name: name.to_owned(),
+        });
+        compare(self);
+        self.member = None;
+    }
+
+    fn note(&mut self, what: &str, text: String, sides: Sides) {
+        // Of a part, its name comes first; no property has a colon in it.
+        let property = (sides != Sides::OnlyLeft && sides != Sides::OnlyRight)
+            .then(|| what.rsplit(": ").next().unwrap_or(what).to_owned());
         self.found.push(Difference {
             object: self.object.clone(),
             text,
+            subject: self.subject.clone(),
+            member: self.member.clone(),
+            property,
+            sides,
         });
     }
 
@@ -130,18 +230,29 @@ impl Comparison<'_> {
         } else {
             format!("{what}: only in {side}")
         };
-        self.note(text);
+        let sides = if on_left { Sides::OnlyLeft } else { Sides::OnlyRight };
+        self.note(what, text, sides);
     }
 
     /// Notes that a property has two values.
     fn differ<T: PartialEq>(&mut self, what: &str, left: &T, right: &T, show: impl Fn(&T) -> String) {
         if left != right {
             let (left_name, right_name) = (self.options.left, self.options.right);
-            self.note(format!(
-                "{what}: {} in {left_name}, {} in {right_name}",
-                show(left),
-                show(right)
-            ));
+            let (left, right) = (show(left), show(right));
+            let text = format!("{what}: {left} in {left_name}, {right} in {right_name}");
+            self.note(what, text, Sides::Both { left, right });
+        }
+    }
+
+    /// Notes that a text, which is too long to be shown, is another one.
+    fn changed(&mut self, what: &str, same: bool) {
+        if !same {
+            let text = format!("{what}: not the same in {} and in {}", self.options.left, self.options.right);
+            let sides = Sides::Both {
+                left: "one".to_owned(),
+                right: "another one".to_owned(),
+            };
+            self.note(what, text, sides);
         }
     }
 
@@ -160,16 +271,30 @@ impl Comparison<'_> {
     /// The same for an expression.
     fn expression(&mut self, what: &str, place: Place<'_>, left: Option<&String>, right: Option<&String>) {
         let normal = |text: Option<&String>| text.map(|text| (self.options.normalise)(place, text));
-        let (left, right) = (normal(left), normal(right));
-        self.text(what, left.as_ref(), right.as_ref());
+        if normal(left) != normal(right) {
+            // People know the words that were written, not the form in which they are compared.
+            let plain = |text: Option<&String>| text.map(|text| without_space(place, text));
+            let (left, right) = (plain(left), plain(right));
+            if left == right {
+                self.changed(what, false);
+            } else {
+                self.text(what, left.as_ref(), right.as_ref());
+            }
+        }
     }
 
     /// Names on either side; those on one side only are noted, the others returned.
-    fn pair_names(&mut self, kind: &str, left: Vec<String>, right: Vec<String>) -> Vec<String> {
+    fn pair_names(
+        &mut self,
+        word: &str,
+        kind: ObjectKind,
+        left: Vec<ObjectName>,
+        right: Vec<ObjectName>,
+    ) -> Vec<ObjectName> {
         let left: BTreeSet<_> = left.into_iter().collect();
         let right: BTreeSet<_> = right.into_iter().collect();
         for name in left.symmetric_difference(&right) {
-            self.object = format!("{kind} {name}");
+            self.at(word, kind, name);
             self.only("", left.contains(name));
         }
         left.intersection(&right).cloned().collect()
@@ -186,7 +311,7 @@ impl Comparison<'_> {
             if find(&names, name).is_none()
                 && let Some(relation) = self.right.relation(name)?
             {
-                self.object = format!("{} {name}", kind_word(relation.kind));
+                self.at(kind_word(relation.kind), object_kind(relation.kind), name);
                 self.only("", false);
             }
         }
@@ -194,7 +319,7 @@ impl Comparison<'_> {
             let Some(left) = self.left.relation(name)? else {
                 continue;
             };
-            self.object = format!("{} {name}", kind_word(left.kind));
+            self.at(kind_word(left.kind), object_kind(left.kind), name);
             let Some(other) = find(&others, name) else {
                 self.only("", true);
                 continue;
@@ -209,6 +334,15 @@ impl Comparison<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn object_kind(kind: RelationKind) -> ObjectKind {
+    match kind {
+        RelationKind::Table | RelationKind::PartitionedTable => ObjectKind::Table,
+        RelationKind::View => ObjectKind::View,
+        RelationKind::MaterializedView => ObjectKind::MaterializedView,
+        RelationKind::ForeignTable => ObjectKind::ForeignTable,
     }
 }
 

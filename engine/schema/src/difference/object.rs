@@ -2,38 +2,48 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::{Dialect, ObjectName};
 
-use super::{Comparison, Place};
+use super::{Comparison, Place, Texts, show};
 use crate::base::BaseError;
 use crate::model::{Function, TypeKind};
 use crate::schema::Schema;
 
 impl Comparison<'_> {
     pub(super) fn schemas_and_extensions(&mut self) -> Result<(), BaseError> {
-        self.pair_names("schema", self.left.schemas()?, self.right.schemas()?);
+        let bare = |names: Vec<String>| names.into_iter().map(ObjectName::bare).collect();
+        let (left, right) = (bare(self.left.schemas()?), bare(self.right.schemas()?));
+        self.pair_names("schema", ObjectKind::Schema, left, right);
         // Every database has the language; nobody creates it.
-        let names = |schema: &Schema| -> Result<Vec<String>, BaseError> {
+        let names = |schema: &Schema| -> Result<Vec<ObjectName>, BaseError> {
             Ok(schema
                 .extensions()?
                 .into_iter()
                 .map(|(name, _)| name)
                 .filter(|name| name != "plpgsql")
+                .map(ObjectName::bare)
                 .collect())
         };
-        self.pair_names("extension", names(self.left)?, names(self.right)?);
+        let (left, right) = (names(self.left)?, names(self.right)?);
+        self.pair_names("extension", ObjectKind::Extension, left, right);
         Ok(())
     }
 
     pub(super) fn types(&mut self) -> Result<(), BaseError> {
-        for name in self.pair_objects("type", self.left.type_names()?, self.right.type_names()?) {
+        for name in self.pair_names(
+            "type",
+            ObjectKind::Type,
+            self.left.type_names()?,
+            self.right.type_names()?,
+        ) {
             let (Some(left), Some(right)) = (self.left.user_type(&name)?, self.right.user_type(&name)?) else {
                 continue;
             };
             if left.uncertain || right.uncertain {
                 continue;
             }
-            self.object = format!("type {name}");
+            self.at("type", ObjectKind::Type, &name);
             self.text("comment", left.comment.as_ref(), right.comment.as_ref());
             self.type_kind(&name, &left.kind, &right.kind);
         }
@@ -66,7 +76,9 @@ impl Comparison<'_> {
                 self.flag("not null", *not_null, *null);
                 let place = Place::Domain { domain: name };
                 self.expression("default", place, default.as_ref(), text.as_ref());
-                self.differ("collation", collation, order, |name| format!("{name:?}"));
+                self.differ("collation", collation, order, |name| {
+                    name.as_ref().map_or_else(|| "default".to_owned(), ToString::to_string)
+                });
                 let (left, right): (BTreeMap<_, _>, BTreeMap<_, _>) =
                     (checks.iter().cloned().collect(), others.iter().cloned().collect());
                 for check in left
@@ -96,15 +108,18 @@ impl Comparison<'_> {
     }
 
     pub(super) fn sequences(&mut self) -> Result<(), BaseError> {
-        for name in self.pair_objects("sequence", self.left.sequence_names()?, self.right.sequence_names()?) {
+        for name in self.pair_names(
+            "sequence",
+            ObjectKind::Sequence,
+            self.left.sequence_names()?,
+            self.right.sequence_names()?,
+        ) {
             let (Some(left), Some(right)) = (self.left.sequence(&name)?, self.right.sequence(&name)?) else {
                 continue;
             };
-            self.object = format!("sequence {name}");
+            self.at("sequence", ObjectKind::Sequence, &name);
             self.differ("type", &left.data_type, &right.data_type, Clone::clone);
-            self.differ("options", &left.options, &right.options, |options| {
-                format!("{options:?}")
-            });
+            self.differ("options", &left.options, &right.options, |options| show::pairs(options));
             self.flag("identity", left.identity, right.identity);
             self.text("comment", left.comment.as_ref(), right.comment.as_ref());
             self.differ("owner", &left.owned_by, &right.owned_by, |owner| match owner {
@@ -119,10 +134,11 @@ impl Comparison<'_> {
         let left = overloads(self.left)?;
         let mut right = overloads(self.right)?;
         for (signature, function) in left {
-            self.object = format!("function {signature}");
+            self.function(&signature, &function);
             match right.remove(&signature) {
                 None => self.only("", true),
                 Some(other) => {
+                    self.bodies(&function, &other);
                     self.differ("language", &function.language, &other.language, Clone::clone);
                     self.differ("kind", &function.kind, &other.kind, |kind| {
                         format!("{kind:?}").to_lowercase()
@@ -132,19 +148,40 @@ impl Comparison<'_> {
                 }
             }
         }
-        for signature in right.into_keys() {
-            self.object = format!("function {signature}");
+        for (signature, function) in right {
+            self.function(&signature, &function);
             self.only("", false);
         }
         Ok(())
     }
 
-    fn pair_objects(&mut self, kind: &str, left: Vec<ObjectName>, right: Vec<ObjectName>) -> Vec<ObjectName> {
-        let both: Vec<_> = left.iter().filter(|name| right.contains(name)).cloned().collect();
-        let text = |names: Vec<ObjectName>| names.iter().map(ToString::to_string).collect();
-        self.pair_names(kind, text(left), text(right));
-        both
+    /// Goes on with this overload.
+    fn function(&mut self, signature: &str, function: &Function) {
+        self.at("function", ObjectKind::Function, &function.name);
+        self.object = format!("function {signature}");
+        self.subject.arguments = Some(function.arguments.clone());
     }
+
+    /// What a function does, as far as the texts of the two sides can be compared.
+    fn bodies(&mut self, left: &Function, right: &Function) {
+        match self.options.texts {
+            Texts::None => {}
+            Texts::Written => {
+                self.differ("volatility", &left.volatility, &right.volatility, |volatility| {
+                    format!("{volatility:?}").to_lowercase()
+                });
+                if let (Some(one), Some(other)) = (&left.body, &right.body) {
+                    self.changed("body", without_margins(one) == without_margins(other));
+                }
+            }
+            Texts::Printed => self.changed("definition", left.definition == right.definition),
+        }
+    }
+}
+
+/// A body as it is compared: editors and shells change line ends, and what comes first and last.
+fn without_margins(body: &str) -> String {
+    body.trim().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn kind(kind: &TypeKind) -> &'static str {
