@@ -17,8 +17,8 @@ use tollgate_sql::{Dialect, Script, Statement};
 
 use crate::error::{Error, nearest};
 use crate::explain::{self, ExplainedStatement};
-use crate::folder::Folder;
-use crate::plan;
+use crate::folder::{Folder, MigrationFile};
+use crate::plan::{self, ReadMigration};
 
 pub use compare::Difference;
 
@@ -27,8 +27,10 @@ pub use compare::Difference;
 pub struct TraceOptions {
     /// The server on which the scratch database is made.
     pub place: Target,
-    /// The migrations that are looked at; all when empty. The others are applied all the same.
+    /// The migrations that are looked at; all when this and `loose` are empty. The others are applied all the same.
     pub only: BTreeSet<String>,
+    /// Files outside of the folder, looked at after all of it.
+    pub loose: Vec<MigrationFile>,
     /// Ends the run early.
     pub interrupt: Interrupt,
 }
@@ -107,27 +109,26 @@ fn trace_on(
     };
     let mut database = Database::connect(target, &connect)?;
     let mut schema = Schema::empty(database.context());
-    let dialect = target.dialect();
-    let wanted = |name: &String| options.only.is_empty() || options.only.contains(name);
-    let last = folder.migrations.iter().rposition(|migration| wanted(&migration.name));
-    for migration in plan::read_scripts(folder, 0..last.map_or(0, |last| last + 1), dialect)? {
-        if options.interrupt.asked() > 0 {
-            return Err(Error::Interrupted {
-                finished: Vec::new(),
-                next: Some(migration.input.name.clone()),
-                taking_back: false,
-            });
-        }
-        if wanted(&migration.input.name) {
-            let traced = trace_script(&mut database, &schema, &migration.input.name, migration.script())?;
+    for (migration, wanted) in read(folder, options, target.dialect())? {
+        go_on(options, &migration.input.name)?;
+        if wanted {
+            let traced = trace_script(
+                &mut database,
+                &schema,
+                &migration.input.name,
+                migration.script(),
+                &options.interrupt,
+            )?;
             let failed = traced.failure.is_some();
+            // What is cancelled fails, and that is not the migration's fault.
+            go_on(options, &migration.input.name)?;
             tell(traced);
             if failed {
                 return Ok(());
             }
         } else {
             for statement in to_run(migration.script()) {
-                database.run_alone(&text_of(migration.script(), statement))?;
+                database.run_alone(&text_of(migration.script(), statement), &options.interrupt)?;
             }
         }
         database.end_script()?;
@@ -135,6 +136,39 @@ fn trace_on(
         schema.settle();
     }
     Ok(())
+}
+
+/// What is run, in order, up to the last that is looked at; and whether it is.
+fn read(folder: &Folder, options: &TraceOptions, dialect: Dialect) -> Result<Vec<(ReadMigration, bool)>, Error> {
+    let whole = options.only.is_empty() && options.loose.is_empty();
+    let wanted = |name: &String| whole || options.only.contains(name);
+    let last = folder.migrations.iter().rposition(|migration| wanted(&migration.name));
+    let end = match last {
+        _ if !options.loose.is_empty() => folder.migrations.len(),
+        Some(last) => last + 1,
+        None => 0,
+    };
+    let of_folder = plan::read_scripts(folder, 0..end, dialect)?;
+    let loose: Vec<_> = options.loose.iter().enumerate().collect();
+    let loose = plan::read_files(&loose, dialect)?;
+    let of_folder = of_folder.into_iter().map(|migration| {
+        let wanted = wanted(&migration.input.name);
+        (migration, wanted)
+    });
+    Ok(of_folder
+        .chain(loose.into_iter().map(|migration| (migration, true)))
+        .collect())
+}
+
+fn go_on(options: &TraceOptions, next: &str) -> Result<(), Error> {
+    if options.interrupt.asked() == 0 {
+        return Ok(());
+    }
+    Err(Error::Interrupted {
+        finished: Vec::new(),
+        next: Some(next.to_owned()),
+        taking_back: false,
+    })
 }
 
 /// Runs one script, statement by statement. `before` is the schema that the database has.
@@ -146,6 +180,7 @@ pub fn trace_script(
     before: &Schema,
     name: &str,
     script: &Script,
+    interrupt: &Interrupt,
 ) -> Result<TracedMigration, Error> {
     let mut traced = TracedMigration {
         name: name.to_owned(),
@@ -163,11 +198,11 @@ pub fn trace_script(
         }
         let sql = text_of(script, statement);
         let observed = if statement.transactional {
-            database.observe(&sql)
+            database.observe(&sql, interrupt)
         } else {
             let tables = explained.locks.iter().filter(|lock| is_table(lock));
             let tables: Vec<_> = tables.map(|lock| (lock.relation.clone(), lock.mode)).collect();
-            database.observe_outside(&sql, &tables)
+            database.observe_outside(&sql, &tables, interrupt)
         };
         match observed {
             Ok(seen) => {

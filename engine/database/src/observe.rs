@@ -15,6 +15,7 @@ use tollgate_sql::operation::ObjectKind;
 use crate::connection::Connection;
 use crate::database::Database;
 use crate::error::DatabaseError;
+use crate::interrupt::Interrupt;
 use crate::postgres::connection::PgConnection;
 
 /// What a statement did to the relations that were there before it.
@@ -83,7 +84,11 @@ impl Database {
     ///
     /// # Errors
     /// The statement fails, or this is not PostgreSQL. Then nothing of it is left.
-    pub fn observe(&mut self, sql: &str) -> Result<Observation, DatabaseError> {
+    pub fn observe(&mut self, sql: &str, interrupt: &Interrupt) -> Result<Observation, DatabaseError> {
+        self.cancelled_by(interrupt, |database| database.observe_now(sql))
+    }
+
+    fn observe_now(&mut self, sql: &str) -> Result<Observation, DatabaseError> {
         let connection = self.postgres()?;
         run(connection, "BEGIN")?;
         let observed = observe(connection, sql);
@@ -110,6 +115,15 @@ impl Database {
         &mut self,
         sql: &str,
         tables: &[(ObjectName, LockMode)],
+        interrupt: &Interrupt,
+    ) -> Result<Observation, DatabaseError> {
+        self.cancelled_by(interrupt, |database| database.observe_outside_now(sql, tables))
+    }
+
+    fn observe_outside_now(
+        &mut self,
+        sql: &str,
+        tables: &[(ObjectName, LockMode)],
     ) -> Result<Observation, DatabaseError> {
         let target = self.target.clone();
         let options = self.options.clone();
@@ -131,8 +145,18 @@ impl Database {
     ///
     /// # Errors
     /// The statement fails.
-    pub fn run_alone(&mut self, sql: &str) -> Result<(), DatabaseError> {
-        self.connection.run_own("run a statement", sql)
+    pub fn run_alone(&mut self, sql: &str, interrupt: &Interrupt) -> Result<(), DatabaseError> {
+        self.cancelled_by(interrupt, |database| {
+            database.connection.run_own("run a statement", sql)
+        })
+    }
+
+    /// Lets the server cancel what runs when the run is asked to.
+    fn cancelled_by<T>(&mut self, interrupt: &Interrupt, work: impl FnOnce(&mut Self) -> T) -> T {
+        interrupt.running(self.canceller());
+        let done = work(self);
+        interrupt.running(None);
+        done
     }
 
     /// Puts back what statements have set for the session.

@@ -6,7 +6,7 @@ mod cases;
 
 use tollgate_database::{ConnectOptions, Database};
 use tollgate_engine::trace::{TracedStatement, trace_script};
-use tollgate_engine::{LockMode, Target};
+use tollgate_engine::{Interrupt, LockMode, Target};
 use tollgate_schema::Schema;
 use tollgate_sql::Dialect;
 
@@ -24,10 +24,10 @@ fn connect(url: &str) -> Database {
 
 /// Runs the case; its last statement, predicted and seen.
 fn run(database: &mut Database, case: &Case, wrong: &mut Vec<String>) -> Vec<TracedStatement> {
-    database.run_alone(CLEAN).unwrap();
+    database.run_alone(CLEAN, &Interrupt::default()).unwrap();
     let setup = format!("{}\n{}", cases::COMMON, case.before);
     database
-        .run_alone(&setup)
+        .run_alone(&setup, &Interrupt::default())
         .unwrap_or_else(|error| panic!("{}: {error}", case.statement));
     let mut schema = Schema::empty(database.context());
     schema
@@ -36,7 +36,7 @@ fn run(database: &mut Database, case: &Case, wrong: &mut Vec<String>) -> Vec<Tra
     schema.settle();
     let script = tollgate_sql::parse(Dialect::Postgres, case.statement)
         .unwrap_or_else(|error| panic!("{}: {error}", case.statement));
-    let traced = trace_script(database, &schema, "case", &script).unwrap();
+    let traced = trace_script(database, &schema, "case", &script, &Interrupt::default()).unwrap();
     if let Some(failure) = traced.failure {
         wrong.push(format!("{}\n    fails: {failure}", case.statement));
     }
