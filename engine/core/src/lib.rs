@@ -14,6 +14,7 @@ pub mod error;
 mod event;
 mod explain;
 mod failed;
+pub mod fix;
 pub mod folder;
 pub mod history;
 pub mod known;
