@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::again::with_flags;
 use crate::config::ConfigError;
-use crate::config::error::{Place, Problem};
+use crate::config::error::{Place, Problem, Weakened};
 use crate::exit::Exit;
 use crate::output::path::shown;
 use crate::output::report::{Report, Snippet};
@@ -114,7 +114,18 @@ impl From<ConfigError> for Failure {
             ConfigError::Plugin { place, help, .. } => {
                 vec![at(Report::error("config::plugin", message), place, "here").help(help)]
             },
-            ConfigError::Circle { .. } => vec![Report::error("config::circle", message)],
+            ConfigError::Circle { place, .. } => {
+                vec![at(Report::error("config::circle", message), place, "extended here")]
+            }
+            ConfigError::NoBundle { place, .. } => {
+                vec![at(Report::error("config::bundle", message), Some(place), "extended here")
+                    .help("paths in `extends` start from the folder of the file that has them")]
+            }
+            ConfigError::BundleRegistry { place, .. } => {
+                vec![at(Report::error("config::bundle", message), Some(place), "an address")
+                    .help("keep a copy of it in the repository, or beside it, and name that: `extends = [\"../db-rules/bundle.toml\"]`")]
+            }
+            ConfigError::Weakened(all) => all.into_iter().map(weakened).collect(),
             ConfigError::NoCurrentFolder(_) => vec![Report::error("config::folder", message)],
         };
         Self::several(Exit::Usage, reports)
@@ -134,6 +145,11 @@ fn of_problem(problem: Problem) -> Report {
         Some(help) => report.help(help),
         None => report,
     }
+}
+
+fn weakened(weakened: Weakened) -> Report {
+    let report = Report::error("config::enforced", weakened.message()).help(weakened.help());
+    at(report, weakened.place, "laxer than what is enforced")
 }
 
 fn at(report: Report, place: Option<Place>, label: &str) -> Report {

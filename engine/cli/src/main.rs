@@ -8,6 +8,7 @@ mod config;
 mod engine;
 mod exit;
 mod failure;
+mod git;
 mod output;
 mod run;
 mod signal;

@@ -206,6 +206,11 @@ impl<'a> Scales<'a> {
         self
     }
 
+    /// From here on no comment allows anything.
+    pub(crate) fn forget_comments(&mut self) {
+        self.suppressions = &[];
+    }
+
     /// `level` is the configured one, `enforced` who says that no comment may allow the rule. `None` when it is off.
     pub(crate) fn weigh(
         &mut self,

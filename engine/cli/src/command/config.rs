@@ -55,6 +55,8 @@ struct SettingDocument {
     leads_to: Option<String>,
     /// Where it is from.
     origin: OriginDocument,
+    /// The files and lines that enforce it, as `FILE:LINE`: nothing above them may weaken it.
+    enforced_by: Vec<String>,
 }
 
 /// Where a setting is from.
@@ -65,6 +67,10 @@ struct OriginDocument {
     kind: &'static str,
     /// The file, also the `.env` file of a variable.
     file: Option<String>,
+    /// The file is a bundle that the project, or another bundle, extends.
+    bundle: bool,
+    /// The environment in whose table of the file it stands.
+    environment: Option<String>,
     /// Line in the file, counted from 1.
     line: Option<usize>,
     /// Name of the variable or flag.
@@ -103,27 +109,29 @@ fn split(key: &str) -> (&str, &str) {
 
 fn line(key: &str, setting: &Setting, origin: bool) -> String {
     let mut comments = Vec::new();
-    comments.extend(setting.leads_to.as_deref().map(ToOwned::to_owned));
+    comments.extend(setting.leads_to.clone());
     if origin {
-        comments.push(described(&setting.key, &setting.origin));
+        comments.push(format!("from {}", described(&setting.key, &setting.origin)));
+        if let Some(by) = setting.enforced_by.last() {
+            comments.push(format!("enforced by {by}"));
+        }
     }
     let comment = if comments.is_empty() {
         String::new()
     } else {
-        format!("  # {}", comments.join(", from "))
-    };
-    let comment = if setting.leads_to.is_none() && origin {
-        comment.replacen("# ", "# from ", 1)
-    } else {
-        comment
+        format!("  # {}", comments.join(", "))
     };
     format!("{key} = {}{}", setting.value, paint(DIM, comment))
 }
 
 fn described(key: &str, origin: &Origin) -> String {
-    match line_of(key, origin) {
+    let place = match line_of(key, origin) {
         Some(line) => format!("{origin}:{line}"),
         None => origin.to_string(),
+    };
+    match origin.environment() {
+        Some(name) => format!("{place} [environments.{name}]"),
+        None => place,
     }
 }
 
@@ -146,6 +154,8 @@ fn document(config: &Config, settings: Vec<Setting>) -> Shown {
             Origin::Variable(variable) => variable.file.as_ref().map(|file| file.display().to_string()),
             _ => None,
         },
+        bundle: matches!(origin, Origin::File { file, .. } if Some(&file.path) != config.file.as_ref()),
+        environment: origin.environment().map(ToOwned::to_owned),
         line: line_of(key, origin),
         name: match origin {
             Origin::Variable(variable) => Some(variable.name.clone()),
@@ -155,6 +165,7 @@ fn document(config: &Config, settings: Vec<Setting>) -> Shown {
     };
     let settings = settings.into_iter().map(|setting| SettingDocument {
         origin: origin(&setting.key, &setting.origin),
+        enforced_by: setting.enforced_by,
         key: setting.key,
         value: setting.value,
         leads_to: setting.leads_to,

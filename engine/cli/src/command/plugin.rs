@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::{Description, Rule, Severity};
+use tollgate_engine::rules;
 
 use super::Context;
 use crate::config::Config;
@@ -49,7 +50,7 @@ pub struct Listed {
 struct PluginDocument {
     /// Its name in the configuration.
     name: String,
-    /// `builtin:NAME` or a path.
+    /// `builtin:NAME` or a path; of Tollgate itself some words.
     source: String,
     /// It is asked.
     enabled: bool,
@@ -101,7 +102,10 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let config = context.config()?;
     let loader = Loader::new(&config, context.ui)?;
     let describe = |plugin: PluginConfig| {
-        let described = bytes(&plugin).and_then(|bytes| loader.describe(&plugin, &bytes));
+        let described = match plugin.source {
+            PluginSource::Engine => Ok((Kind::Policy, rules::description())),
+            _ => bytes(&plugin).and_then(|bytes| loader.describe(&plugin, &bytes)),
+        };
         document(&config, &plugin, described)
     };
     let plugins: Vec<PluginDocument> = config.plugins()?.into_iter().map(describe).collect();
@@ -167,6 +171,7 @@ fn document(config: &Config, plugin: &PluginConfig, described: Result<(Kind, Des
     let source = match &plugin.source {
         PluginSource::Builtin(name) => format!("builtin:{name}"),
         PluginSource::Path(path) => shown(path),
+        PluginSource::Engine => "the engine's own rules".to_owned(),
     };
     let (about, errors) = match described {
         Ok((kind, description)) => {
@@ -220,14 +225,23 @@ fn about(plugin: &PluginConfig, kind: Kind, description: Description) -> AboutDo
     }
 }
 
-fn rule(plugin: &PluginConfig, rule: &Rule) -> RuleDocument {
-    let configured = plugin.rules.get(&rule.id);
-    let level = match (configured, rule.enabled_by_default, rule.default_severity) {
+/// The level that a rule has here: `off`, `low`, `medium` or `high`.
+pub fn level(plugin: &PluginConfig, rule: &Rule) -> &'static str {
+    match (
+        plugin.rules.get(&rule.id),
+        rule.enabled_by_default,
+        rule.default_severity,
+    ) {
         (Some(RuleLevel::Off), ..) | (None, false, _) => "off",
         (Some(RuleLevel::Low), ..) | (None, _, Severity::Low) => "low",
         (Some(RuleLevel::Medium), ..) | (None, _, Severity::Medium) => "medium",
         (Some(RuleLevel::High), ..) | (None, _, Severity::High) => "high",
-    };
+    }
+}
+
+fn rule(plugin: &PluginConfig, rule: &Rule) -> RuleDocument {
+    let configured = plugin.rules.get(&rule.id);
+    let level = level(plugin, rule);
     RuleDocument {
         id: rule.id.clone(),
         summary: rule.summary.clone(),

@@ -93,14 +93,88 @@ pub enum ConfigError {
         help: &'static str,
     },
     /// Bundles that extend each other.
-    #[error("the bundle {} extends itself", shown(path))]
+    #[error("the bundle {} extends itself: {}", chain.last().map_or_else(String::new, |path| shown(path)), way(chain))]
     Circle {
+        /// The bundle, what it extends, what that extends, and so on to the bundle again.
+        chain: Vec<PathBuf>,
+        /// What closes the circle.
+        place: Option<Place>,
+    },
+    /// A bundle that is not there, or not to be read.
+    #[error("the bundle {} cannot be read: {reason}", shown(path))]
+    NoBundle {
         /// The bundle.
         path: PathBuf,
+        /// The system's words.
+        reason: String,
+        /// Where it is named.
+        place: Place,
     },
+    /// A bundle that is no file.
+    #[error("a bundle is the path of a file; this version takes none from {scheme}://")]
+    BundleRegistry {
+        /// What its address begins with.
+        scheme: String,
+        /// Where it is named.
+        place: Place,
+    },
+    /// Settings that a bundle enforces, and that something above it weakens.
+    #[error("the configuration weakens what is enforced")]
+    Weakened(Vec<Weakened>),
     /// The current folder is gone or closed to us.
     #[error("the current folder cannot be read: {0}")]
     NoCurrentFolder(std::io::Error),
+}
+
+/// A setting that is laxer than what a file below enforces.
+#[derive(Debug, Clone)]
+pub struct Weakened {
+    /// The setting.
+    pub key: String,
+    /// What it is set to, where that is no secret.
+    pub found: String,
+    /// What is enforced; `None`: that it is not set.
+    pub wanted: Option<String>,
+    /// What would do, where there are stricter values.
+    pub allowed: Option<String>,
+    /// What is enforced is not this itself, but what would mean nothing with it.
+    pub because: Option<String>,
+    /// File and line that enforce it.
+    pub by: String,
+    /// The variable or flag that sets it.
+    pub set_by: Option<String>,
+    /// Where it is set, if in a file.
+    pub place: Option<Place>,
+}
+
+impl Weakened {
+    /// One sentence.
+    pub fn message(&self) -> String {
+        let Self { key, found, by, .. } = self;
+        let set_by = self
+            .set_by
+            .as_ref()
+            .map_or_else(String::new, |origin| format!(", as {origin} says"));
+        let why = match (&self.because, &self.wanted) {
+            (Some(because), _) => format!("{by} enforces {because}"),
+            (None, Some(wanted)) => format!("{by} enforces {wanted}"),
+            (None, None) => format!("{by} enforces the table without it"),
+        };
+        format!("{key} may not be {found}{set_by}: {why}")
+    }
+
+    /// What to do.
+    pub fn help(&self) -> String {
+        match &self.allowed {
+            Some(allowed) => format!("leave it out, or set it to {allowed}"),
+            None => "leave it out".to_owned(),
+        }
+    }
+}
+
+/// `a → b → a`
+fn way(chain: &[PathBuf]) -> String {
+    chain.iter().map(|path| shown(path)).collect::<Vec<_>>().join(" → ")
 }
 
 /// A place in a file.
@@ -191,7 +265,8 @@ impl Problem {
         }
     }
 
-    fn unknown_key(file: &Arc<SourceFile>, prefix: &[String], path: &[String], name: &str, known: &[&str]) -> Self {
+    /// A key that means nothing.
+    pub fn unknown_key(file: &Arc<SourceFile>, prefix: &[String], path: &[String], name: &str, known: &[&str]) -> Self {
         let parent = &path[..path.len().saturating_sub(1)];
         let table = if parent.is_empty() {
             "at the top of the file".to_owned()
@@ -201,7 +276,7 @@ impl Problem {
         // At the top of a file two keys are allowed that no layer knows.
         let mut known = known.to_vec();
         if path.len() == 1 && prefix.is_empty() {
-            known.extend(["environments", "extends"]);
+            known.extend(["environments", "extends", "enforced"]);
         }
         let help = match nearest(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -8,10 +8,13 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::Config;
-use super::error::{ConfigError, Problem, expected};
+use super::bundles;
+use super::enforced::Enforcements;
+use super::environments::Environments;
+use super::error::{ConfigError, Problem, Weakened, expected};
 use super::model::{Settings, defaults};
 use super::origin::Origin;
-use super::source::{self, Parsed, SourceFile};
+use super::source::{Parsed, Section, SourceFile};
 use super::variables::{self, Variable, Variables, nest};
 
 /// The file that is looked for.
@@ -51,7 +54,7 @@ pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigE
     let mut variables = Variables::of_process();
     let file = find_file(flags, &variables, &cwd)?;
     let parsed = match &file {
-        Some(path) => read_with_bundles(path, hide)?,
+        Some(path) => bundles::read(path, hide)?,
         None => Vec::new(),
     };
     let root = file
@@ -67,6 +70,7 @@ pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigE
     for (flag, key, value) in &flags.settings {
         layers.add(Origin::Flag(flag), nest(key, value.clone()));
     }
+    layers.expect_enforced()?;
     let mut warnings = unknown_variables(&variables);
     let url_overruled = overruled.is_some();
     warnings.extend(overruled);
@@ -108,57 +112,6 @@ fn find_file(flags: &Flags, variables: &Variables, cwd: &Path) -> Result<Option<
         .ancestors()
         .map(|folder| folder.join(FILE_NAME))
         .find(|path| path.is_file()))
-}
-
-/// The file and all bundles below it, the lowest first.
-fn read_with_bundles(path: &Path, hide: &mut dyn FnMut(&str)) -> Result<Vec<Parsed>, ConfigError> {
-    let mut files = Vec::new();
-    read_below(path, &mut Vec::new(), &mut files, hide)?;
-    Ok(files)
-}
-
-fn read_below(
-    path: &Path,
-    above: &mut Vec<PathBuf>,
-    files: &mut Vec<Parsed>,
-    hide: &mut dyn FnMut(&str),
-) -> Result<(), ConfigError> {
-    let identity = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if above.contains(&identity) {
-        return Err(ConfigError::Circle { path: path.to_owned() });
-    }
-    above.push(identity);
-    let parsed = source::read(path).inspect_err(|error| {
-        if let ConfigError::Invalid { secrets, .. } = error {
-            for secret in secrets {
-                hide(secret);
-            }
-        }
-    })?;
-    for secret in &parsed.secrets {
-        hide(secret);
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    for bundle in &parsed.extends {
-        read_below(&tidy(&folder.join(bundle)), above, files, hide)?;
-    }
-    above.pop();
-    files.push(parsed);
-    Ok(())
-}
-
-/// Without `.` and, where the folder is no link, `..`.
-fn tidy(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir if !out.is_symlink() && out.file_name().is_some() => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 fn choose_environment(
@@ -230,6 +183,9 @@ const MOST_OF_VALUE: usize = 40;
 struct Layers {
     figment: Figment,
     origins: Vec<Origin>,
+    enforced: Enforcements,
+    weakened: Vec<Weakened>,
+    environments: Environments,
 }
 
 /// What else a [`Config`] is made of.
@@ -248,6 +204,9 @@ impl Layers {
         let mut layers = Self {
             figment: Figment::new(),
             origins: Vec::new(),
+            enforced: Enforcements::default(),
+            weakened: Vec::new(),
+            environments: Environments::default(),
         };
         let defaults = Value::serialize(defaults()).map_err(|error| internal(&error))?;
         layers.add(Origin::Default, prune(defaults.into_dict().unwrap_or_default()));
@@ -255,6 +214,7 @@ impl Layers {
     }
 
     fn add(&mut self, origin: Origin, dict: Dict) {
+        self.weakened.extend(self.enforced.check(&origin, &dict));
         let layer = Layer {
             number: self.origins.len(),
             dict,
@@ -267,46 +227,63 @@ impl Layers {
     fn files(&mut self, parsed: Vec<Parsed>, environment: Option<&str>) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
         let mut secrets = Vec::new();
-        let mut chosen = Vec::new();
-        for Parsed {
-            file,
-            main,
-            environments,
-            secrets: own,
-            ..
-        } in parsed
-        {
-            secrets.extend(own);
-            problems.extend(check(&file, &[], &main));
-            self.add(
-                Origin::File {
-                    file: Arc::clone(&file),
-                    prefix: Vec::new(),
-                },
-                main,
-            );
-            for (name, dict) in environments {
-                let prefix = vec!["environments".to_owned(), name];
-                problems.extend(check(&file, &prefix, &dict));
-                if environment == Some(&prefix[1]) {
-                    chosen.push((
-                        Origin::File {
-                            file: Arc::clone(&file),
-                            prefix,
-                        },
-                        dict,
-                    ));
-                }
+        let mut sections: BTreeMap<String, Vec<(Arc<SourceFile>, Section)>> = BTreeMap::new();
+        for parsed in parsed {
+            secrets.extend(parsed.secrets);
+            problems.extend(check(&parsed.file, &[], &parsed.main.dict));
+            problems.extend(self.section(&parsed.file, &[], parsed.main));
+            for (name, section) in parsed.environments {
+                let prefix = ["environments".to_owned(), name];
+                problems.extend(check(&parsed.file, &prefix, &section.dict));
+                self.environments.add(&parsed.file, &prefix, &section.dict);
+                let [_, name] = prefix;
+                sections
+                    .entry(name)
+                    .or_default()
+                    .push((Arc::clone(&parsed.file), section));
             }
         }
-        for (origin, dict) in chosen {
-            self.add(origin, dict);
+        let chosen = environment.and_then(|name| sections.remove_entry(name));
+        for (name, sections) in sections.into_iter().chain(chosen) {
+            let prefix = ["environments".to_owned(), name];
+            let before = (self.figment.clone(), self.origins.len(), self.enforced.clone());
+            for (file, section) in sections {
+                problems.extend(self.section(&file, &prefix, section));
+            }
+            if environment != Some(prefix[1].as_str()) {
+                // It was laid over the others only to see whether it may be.
+                (self.figment, _, self.enforced) = before;
+                self.origins.truncate(before.1);
+            }
         }
         if problems.is_empty() {
             Ok(())
         } else {
             Err(ConfigError::Invalid { problems, secrets })
         }
+    }
+
+    /// Adds one part of a file, and what it enforces from there on.
+    fn section(&mut self, file: &Arc<SourceFile>, prefix: &[String], section: Section) -> Vec<Problem> {
+        let origin = Origin::File {
+            file: Arc::clone(file),
+            prefix: prefix.to_vec(),
+        };
+        self.add(origin, section.dict);
+        let (figment, origins) = (&self.figment, &self.origins);
+        self.enforced.add(file, section.marks, |key| {
+            let key = key.join(".");
+            let value = figment.find_value(&key).ok()?;
+            Some((value, super::origin::find(figment, origins, &key).clone()))
+        })
+    }
+
+    /// Refuses layers that are laxer than one below them allows.
+    fn expect_enforced(&mut self) -> Result<(), ConfigError> {
+        if self.weakened.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError::Weakened(std::mem::take(&mut self.weakened)))
     }
 
     /// Slack needs nothing but its address: where the variable is set and no file has an endpoint, that is it.
@@ -387,7 +364,13 @@ impl Layers {
             url_overruled,
             warnings,
         } = parts;
-        let Self { figment, origins } = self;
+        let Self {
+            figment,
+            origins,
+            enforced,
+            environments,
+            ..
+        } = self;
         Ok(Config {
             settings,
             root,
@@ -398,6 +381,8 @@ impl Layers {
             warnings,
             figment,
             origins,
+            enforced,
+            environments,
             variables,
         })
     }

@@ -1,6 +1,10 @@
 //! What this run is told to do, from files, environment and flags. Prints nothing.
 
+pub mod approvals;
+pub mod bundles;
 pub mod dotenv;
+pub mod enforced;
+pub mod environments;
 pub mod error;
 pub mod load;
 pub mod model;

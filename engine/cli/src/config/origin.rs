@@ -40,6 +40,14 @@ impl Origin {
         }
     }
 
+    /// The environment in whose table of a file the layer stands.
+    pub fn environment(&self) -> Option<&str> {
+        match self {
+            Self::File { prefix, .. } => prefix.get(1).map(String::as_str),
+            _ => None,
+        }
+    }
+
     /// Where the value of `key` stands, if in a file.
     pub fn place(&self, key: &[String]) -> Option<Place> {
         let Self::File { file, prefix } = self else { return None };

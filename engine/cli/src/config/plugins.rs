@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tollgate_engine::rules;
+
 use super::error::{ConfigError, nearest};
 use super::model::{BUNDLED, NOTIFIERS, OnFailure, Plugin, RuleLevel};
 use super::resolved::Config;
@@ -15,6 +17,8 @@ pub enum PluginSource {
     Builtin(String),
     /// A file.
     Path(PathBuf),
+    /// The program itself: the engine's own rules.
+    Engine,
 }
 
 /// A plugin as a run uses it.
@@ -34,6 +38,8 @@ pub struct PluginConfig {
     pub required: bool,
     /// Levels of its rules.
     pub rules: BTreeMap<String, RuleLevel>,
+    /// Rules that no comment may allow, each with the file and line that say so.
+    pub enforced: BTreeMap<String, String>,
     /// Its own settings, as it gets them.
     pub settings: serde_json::Value,
     /// Limits of its own.
@@ -59,13 +65,29 @@ const SOURCES: &str = "`source` is builtin:NAME or the path of a component";
 const ENDPOINTS: &str = "`url` is a web address, or env:NAME for the variable that holds it";
 
 impl Config {
-    /// Every plugin that is configured or comes with the program, by name.
+    /// Every plugin that is configured or comes with the program, by name. The engine's own rules come first.
     pub fn plugins(&self) -> Result<Vec<PluginConfig>, ConfigError> {
-        self.settings
-            .plugins
-            .iter()
-            .map(|(name, plugin)| self.plugin(name, plugin))
-            .collect()
+        let others = self.settings.plugins.iter().filter(|(name, _)| *name != rules::NAME);
+        let others = others.map(|(name, plugin)| self.plugin(name, plugin));
+        std::iter::once(self.engine_rules()).chain(others).collect()
+    }
+
+    /// What is said of the engine's own rules, as if they were those of a plugin.
+    pub fn engine_rules(&self) -> Result<PluginConfig, ConfigError> {
+        let name = rules::NAME;
+        let nothing = Plugin::default();
+        let found = self.settings.plugins.get(name).unwrap_or(&nothing);
+        let known = Plugin {
+            enabled: found.enabled,
+            rules: found.rules.clone(),
+            ..Plugin::default()
+        };
+        if *found != known {
+            let problem = "is Tollgate itself: it has `enabled` and `rules`, and no other settings".to_owned();
+            let help = "give a plugin of your own another name";
+            return Err(self.plugin_error(name, &format!("plugins.{name}"), problem, help));
+        }
+        self.plugin(name, found)
     }
 
     fn plugin(&self, name: &str, plugin: &Plugin) -> Result<PluginConfig, ConfigError> {
@@ -81,6 +103,7 @@ impl Config {
             on_failure: plugin.on_failure.unwrap_or(OnFailure::Block),
             required: plugin.required.unwrap_or(false),
             rules: plugin.rules.clone(),
+            enforced: self.enforced_rules(name),
             settings: serde_json::Value::Object(plugin.settings.clone().into_iter().collect()),
             limits: super::model::Limits {
                 fuel: limits.fuel.or(general.fuel),
@@ -93,7 +116,23 @@ impl Config {
         })
     }
 
+    fn enforced_rules(&self, plugin: &str) -> BTreeMap<String, String> {
+        let of = |rule: &String| {
+            let key = ["plugins", plugin, "rules", rule].map(ToOwned::to_owned);
+            let by = self.enforced.of(&key).last()?.by();
+            Some((rule.clone(), by))
+        };
+        let set = self.settings.plugins.get(plugin);
+        set.into_iter()
+            .flat_map(|plugin| plugin.rules.keys())
+            .filter_map(of)
+            .collect()
+    }
+
     fn source(&self, name: &str, plugin: &Plugin) -> Result<PluginSource, ConfigError> {
+        if name == rules::NAME {
+            return Ok(PluginSource::Engine);
+        }
         let key = format!("plugins.{name}.source");
         let Some(source) = plugin.source.as_deref() else {
             return Err(self.plugin_error(name, &format!("plugins.{name}"), "has no source".to_owned(), SOURCES));

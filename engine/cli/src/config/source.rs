@@ -11,6 +11,7 @@ use figment::value::{Dict, Empty, Num, Tag, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::enforced::{self, Mark};
 use super::error::{ConfigError, Problem};
 
 /// The way to a value: `["plugins", "slack", "source"]`.
@@ -61,11 +62,20 @@ pub struct Parsed {
     /// Shared bundles that it builds on, as written.
     pub extends: Vec<String>,
     /// Its settings.
-    pub main: Dict,
+    pub main: Section,
     /// Its `[environments.NAME]` tables.
-    pub environments: BTreeMap<String, Dict>,
+    pub environments: BTreeMap<String, Section>,
     /// Texts that must never be printed.
     pub secrets: Vec<String>,
+}
+
+/// One layer of a file.
+#[derive(Debug, Default)]
+pub struct Section {
+    /// The settings.
+    pub dict: Dict,
+    /// Those of them that nothing above may weaken.
+    pub marks: Vec<Mark>,
 }
 
 /// Reads and splits a file. The values are not checked yet.
@@ -95,31 +105,13 @@ pub fn parse(path: &Path, text: String) -> Result<Parsed, ConfigError> {
 
 fn split(file: Arc<SourceFile>, mut main: Dict, secrets: Vec<String>) -> Result<Parsed, ConfigError> {
     let mut problems = Vec::new();
-    let mut extends = Vec::new();
-    match main.remove("extends") {
-        None => {}
-        Some(Value::Array(_, items)) if items.iter().all(|item| item.as_str().is_some()) => {
-            extends.extend(items.iter().filter_map(|item| item.as_str().map(ToOwned::to_owned)));
-        }
-        Some(_) => problems.push(Problem::wrong_type(&file, &["extends".to_owned()], "a list of paths")),
-    }
+    let extends = extends(&file, &mut main, &mut problems);
+    let tables = environments(&file, &mut main, &mut problems);
+    let main = enforced::take(&file, &[], main, &mut problems);
     let mut environments = BTreeMap::new();
-    match main.remove("environments") {
-        None => {}
-        Some(Value::Dict(_, tables)) => {
-            for (name, table) in tables {
-                if let Value::Dict(_, table) = table {
-                    environments.insert(name, table);
-                } else {
-                    problems.push(Problem::wrong_type(
-                        &file,
-                        &["environments".to_owned(), name],
-                        "a table",
-                    ));
-                }
-            }
-        }
-        Some(_) => problems.push(Problem::wrong_type(&file, &["environments".to_owned()], "a table")),
+    for (name, table) in tables {
+        let prefix = ["environments".to_owned(), name.clone()];
+        environments.insert(name, enforced::take(&file, &prefix, table, &mut problems));
     }
     if problems.is_empty() {
         Ok(Parsed {
@@ -132,6 +124,39 @@ fn split(file: Arc<SourceFile>, mut main: Dict, secrets: Vec<String>) -> Result<
     } else {
         Err(ConfigError::Invalid { problems, secrets })
     }
+}
+
+fn extends(file: &Arc<SourceFile>, main: &mut Dict, problems: &mut Vec<Problem>) -> Vec<String> {
+    match main.remove("extends") {
+        None => Vec::new(),
+        Some(Value::Array(_, items)) if items.iter().all(|item| item.as_str().is_some()) => items
+            .iter()
+            .filter_map(|item| item.as_str().map(ToOwned::to_owned))
+            .collect(),
+        Some(_) => {
+            problems.push(Problem::wrong_type(file, &["extends".to_owned()], "a list of paths"));
+            Vec::new()
+        }
+    }
+}
+
+fn environments(file: &Arc<SourceFile>, main: &mut Dict, problems: &mut Vec<Problem>) -> BTreeMap<String, Dict> {
+    let mut environments = BTreeMap::new();
+    match main.remove("environments") {
+        None => {}
+        Some(Value::Dict(_, tables)) => {
+            for (name, table) in tables {
+                if let Value::Dict(_, table) = table {
+                    environments.insert(name, table);
+                } else {
+                    let path = ["environments".to_owned(), name];
+                    problems.push(Problem::wrong_type(file, &path, "a table"));
+                }
+            }
+        }
+        Some(_) => problems.push(Problem::wrong_type(file, &["environments".to_owned()], "a table")),
+    }
+    environments
 }
 
 /// The parser's message points at the place; what stands in quotes is masked, as nothing is known of secrets yet.
@@ -215,8 +240,17 @@ impl Reader {
             DeValue::Boolean(flag) => Value::Bool(tag, *flag),
             DeValue::Datetime(moment) => Value::String(tag, moment.to_string()),
             DeValue::Array(items) => {
+                let named = path.last().is_some_and(|key| key == "extends" || key == "enforced");
                 let items = items.iter().enumerate().map(|(index, item)| {
                     path.push(index.to_string());
+                    if named {
+                        let span = item.span();
+                        let spans = KeySpans {
+                            key: span.clone(),
+                            value: span,
+                        };
+                        self.spans.insert(path.clone(), spans);
+                    }
                     let item = self.value(item, path);
                     path.pop();
                     item
@@ -232,4 +266,5 @@ impl Reader {
 pub fn is_secret(path: &[String]) -> bool {
     path.iter()
         .any(|part| matches!(part.as_str(), "url" | "secrets" | "headers"))
+        || path.ends_with(&["receipt".to_owned(), "key".to_owned()])
 }

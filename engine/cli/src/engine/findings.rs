@@ -5,6 +5,7 @@ use tollgate_engine::host::types::Severity;
 use tollgate_engine::sql::{Dialect, Span};
 use tollgate_engine::{CheckedMigration, Folder, JudgedFinding, MigrationFile};
 
+use super::approvals::{ApprovalDocument, word};
 use crate::output::Ui;
 use crate::output::documents::PlaceDocument;
 use crate::output::path::shown;
@@ -21,6 +22,8 @@ pub struct JudgedDocument {
     pub findings: Vec<FindingDocument>,
     /// Policies that could not judge it.
     pub failures: Vec<FailureDocument>,
+    /// Approvals that it could do with and that do not count.
+    pub void_approvals: Vec<ApprovalDocument>,
 }
 
 /// One finding.
@@ -41,6 +44,10 @@ pub struct FindingDocument {
     pub blocking: bool,
     /// The reason for which the script allows it.
     pub allowed: Option<String>,
+    /// The script would allow it, but that does not count: the file and line that enforce the rule.
+    pub enforced_by: Option<String>,
+    /// The approval by which it passes.
+    pub approved: Option<ApprovalDocument>,
     /// Where.
     pub place: Option<PlaceDocument>,
     /// Machine-readable extras.
@@ -75,6 +82,10 @@ pub struct Counts {
     pub notes: usize,
     /// Findings that a script allows.
     pub allowed: usize,
+    /// Findings that the file of known findings names.
+    pub known: usize,
+    /// Findings that somebody has approved.
+    pub approved: usize,
 }
 
 /// Turns judgements into reports and documents.
@@ -95,6 +106,16 @@ impl<'a> Findings<'a> {
         for migration in migrations {
             counts.migrations += 1;
             for judged in &migration.judgement.findings {
+                if let Some(approval) = &judged.approved {
+                    counts.approved += 1;
+                    let message = &judged.finding.message;
+                    ui.line(format!(
+                        "{} {approval}: {message} ({})",
+                        paint(GOOD, "approved"),
+                        word(approval)
+                    ));
+                    continue;
+                }
                 match (judged.allowed.is_some(), level(judged)) {
                     (true, _) => counts.allowed += 1,
                     (_, Level::Error) => counts.blocking += 1,
@@ -104,6 +125,13 @@ impl<'a> Findings<'a> {
                 if judged.allowed.is_none() && !ui.json() {
                     ui.report(&self.report(&migration.name, judged));
                 }
+            }
+            for void in &migration.judgement.void_approvals {
+                let approval = &void.approval;
+                ui.warn(format!(
+                    "the approval of {approval} by {} does not count: {}",
+                    approval.by, void.why
+                ));
             }
             for failure in &migration.judgement.failures {
                 if failure.blocking {
@@ -143,6 +171,12 @@ impl<'a> Findings<'a> {
                 .map(|judged| self.finding(&migration.name, judged))
                 .collect(),
             failures: failures.collect(),
+            void_approvals: migration
+                .judgement
+                .void_approvals
+                .iter()
+                .map(|void| ApprovalDocument::from(&void.approval).void(void.why.clone()))
+                .collect(),
         }
     }
 
@@ -156,6 +190,8 @@ impl<'a> Findings<'a> {
             help: judged.finding.help.clone(),
             blocking: judged.blocking,
             allowed: judged.allowed.clone(),
+            enforced_by: judged.enforced_by.clone(),
+            approved: judged.approved.as_ref().map(ApprovalDocument::from),
             place: report.place,
             properties: judged.finding.properties.iter().cloned().collect(),
         }
@@ -169,7 +205,11 @@ impl<'a> Findings<'a> {
             .suggestions
             .iter()
             .map(|suggestion| format!("fix: {}", suggestion.title));
-        let help: Vec<String> = finding.help.iter().cloned().chain(fixes).collect();
+        let enforced = judged
+            .enforced_by
+            .iter()
+            .map(|by| format!("the comment that allows it does not count: {by} enforces the rule"));
+        let help: Vec<String> = finding.help.iter().cloned().chain(fixes).chain(enforced).collect();
         if !help.is_empty() {
             report = report.help(help.join("\n"));
         }
@@ -217,8 +257,14 @@ impl Counts {
         if self.notes > 0 {
             parts.push(count(self.notes, "note"));
         }
+        if self.approved > 0 {
+            parts.push(paint(DIM, format!("{} approved", self.approved)));
+        }
         if self.allowed > 0 {
             parts.push(paint(DIM, format!("{} allowed by comments", self.allowed)));
+        }
+        if self.known > 0 {
+            parts.push(paint(DIM, format!("{} known before", self.known)));
         }
         if parts.is_empty() {
             return format!("{migrations} checked: {}", paint(GOOD, "nothing found"));
@@ -240,7 +286,8 @@ fn level(judged: &JudgedFinding) -> Level {
     }
 }
 
-fn severity(severity: Severity) -> &'static str {
+/// A level as it is written.
+pub fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Low => "low",
         Severity::Medium => "medium",

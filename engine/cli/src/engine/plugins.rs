@@ -9,6 +9,7 @@ use tollgate_engine::host::{
     Endpoint, FailureKind, Host, HostError, HostOptions, Kind, Limits, LoadRequest, LogLevel, LogLine, Plugin,
     PluginError,
 };
+use tollgate_engine::rules::{self, EngineRules};
 use tollgate_engine::{Level, Notifier, OnFailure, Policy, bundled};
 
 use crate::config::error::{Place, nearest};
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub generators: Vec<Arc<Plugin>>,
     /// Notifiers.
     pub notifiers: Vec<Notifier>,
+    /// The engine's own rules.
+    pub rules: EngineRules,
     log: Lines,
 }
 
@@ -79,11 +82,12 @@ impl<'a> Loader<'a> {
 
     /// The enabled plugins of the kinds that are needed. What is not in the cache is compiled, all at the same time.
     pub fn load(self, needs: &[Kind]) -> Result<Loaded, Failure> {
+        let rules = self.engine_rules(needs)?;
         let mut enabled: Vec<PluginConfig> = self
             .config
             .plugins()?
             .into_iter()
-            .filter(|plugin| plugin.enabled)
+            .filter(|plugin| plugin.enabled && plugin.source != PluginSource::Engine)
             .collect();
         // A project's own rollback generator is asked before the bundled one.
         enabled.sort_by_key(|plugin| matches!(plugin.source, PluginSource::Builtin(_)));
@@ -101,6 +105,7 @@ impl<'a> Loader<'a> {
             threads.into_iter().map(join).collect()
         });
         let mut loaded = Loaded {
+            rules,
             log: Arc::clone(&self.log),
             ..Loaded::default()
         };
@@ -119,6 +124,38 @@ impl<'a> Loader<'a> {
             }
         }
         Ok(loaded)
+    }
+
+    /// What configuration says of the engine's own rules. The rules of policies that are switched off are only read out
+    /// of their components.
+    fn engine_rules(&self, needs: &[Kind]) -> Result<EngineRules, Failure> {
+        let config = self.config.engine_rules()?;
+        let description = rules::description();
+        let known: Vec<&str> = description.rules.iter().map(|rule| rule.id.as_str()).collect();
+        if let Some(rule) = config.rules.keys().find(|rule| !known.contains(&rule.as_str())) {
+            return Err(unknown_rule(self.config, &config, rule, &known));
+        }
+        let mut switched_off = BTreeMap::new();
+        if needs.contains(&Kind::Policy) {
+            for plugin in self.config.plugins()?.into_iter().filter(|plugin| !plugin.enabled) {
+                // One that cannot be read has no rules to speak of; it is not used.
+                let described = bytes(&plugin).and_then(|bytes| self.describe(&plugin, &bytes));
+                if let Ok((Kind::Policy, description)) = described {
+                    let rules = description.rules.into_iter().map(|rule| rule.id).collect();
+                    switched_off.insert(plugin.name, rules);
+                }
+            }
+        }
+        Ok(EngineRules {
+            off: !config.enabled,
+            levels: config
+                .rules
+                .iter()
+                .map(|(rule, level)| (rule.clone(), self::level(*level)))
+                .collect(),
+            enforced: config.enforced,
+            switched_off,
+        })
     }
 
     fn add(
@@ -157,6 +194,7 @@ impl<'a> Loader<'a> {
                         .iter()
                         .map(|(rule, level)| (rule.clone(), self::level(*level)))
                         .collect(),
+                    enforced: config.enforced.clone(),
                     on_failure: match config.on_failure {
                         model::OnFailure::Block => OnFailure::Block,
                         model::OnFailure::Warn => OnFailure::Warn,
@@ -252,6 +290,7 @@ pub fn bytes(plugin: &PluginConfig) -> Result<Cow<'static, [u8]>, Failure> {
             let message = format!("the plugin {} is not in this build", plugin.name);
             Failure::new(Exit::Usage, Report::error("plugin::missing", message))
         }),
+        PluginSource::Engine => Ok(Cow::Borrowed(&[])),
         PluginSource::Path(path) => std::fs::read(path).map(Cow::Owned).map_err(|error| {
             let message = format!("cannot read the plugin {} from {}: {error}", plugin.name, shown(path));
             let help = "`source` is relative to the file that names it; build the component first, or mend the path";
@@ -300,7 +339,14 @@ fn level(level: RuleLevel) -> Level {
 /// The configuration sets the level of a rule that the policy does not have.
 pub fn unknown_rule(config: &Config, plugin: &PluginConfig, rule: &str, known: &[&str]) -> Failure {
     let plugin = &plugin.name;
+    let own = rules::description();
     let problem = match nearest(rule, known) {
+        _ if plugin != rules::NAME && own.rule(rule).is_some() => {
+            format!(
+                "has no rule {rule}; that is one of Tollgate itself: [plugins.{}.rules]",
+                rules::NAME
+            )
+        }
         Some(near) => format!("has no rule {rule}; did you mean {near}?"),
         None => format!("has no rule {rule}; it has {}", known.join(", ")),
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_engine::host::Kind;
-use tollgate_engine::host::types::Severity as EngineSeverity;
+use tollgate_engine::host::types::{Severity as EngineSeverity, TimeLimits};
 use tollgate_engine::sql::Dialect;
 use tollgate_engine::{
     Context as SchemaContext, ExecuteOptions, Folder, LockOptions, Project, Settings, Target, Tolerance,
@@ -68,8 +68,9 @@ pub fn project(config: &Config, ui: &Ui, needs: &[Kind]) -> Result<(Project, Loa
     unused(config, ui);
     let folder = folder(config, ui)?;
     let target = target(config, ui)?;
-    let settings = settings(config, locking::options(config, ui, &target)?);
+    let mut settings = settings(config, locking::options(config, ui, &target)?);
     let loaded = Loader::new(config, ui)?.load(needs)?;
+    settings.rules = loaded.rules.clone();
     let project = Project {
         folder,
         target,
@@ -113,6 +114,16 @@ fn settings(config: &Config, lock: LockOptions) -> Settings {
             interrupt: signal::interrupt(),
             ..ExecuteOptions::default()
         },
+        ..defaults
+    }
+}
+
+/// How long a statement of a deploy may wait and run, as policies hear of it.
+pub fn time_limits(config: &Config) -> TimeLimits {
+    let deploy = &config.settings.deploy;
+    TimeLimits {
+        lock_ms: deploy.statement_lock_timeout_ms,
+        statement_ms: deploy.statement_timeout_ms,
     }
 }
 

@@ -155,12 +155,16 @@ impl Sum<'_> {
             return;
         };
         let text = &migration.script().text;
-        // Comments that allow this rule itself come last: only then is it known whether they have been of use.
-        for itself in [false, true] {
+        let found = |used: &Used, itself: bool| {
             let meant = |name: &AllowedRule| (name.rule == UNUSED_SUPPRESSION) == itself;
-            let found = unused_suppressions(severity, text, suppressions, &self.scales.used, known, meant);
-            self.add(found);
-        }
+            unused_suppressions(severity, text, suppressions, used, known, meant)
+        };
+        self.add(found(&self.scales.used, false));
+        // Comments that allow this rule itself come last: only now is it known whether they have been of use. None of
+        // them allows itself.
+        let last = found(&self.scales.used, true);
+        self.scales.forget_comments();
+        self.add(last);
     }
 }
 
