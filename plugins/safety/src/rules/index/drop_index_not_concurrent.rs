@@ -1,7 +1,9 @@
 //! `drop-index-not-concurrent`: an index goes under a lock that stops the whole table.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{Dialect, Dropped, Edit, ObjectKind, Operation, Severity, Suggestion};
+use tollgate_plugin::{
+    Dialect, Dropped, Edit, LockMode, ObjectKind, ObjectName, Operation, Severity, Statement, Suggestion,
+};
 
 use crate::sql;
 use crate::tables::{busy_before, goes};
@@ -14,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
     dialects: &[Dialect::Postgres],
     explanation: "\
 **What it does.** Reports `DROP INDEX` without `CONCURRENTLY` of an index whose table is in use. Silent where the table goes too, \
-and for indexes of partitioned tables, which cannot be dropped concurrently.
+where another statement of the same transaction locks the table as strongly anyway, and for indexes of partitioned tables, \
+which cannot be dropped concurrently.
 
 **Why it matters.** It takes an ACCESS EXCLUSIVE lock on the table. The drop itself is quick, but it waits for the longest query \
 that is running, and whoever comes later, readers included, waits behind it.
@@ -36,7 +39,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         if dropped.kind != ObjectKind::Index || dropped.concurrently {
             continue;
         }
-        let Some(table) = locked_table(context, &step, dropped) else {
+        let Some(table) = locked_table(context, &transactions, &step, dropped) else {
             continue;
         };
         let verb = step.verb("drops", "drop");
@@ -62,7 +65,12 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 }
 
 /// What the lock is on, in words; `None` where nobody can be waiting.
-fn locked_table(context: &Context<'_>, step: &Step<'_>, dropped: &Dropped) -> Option<String> {
+fn locked_table(
+    context: &Context<'_>,
+    transactions: &Transactions<'_>,
+    step: &Step<'_>,
+    dropped: &Dropped,
+) -> Option<String> {
     let original = context.original(step, ObjectKind::Index, &dropped.name)?;
     if context.before.exists(ObjectKind::Index, &original) == Some(false) {
         return None;
@@ -70,11 +78,34 @@ fn locked_table(context: &Context<'_>, step: &Step<'_>, dropped: &Dropped) -> Op
     let Some(owner) = context.before.index_owner(&original) else {
         return Some("its table".to_owned());
     };
-    if goes(context, &owner) {
+    if goes(context, &owner) || is_locked_anyway(context, transactions, step.statement, &owner) {
         return None;
     }
     let table = busy_before(context, &owner, owner.short())?;
     (!table.is_partitioned()).then(|| table.shown())
+}
+
+/// Another statement of the same transaction stops the whole table too: CONCURRENTLY would win nothing.
+fn is_locked_anyway(
+    context: &Context<'_>,
+    transactions: &Transactions<'_>,
+    statement: &Statement,
+    table: &ObjectName,
+) -> bool {
+    let only_drops_indexes = |other: &Statement| {
+        other
+            .effects
+            .iter()
+            .all(|effect| matches!(&effect.operation, Operation::Drop(dropped) if dropped.kind == ObjectKind::Index))
+    };
+    transactions.containing(statement).is_some_and(|transaction| {
+        transaction
+            .statements
+            .iter()
+            .filter(|other| other.index != statement.index && !only_drops_indexes(other))
+            .flat_map(|other| context.locks(other))
+            .any(|lock| lock.mode == LockMode::AccessExclusive && lock.relation == *table)
+    })
 }
 
 /// CONCURRENTLY takes one index, and no CASCADE.
@@ -136,6 +167,8 @@ mod tests {
         let message =
             "may drop the index i under a lock that waits for every query of users, and all later ones for it";
         rule.reports(USERS, "DO $$ BEGIN DROP INDEX i; END $$;", Medium, message);
+        let script = "DROP INDEX i; CREATE INDEX CONCURRENTLY k ON users (email); ALTER TABLE users DROP COLUMN email;";
+        rule.reports(USERS, script, Medium, MESSAGE);
         let renamed = "ALTER INDEX i RENAME TO k; DROP INDEX k;";
         rule.reports(USERS, renamed, Medium, &MESSAGE.replace("index i", "index k"));
     }
@@ -154,6 +187,7 @@ mod tests {
         rule.ignores(USERS, "DROP INDEX CONCURRENTLY IF EXISTS i;");
         rule.ignores(USERS, "DROP INDEX IF EXISTS nowhere;");
         rule.ignores(USERS, "DROP INDEX i; DROP TABLE users;");
+        rule.ignores(USERS, "DROP INDEX i; ALTER TABLE \"users\" DROP COLUMN email;");
         rule.ignores("", "CREATE TABLE t (a int); CREATE INDEX k ON t (a); DROP INDEX k;");
         rule.ignores(USERS, "CREATE INDEX k ON users (email); DROP INDEX k;");
         let pending = rule

@@ -68,6 +68,9 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             continue;
         };
         let together = transactions.are_together(step.statement, later.statement);
+        if !together && another_helps(&table, &old) {
+            continue;
+        }
         let same_name = new.name.as_ref() == Some(&dropped.name.name);
         report(
             context,
@@ -169,6 +172,20 @@ fn takes_its_place(context: &Context<'_>, step: &Step<'_>, dropped: &Dropped, ol
     same_name || same_key
 }
 
+/// The table has another index whose first key is the same: queries can use that one meanwhile.
+fn another_helps(table: &Busy, old: &Old) -> bool {
+    let (Some(relation), Some(old)) = (&table.relation, &old.index) else {
+        return false;
+    };
+    relation.indexes.iter().any(|other| {
+        other.name != old.name
+            && other.valid
+            && other.method == old.method
+            && other.keys.first() == old.keys.first()
+            && other.predicate.is_none()
+    })
+}
+
 fn in_use(context: &Context<'_>, later: &Step<'_>, old: &Old, new: &CreatedIndex) -> Option<Busy> {
     match &old.table {
         Some(table) if goes(context, table) => None,
@@ -235,6 +252,11 @@ mod tests {
             "CREATE INDEX k ON users (email); DROP INDEX i; ALTER INDEX k RENAME TO i;",
         );
         rule.ignores(USERS, "DROP INDEX i; CREATE INDEX k ON users (org);");
+        let two = format!("{USERS} CREATE INDEX wide ON users (email, id);");
+        rule.ignores(
+            &two,
+            "DROP INDEX CONCURRENTLY i; CREATE INDEX CONCURRENTLY k ON users (email, org);",
+        );
         rule.ignores(
             USERS,
             "DROP INDEX i; CREATE TABLE t (email text); CREATE INDEX k ON t (email);",
