@@ -97,7 +97,7 @@ fn postgres() {
       ok duplicate-rows          no migration is recorded twice
       ok missing-migrations      every applied migration is in the folder
       ok pending-migrations      every migration of the folder is applied
-      ok state                   Tollgate's own tables are there (version 1)
+      ok state                   Tollgate's own tables are there (version 2)
       ok outbox                  no notification waits to be delivered
 
     Database
@@ -158,7 +158,7 @@ fn sqlite() {
       ok duplicate-rows          no migration is recorded twice
       ok missing-migrations      every applied migration is in the folder
       ok pending-migrations      every migration of the folder is applied
-      ok state                   Tollgate's own tables are there (version 1)
+      ok state                   Tollgate's own tables are there (version 2)
       ok outbox                  no notification waits to be delivered
 
     Database

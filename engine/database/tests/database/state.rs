@@ -2,8 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tollgate_database::state::KeptPlan;
-use tollgate_database::state::{FindingRecord, NewMessage, NewRun};
+use tollgate_database::state::{ApprovalRecord, FindingRecord, KeptPlan, NewMessage, NewRun};
 
 use crate::support::{both, connect, postgres, sqlite};
 
@@ -175,5 +174,78 @@ fn plan(document: Value) -> KeptPlan<'static> {
         migration: "1_a",
         checksum: "sum",
         document,
+    }
+}
+
+fn approval(migration: &str, statement: Option<usize>) -> ApprovalRecord {
+    ApprovalRecord {
+        migration: migration.to_owned(),
+        checksum: "sum".to_owned(),
+        plugin: "destructive".to_owned(),
+        rule: "drop-table".to_owned(),
+        statement,
+        digest: statement.map(|_| "digest".to_owned()),
+        level: "high".to_owned(),
+        source: "file".to_owned(),
+        by: "o'hara@example.org".to_owned(),
+        at: "2026-09-01T12:00:00Z".parse().unwrap(),
+        reason: "it's \"meant\"; DROP TABLE runs; --".to_owned(),
+    }
+}
+
+const RUN: NewRun<'_> = NewRun {
+    command: "deploy",
+    actor: None,
+    environment: None,
+};
+
+#[test]
+fn approvals_belong_to_the_run_that_used_them() {
+    for mut fixture in both() {
+        let mut state = fixture.database.state().unwrap();
+        let (first, second) = (state.begin_run(&RUN).unwrap(), state.begin_run(&RUN).unwrap());
+        let used = [
+            approval("1_a", Some(2)),
+            approval("1_a", None),
+            approval("2_b", Some(1)),
+        ];
+        state.add_approvals(&first, &used).unwrap();
+        state.add_approvals(&second, &used[..1]).unwrap();
+        assert_eq!(state.approvals(&first).unwrap(), used);
+        assert_eq!(state.approvals(&second).unwrap(), used[..1]);
+        assert_eq!(state.approvals("none").unwrap(), []);
+        let mut other = approval("1_a", None);
+        other.source = "plugin".to_owned();
+        assert!(state.add_approvals(&first, &[other]).is_err(), "nothing else approves");
+    }
+}
+
+#[test]
+fn tables_of_an_earlier_version_are_read_and_brought_up_to_date() {
+    for mut fixture in both() {
+        fixture.database.state().unwrap().keep_plans(&[plan(json!(1))]).unwrap();
+        let postgres = fixture.is_postgres();
+        let (backend, prefix) = if postgres {
+            ("postgres", "tollgate.")
+        } else {
+            ("sqlite", "")
+        };
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+        let down = root.join(backend).join("00000000000002_approvals/down.sql");
+        let down = std::fs::read_to_string(down).unwrap();
+        let back = format!("{down}\nDELETE FROM {prefix}__diesel_schema_migrations WHERE version = '00000000000002';");
+        fixture.ask_state(&back);
+
+        let mut again = connect(&fixture.url());
+        let kept = again.read_state().unwrap().unwrap().plan("1_a", "sum").unwrap();
+        assert_eq!(
+            kept,
+            Some(json!(1)),
+            "a command that only reads does not wait for the new tables"
+        );
+        let mut state = again.state().unwrap();
+        let run = state.begin_run(&RUN).unwrap();
+        state.add_approvals(&run, &[approval("1_a", None)]).unwrap();
+        assert_eq!(state.plan("1_a", "sum").unwrap(), Some(json!(1)));
     }
 }

@@ -57,6 +57,23 @@ impl Fixture {
         }
     }
 
+    /// The same of Tollgate's own tables.
+    pub fn ask_state(&self, sql: &str) -> String {
+        match &self.outside {
+            Outside::Postgres(database) => database.psql(sql).trim_end().to_owned(),
+            Outside::Sqlite(file) => {
+                let state = file.path().with_extension("tollgate.db");
+                let output = std::process::Command::new("sqlite3")
+                    .arg(state)
+                    .arg(sql)
+                    .output()
+                    .unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                String::from_utf8(output.stdout).unwrap()
+            }
+        }
+    }
+
     pub fn url(&self) -> String {
         match &self.outside {
             Outside::Postgres(database) => database.url(),
