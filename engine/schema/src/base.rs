@@ -37,6 +37,10 @@ pub enum ProbeError {
 pub trait Base: Send + Sync {
     /// Everything that exists is visible here. `false` when there may be objects the base does not know.
     fn complete(&self) -> bool;
+    /// Whether it is certain that every question about an object is answered with nothing, so that it need not be asked.
+    fn holds_nothing(&self) -> bool {
+        false
+    }
     /// Schemas that exist (PostgreSQL; without the system's own).
     fn schemas(&self) -> Result<Vec<String>, BaseError>;
     /// Names of all relations, system schemas and Tollgate's and Prisma's own tables left out.

@@ -41,6 +41,10 @@ impl Base for Ground {
         self.complete
     }
 
+    fn holds_nothing(&self) -> bool {
+        true
+    }
+
     fn schemas(&self) -> Result<Vec<String>, BaseError> {
         Ok(self.schemas.clone())
     }

@@ -8,6 +8,7 @@ pub mod context;
 pub mod difference;
 pub mod locks;
 pub mod model;
+pub mod reconcile;
 pub mod render;
 
 mod apply;

@@ -53,6 +53,32 @@ fn real_postgres_migrations_replay_in_no_time() {
 }
 
 #[test]
+fn locks_of_real_migrations_take_no_time() {
+    let Some(scripts) = scripts("TOLLGATE_REAL_POSTGRES", Dialect::Postgres) else {
+        return;
+    };
+    let mut schema = Schema::empty(Context::new(Dialect::Postgres));
+    let (mut spent, mut replayed) = (std::time::Duration::ZERO, std::time::Duration::ZERO);
+    let mut found = 0;
+    for (name, script) in &scripts {
+        let start = std::time::Instant::now();
+        let locks = tollgate_schema::locks::of_script(&schema, script).unwrap();
+        spent += start.elapsed();
+        assert_eq!(locks.len(), script.statements.len(), "{name}");
+        found += locks.iter().map(Vec::len).sum::<usize>();
+        let start = std::time::Instant::now();
+        schema.apply_script(script).unwrap();
+        replayed += start.elapsed();
+        schema.settle();
+    }
+    println!(
+        "{found} locks of {} migrations in {spent:?}; the replay alone takes {replayed:?}",
+        scripts.len()
+    );
+    assert!(found > 0);
+}
+
+#[test]
 fn real_sqlite_migrations_replay_in_no_time() {
     let Some(scripts) = scripts("TOLLGATE_REAL_SQLITE", Dialect::Sqlite) else {
         return;

@@ -13,6 +13,7 @@ use std::fmt;
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
 
+pub(crate) use relation::label;
 pub use wording::in_other_words;
 
 use crate::base::BaseError;
@@ -247,7 +248,10 @@ impl Comparison<'_> {
     /// Notes that a text, which is too long to be shown, is another one.
     fn changed(&mut self, what: &str, same: bool) {
         if !same {
-            let text = format!("{what}: not the same in {} and in {}", self.options.left, self.options.right);
+            let text = format!(
+                "{what}: not the same in {} and in {}",
+                self.options.left, self.options.right
+            );
             let sides = Sides::Both {
                 left: "one".to_owned(),
                 right: "another one".to_owned(),

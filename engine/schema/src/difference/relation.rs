@@ -90,7 +90,10 @@ impl Comparison<'_> {
     fn columns(&mut self, left: &Relation, right: &Relation) {
         let folding = self.left.folding();
         for column in &left.columns {
-            let other = right.columns.iter().find(|other| folding.same(&other.name, &column.name));
+            let other = right
+                .columns
+                .iter()
+                .find(|other| folding.same(&other.name, &column.name));
             self.within(ObjectKind::Column, &column.name, |this| match other {
                 None => this.only(&format!("column {}", column.name), true),
                 Some(other) => this.column(left, column, other),
@@ -196,7 +199,10 @@ impl Comparison<'_> {
     fn indexes(&mut self, left: &Relation, right: &Relation) {
         let folding = self.left.folding();
         for index in &left.indexes {
-            let other = right.indexes.iter().find(|other| folding.same(&other.name, &index.name));
+            let other = right
+                .indexes
+                .iter()
+                .find(|other| folding.same(&other.name, &index.name));
             self.within(ObjectKind::Index, &index.name, |this| match other {
                 None => this.only(&format!("index {}", index.name), true),
                 Some(other) => this.index(left, index, other),

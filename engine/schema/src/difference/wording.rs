@@ -41,7 +41,10 @@ pub(super) fn same_statement(dialect: Dialect, one: &str, other: &str) -> bool {
     if dialect != Dialect::Postgres {
         return true;
     }
-    match (canonical(one, Fragment::Statement), canonical(other, Fragment::Statement)) {
+    match (
+        canonical(one, Fragment::Statement),
+        canonical(other, Fragment::Statement),
+    ) {
         (Some(one), Some(other)) => one == other,
         // What the grammar does not take is not held against anybody.
         _ => true,

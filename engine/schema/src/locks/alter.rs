@@ -43,13 +43,13 @@ impl Footprint<'_> {
                 };
                 self.clause(table, Clause::recursing(L::AccessExclusive).with(work))?;
             }
-            O::AddIdentity { table, .. } => self.clause(table, Clause::new(L::AccessExclusive))?,
+            O::AddIdentity { table, .. } => self.clause(table, self.identity_clause())?,
             O::AlterIdentity { table, column, .. } => {
-                self.clause(table, Clause::new(L::AccessExclusive))?;
+                self.clause(table, self.identity_clause())?;
                 self.sequence_of(table, column, L::ShareRowExclusive)?;
             }
             O::DropIdentity { table, column, .. } => {
-                self.clause(table, Clause::new(L::AccessExclusive))?;
+                self.clause(table, self.identity_clause())?;
                 self.sequence_of(table, column, L::AccessExclusive)?;
             }
             O::SetColumnOption { table, option, .. } => self.clause(table, column_option(option))?,
@@ -66,6 +66,14 @@ impl Footprint<'_> {
             _ => return self.alter_storage(operation),
         }
         Ok(true)
+    }
+
+    /// Since 17 partitions have their table's identity columns.
+    fn identity_clause(&self) -> Clause {
+        Clause {
+            recurses: self.at_least(17),
+            ..Clause::new(L::AccessExclusive)
+        }
     }
 
     /// Where and how the rows are kept, and who owns them.

@@ -99,7 +99,7 @@ impl Footprint<'_> {
             }
             self.sequences_of(&name, L::AccessExclusive)?;
             if cascade || relation.kind == RelationKind::PartitionedTable {
-                waiting.extend(self.schema.children(&name)?);
+                waiting.extend(self.children(&name)?);
             }
             if cascade {
                 self.keys_to(&name, None)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{ObjectKind, Operation};
 
+use super::families::Families;
 use super::{LockMode, TableLock};
 use crate::base::BaseError;
 use crate::model::{ConstraintRule, Relation, RelationKind};
@@ -56,15 +57,17 @@ impl Clause {
 /// The locks found so far.
 pub(super) struct Footprint<'a> {
     pub schema: &'a Schema,
+    families: &'a Families,
     found: Vec<TableLock>,
     /// Tables of ALTER TABLE, by resolved name, with all their clauses together.
     altered: Vec<(ObjectName, Clause)>,
 }
 
 impl<'a> Footprint<'a> {
-    pub fn new(schema: &'a Schema) -> Self {
+    pub fn new(schema: &'a Schema, families: &'a Families) -> Self {
         Self {
             schema,
+            families,
             found: Vec::new(),
             altered: Vec::new(),
         }
@@ -73,6 +76,12 @@ impl<'a> Footprint<'a> {
     /// Whether the server is known to be older than `major`.
     pub fn older_than(&self, major: u32) -> bool {
         self.schema.context().older_than(major)
+    }
+
+    /// Whether the server is known to be of version `major` or newer.
+    pub fn at_least(&self, major: u32) -> bool {
+        let version = self.schema.context().server_version;
+        version.is_some_and(|(actual, ..)| actual >= major)
     }
 
     pub fn add(&mut self, operation: &Operation) -> Result<(), BaseError> {
@@ -197,12 +206,21 @@ impl<'a> Footprint<'a> {
         self.schema.relation(name)
     }
 
+    /// Partitions and children by INHERITS of a resolved name.
+    pub fn children(&self, table: &ObjectName) -> Result<Vec<ObjectName>, BaseError> {
+        if self.families.may_have_children(self.schema, table) {
+            self.schema.children(table)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
     /// Partitions and children by INHERITS of a resolved name, and theirs.
     pub fn descendants(&self, table: &ObjectName) -> Result<Vec<ObjectName>, BaseError> {
         let mut found: Vec<ObjectName> = Vec::new();
         let mut waiting = vec![table.clone()];
         while let Some(parent) = waiting.pop() {
-            for child in self.schema.children(&parent)? {
+            for child in self.children(&parent)? {
                 if !found.contains(&child) {
                     found.push(child.clone());
                     waiting.push(child);

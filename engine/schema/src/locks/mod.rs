@@ -10,6 +10,7 @@
 mod alter;
 mod constraint;
 mod drop;
+mod families;
 mod footprint;
 mod mode;
 mod object;
@@ -22,6 +23,7 @@ use tollgate_sql::{Dialect, ObjectName, Script, Statement};
 
 use crate::base::BaseError;
 use crate::schema::Schema;
+use families::Families;
 use footprint::Footprint;
 
 pub use mode::LockMode;
@@ -48,12 +50,17 @@ pub struct TableLock {
 /// When the base cannot answer.
 pub fn of_script(before: &Schema, script: &Script) -> Result<Vec<Vec<TableLock>>, BaseError> {
     let mut all = Vec::with_capacity(script.statements.len());
+    let families = Families::default();
     if let Some(first) = script.statements.first() {
-        all.push(of_statement(before, first)?);
+        all.push(of_one(before, first, &families)?);
+    }
+    if script.statements.len() < 2 {
+        return Ok(all);
     }
     before.clone().apply_each(script, |index, schema| {
+        families.after(&script.statements[index]);
         if let Some(next) = script.statements.get(index + 1) {
-            all.push(of_statement(schema, next)?);
+            all.push(of_one(schema, next, &families)?);
         }
         Ok(())
     })?;
@@ -65,9 +72,13 @@ pub fn of_script(before: &Schema, script: &Script) -> Result<Vec<Vec<TableLock>>
 /// # Errors
 /// When the base cannot answer.
 pub fn of_statement(schema: &Schema, statement: &Statement) -> Result<Vec<TableLock>, BaseError> {
+    of_one(schema, statement, &Families::default())
+}
+
+fn of_one(schema: &Schema, statement: &Statement, families: &Families) -> Result<Vec<TableLock>, BaseError> {
     match schema.context().dialect {
         Dialect::Postgres => {
-            let mut footprint = Footprint::new(schema);
+            let mut footprint = Footprint::new(schema, families);
             for effect in &statement.effects {
                 footprint.add(&effect.operation)?;
             }

@@ -102,7 +102,7 @@ impl Footprint<'_> {
 
     pub(super) fn find_default(&self, parent: &ObjectName) -> Result<Option<ObjectName>, BaseError> {
         let parent = self.schema.find(ObjectKind::Table, parent)?;
-        for child in self.schema.children(&parent)? {
+        for child in self.children(&parent)? {
             let relation = self.schema.get(&child)?;
             let bound = relation.as_ref().and_then(|relation| relation.partition_of.as_ref());
             if bound.is_some_and(|(_, bound)| bound.trim().eq_ignore_ascii_case("default")) {

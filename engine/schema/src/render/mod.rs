@@ -10,7 +10,7 @@ mod write;
 
 use std::sync::Arc;
 
-use tollgate_sql::operation::{ObjectKind, Operation};
+use tollgate_sql::operation::{DataType, ObjectKind, Operation};
 use tollgate_sql::{Dialect, ObjectName};
 
 use crate::base::BaseError;
@@ -90,6 +90,31 @@ pub fn restore_table(wanted: &Schema, current: &Schema, name: &ObjectName) -> Re
         statements.extend(rest);
         statements
     }))
+}
+
+/// SQL that turns a relation into another one of its name, with what belongs to it: tables as [`restore_table`] does it, of
+/// a view what is not its query. `None` where there is no way.
+pub(crate) fn restore_relation(
+    wanted: &Schema,
+    current: &Schema,
+    to: &Relation,
+    from: &Relation,
+) -> Result<Option<Vec<String>>, BaseError> {
+    match wanted.context().dialect {
+        Dialect::Postgres => postgres::restore_relation(wanted, current, to, from),
+        Dialect::Sqlite => Ok(sqlite::restore_table(wanted, to, from)),
+        Dialect::Mysql => Ok(None),
+    }
+}
+
+/// A PostgreSQL type as SQL.
+pub(crate) fn data_type_sql(data_type: &DataType) -> String {
+    write::data_type(data_type)
+}
+
+/// A string constant.
+pub(crate) fn literal(text: &str) -> String {
+    write::literal(text)
 }
 
 /// Columns of `from` that are columns of `to` under another name: present and former name.

@@ -18,7 +18,7 @@ use crate::base::BaseError;
 use crate::model::{Relation, Sequence};
 use crate::schema::Schema;
 
-pub(super) use restore::restore_table;
+pub(super) use restore::{restore_relation, restore_table};
 
 const DIALECT: Dialect = Dialect::Postgres;
 

@@ -91,7 +91,7 @@ fn privileges(relation: &Relation, statements: &mut Vec<String>) {
     statements.extend(privilege::owner(relation));
 }
 
-fn word(kind: RelationKind) -> &'static str {
+pub(super) fn word(kind: RelationKind) -> &'static str {
     match kind {
         RelationKind::Table | RelationKind::PartitionedTable => "TABLE",
         RelationKind::View => "VIEW",

@@ -24,8 +24,20 @@ pub(in crate::render) fn restore_table(
     wanted: &Relation,
     current: &Relation,
 ) -> Result<Option<Vec<String>>, BaseError> {
-    let is_table = matches!(wanted.kind, RelationKind::Table | RelationKind::PartitionedTable);
-    if !is_table || wanted.kind != current.kind || wanted.partition_key != current.partition_key {
+    if !matches!(wanted.kind, RelationKind::Table | RelationKind::PartitionedTable) {
+        return Ok(None);
+    }
+    restore_relation(wanted_schema, current_schema, wanted, current)
+}
+
+/// The same for views, too, whose queries stay as they are.
+pub(in crate::render) fn restore_relation(
+    wanted_schema: &Schema,
+    current_schema: &Schema,
+    wanted: &Relation,
+    current: &Relation,
+) -> Result<Option<Vec<String>>, BaseError> {
+    if wanted.kind != current.kind || wanted.partition_key != current.partition_key {
         return Ok(None);
     }
     let before = Surroundings::of(wanted_schema, wanted)?;
@@ -246,7 +258,8 @@ impl Plan<'_> {
         let table = self.wanted.name.sql(DIALECT);
         if self.wanted.comment != self.current.comment {
             let text = column::comment_or_null(self.wanted.comment.as_deref());
-            self.statements.push(format!("COMMENT ON TABLE {table} IS {text}"));
+            let word = relation::word(self.wanted.kind);
+            self.statements.push(format!("COMMENT ON {word} {table} IS {text}"));
         }
         for wanted in &self.wanted.columns {
             let current = self.current.columns.iter().find(|current| current.name == wanted.name);
