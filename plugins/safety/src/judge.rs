@@ -1,8 +1,8 @@
 //! Tests of one rule, by server.
 
-use tollgate_plugin::Dialect;
 use tollgate_plugin::rules::Rule;
 use tollgate_plugin::testing::{self, Judge, Test};
+use tollgate_plugin::{Dialect, Edit, Finding};
 
 use crate::Safety;
 
@@ -22,15 +22,23 @@ pub(crate) fn sqlite(rule: &Rule) -> Judge<Safety> {
 /// none. Nothing may be found in it any more.
 #[track_caller]
 pub(crate) fn fixed(test: &Test<Safety>, script: &str) -> Option<String> {
-    let mut edits: Vec<_> = test
+    let edits: Vec<Edit> = test
         .check(script)
         .into_iter()
-        .filter_map(|mut finding| (!finding.suggestions.is_empty()).then(|| finding.suggestions.remove(0)))
+        .filter_map(|finding| finding.suggestions.into_iter().next())
         .flat_map(|suggestion| suggestion.edits)
         .collect();
     if edits.is_empty() {
         return None;
     }
+    let text = edited(script, &edits);
+    testing::assert_ignores(test, &text);
+    Some(text)
+}
+
+/// The script with these changes, those that would overlap left out.
+pub(crate) fn edited(script: &str, edits: &[Edit]) -> String {
+    let mut edits: Vec<&Edit> = edits.iter().collect();
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.at.start));
     let mut text = script.to_owned();
     let mut upto = text.len();
@@ -41,17 +49,19 @@ pub(crate) fn fixed(test: &Test<Safety>, script: &str) -> Option<String> {
             upto = start;
         }
     }
-    testing::assert_ignores(test, &text);
-    Some(text)
+    text
 }
 
 /// The SQL that a following migration has to hold, as the findings in a script say.
 #[track_caller]
 pub(crate) fn following(test: &Test<Safety>, script: &str) -> Option<String> {
-    let properties = test.check(script).into_iter().flat_map(|finding| finding.properties);
-    let texts: Vec<String> = properties
-        .filter(|(name, _)| name == "fix.following")
-        .map(|(_, text)| text)
-        .collect();
+    let findings = test.check(script);
+    let texts: Vec<&str> = findings.iter().filter_map(followed_by).collect();
     (!texts.is_empty()).then(|| texts.concat())
+}
+
+/// The same of one finding.
+pub(crate) fn followed_by(finding: &Finding) -> Option<&str> {
+    let property = finding.properties.iter().find(|(name, _)| name == "fix.following");
+    property.map(|(_, text)| text.as_str())
 }

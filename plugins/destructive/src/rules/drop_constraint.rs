@@ -2,10 +2,10 @@
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{
-    Constraint, ConstraintKind, Dialect, NamedConstraint, ObjectKind, ObjectName, Operation, Severity,
+    Constraint, ConstraintKind, Dialect, NamedConstraint, ObjectKind, ObjectName, Operation, Relation, Severity,
 };
 
-use super::table_goes;
+use super::{set_not_null, table_goes};
 
 pub(super) const RULE: Rule = Rule {
     id: "drop-constraint",
@@ -124,7 +124,17 @@ fn is_held_after(context: &Context<'_>, table: &ObjectName, constraint: &Constra
         .references
         .as_ref()
         .is_some_and(|target| table_goes(context, target));
-    columns_gone || equal || by_index || target_gone
+    columns_gone || equal || by_index || target_gone || is_not_null_after(&after, constraint)
+}
+
+/// The condition only asked for a value, which NOT NULL does now.
+fn is_not_null_after(after: &Relation, constraint: &Constraint) -> bool {
+    let ([column], Some(condition)) = (constraint.columns.as_slice(), &constraint.expression) else {
+        return false;
+    };
+    constraint.kind == ConstraintKind::Check
+        && set_not_null::demands_value(condition, column)
+        && after.column(column).is_some_and(|column| column.not_null)
 }
 
 /// Columns of the primary key after the migration.
@@ -206,6 +216,17 @@ mod tests {
         rule.ignores(
             SHOP,
             "ALTER TABLE orders ADD CONSTRAINT c CHECK (id > 0); ALTER TABLE orders DROP CONSTRAINT c;",
+        );
+        let valued = "CREATE TABLE t (\"A\" int CONSTRAINT c CHECK (\"A\" IS NOT NULL));";
+        rule.ignores(
+            valued,
+            "ALTER TABLE t ALTER \"A\" SET NOT NULL; ALTER TABLE t DROP CONSTRAINT c;",
+        );
+        rule.reports(
+            valued,
+            "ALTER TABLE t DROP CONSTRAINT c;",
+            Medium,
+            "drops the check constraint c of t",
         );
         rule.ignores(
             "",

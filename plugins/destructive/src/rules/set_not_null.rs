@@ -156,7 +156,7 @@ fn filled_above(context: &Context<'_>, step: &Step<'_>, column: &ColumnName) -> 
 }
 
 /// Whether a condition says no more and no less than that the column has a value.
-fn demands_value(condition: &str, column: &str) -> bool {
+pub(super) fn demands_value(condition: &str, column: &str) -> bool {
     let plain: String = condition
         .chars()
         .filter(|character| !"()\"".contains(*character))

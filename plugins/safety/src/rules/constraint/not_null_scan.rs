@@ -141,7 +141,8 @@ fn suggestion(step: &Step<'_>, column: &ColumnName) -> Option<(Suggestion, Strin
     let (table, constraint, quoted) = (sql::object(&column.table), sql::name(&name), sql::name(&column.column));
     let clause = format!("ADD CONSTRAINT {constraint} CHECK ({quoted} IS NOT NULL) NOT VALID");
     let following = format!(
-        "ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};\nALTER TABLE {table} ALTER COLUMN {quoted} SET NOT NULL;\n"
+        "ALTER TABLE {table} VALIDATE CONSTRAINT {constraint};\nALTER TABLE {table} ALTER COLUMN {quoted} SET NOT NULL;\n\
+         ALTER TABLE {table} DROP CONSTRAINT {constraint};\n"
     );
     let edit = Edit::replace(step.effect.at, clause);
     Some((Suggestion::manual("prove it with a CHECK first", vec![edit]), following))
@@ -228,7 +229,8 @@ mod tests {
         let expected = "ALTER TABLE users ADD CONSTRAINT \"users_fullName_not_null\" CHECK (\"fullName\" IS NOT NULL) NOT VALID, ADD COLUMN x int;";
         assert_eq!(fixed(&test, script).as_deref(), Some(expected));
         let rest = "ALTER TABLE users VALIDATE CONSTRAINT \"users_fullName_not_null\";\n\
-                    ALTER TABLE users ALTER COLUMN \"fullName\" SET NOT NULL;\n";
+                    ALTER TABLE users ALTER COLUMN \"fullName\" SET NOT NULL;\n\
+                    ALTER TABLE users DROP CONSTRAINT \"users_fullName_not_null\";\n";
         assert_eq!(following(&test, script).as_deref(), Some(rest));
         assert_ignores(&test.before(expected), rest);
     }

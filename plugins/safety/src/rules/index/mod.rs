@@ -80,3 +80,61 @@ fn words(statement: &Statement) -> String {
         _ => "a statement".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tollgate_plugin::rules::split_example;
+    use tollgate_plugin::testing::{Test, policy};
+    use tollgate_plugin::{Finding, Severity};
+
+    use super::super::constraint;
+    use super::RULES;
+    use crate::Safety;
+    use crate::judge::{edited, followed_by};
+
+    fn on(before: &str) -> Test<Safety> {
+        let test = policy::<Safety>();
+        if before.is_empty() { test } else { test.before(before) }
+    }
+
+    /// What would make the engine take a fix back. That a statement now stands beside others is what it mends itself.
+    fn problems(findings: &[Finding]) -> Vec<&str> {
+        let worse = |finding: &&Finding| {
+            finding.severity >= Severity::Medium && finding.rule != "concurrent-with-other-statements"
+        };
+        findings
+            .iter()
+            .filter(worse)
+            .map(|finding| finding.rule.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_suggested_for_an_example_brings_up_nothing_else() {
+        let mut made = 0;
+        for rule in RULES.iter().chain(constraint::RULES) {
+            let (before, script) = split_example(rule.bad);
+            let findings = on(before).check(script);
+            let Some(finding) = findings
+                .iter()
+                .find(|finding| finding.rule == rule.id && !finding.suggestions.is_empty())
+            else {
+                continue;
+            };
+            made += 1;
+            let fixed = edited(script, &finding.suggestions[0].edits);
+            let now = on(before).check(&fixed);
+            let was = problems(&findings);
+            let new: Vec<_> = problems(&now).into_iter().filter(|rule| !was.contains(rule)).collect();
+            assert!(
+                new.is_empty() && !now.iter().any(|now| now.rule == rule.id),
+                "{fixed}: {now:?}"
+            );
+            if let Some(following) = followed_by(finding) {
+                let then = on(before).before(fixed).check(following);
+                assert!(problems(&then).is_empty(), "{following}: {then:?}");
+            }
+        }
+        assert!(made >= 12, "only {made} rules suggest something for their bad example");
+    }
+}
