@@ -78,7 +78,7 @@ pub fn baseline(
     if !confirm(&report) {
         return Ok(report);
     }
-    let _lock = take_lock(project, &mut database, observe)?;
+    let _lock = take_lock(project, "baseline", &mut database, observe)?;
     // Somebody may have been faster while a person was asked.
     refuse_used_ledger(&mut database)?;
     let files = read[..fit.count]

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollgate_database::state::NewMessage;
-use tollgate_database::{Database, DatabaseError, Interrupt};
+use tollgate_database::{Database, DatabaseError, Interrupt, LockHolder};
 use tollgate_host::types::{Event as NotifierEvent, Run};
 use tollgate_host::{Plugin, PluginError};
 
+use crate::error::Error;
 use crate::event::{Event, Observer};
+use crate::project::Project;
 
 /// A loaded notifier.
 #[derive(Clone)]
@@ -144,7 +147,10 @@ impl Listener<'_> {
 
     /// A receiver that does not answer must not hold up every migration of a run: until the end it is left alone.
     fn tell(&mut self, patience: &mut Patience, run: &Run, event: &NotifierEvent) -> Result<(), Untold> {
-        let last = matches!(event, NotifierEvent::Failed { .. } | NotifierEvent::Finished { .. });
+        let last = matches!(
+            event,
+            NotifierEvent::Failed { .. } | NotifierEvent::Finished { .. } | NotifierEvent::AwaitingApproval { .. }
+        );
         match (&self.interests, &self.unreachable) {
             (Err(error), _) => Err(error.clone().into()),
             (_, Some(error)) if !last => Err(error.clone()),
@@ -224,6 +230,74 @@ impl<'a> Notifications<'a> {
             }
         }
         Ok(self.deliveries)
+    }
+}
+
+/// Fails when somebody who has to be told could not be.
+///
+/// # Errors
+/// [`Error::NotNotified`], which names the first.
+pub(crate) fn expect_told(deliveries: &[Delivery]) -> Result<(), Error> {
+    let lost = deliveries.iter().find(|delivery| delivery.required && delivery.error.is_some());
+    lost.map_or(Ok(()), |lost| {
+        let why = lost.error.clone().unwrap_or_default();
+        Err(Error::NotNotified(format!(
+            "{} to {}: {why}",
+            lost.plugin, lost.destination
+        )))
+    })
+}
+
+/// Tells, once, that a run waits for the lock. It is told beside the waiting, so that nobody who answers slowly makes a run
+/// miss the moment when the lock is free; and as it means nothing later, it is not kept for another attempt.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    told: bool,
+    messages: Vec<(Notifier, JoinHandle<Result<(), PluginError>>)>,
+}
+
+/// How long a run that has the lock waits for those whom it tells that it has been waiting.
+const SETTLE: Duration = Duration::from_secs(2);
+
+impl Waiting {
+    /// Begins to tell everybody who wants to know.
+    pub(crate) fn tell(&mut self, project: &Project, command: &str, holder: Option<&LockHolder>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let holder = holder.map_or_else(|| "somebody who cannot be seen".to_owned(), LockHolder::describe);
+        let event = NotifierEvent::WaitingForLock { holder };
+        let run = project.unrecorded_run(command);
+        for notifier in &project.notifiers {
+            let (plugin, run, event) = (Arc::clone(&notifier.plugin), run.clone(), event.clone());
+            let message = std::thread::spawn(move || {
+                let interests = plugin.interests()?;
+                if interests.is_empty() || interests.iter().any(|interest| interest == event.tag()) {
+                    plugin.notify(&run, &event)?;
+                }
+                Ok(())
+            });
+            self.messages.push((notifier.clone(), message));
+        }
+    }
+
+    /// Says what became of it, as far as that is known soon. Only what failed is worth saying.
+    pub(crate) fn settle(self, observe: Observer<'_>) {
+        let end = Instant::now() + SETTLE;
+        for (notifier, message) in self.messages {
+            while !message.is_finished() && Instant::now() < end {
+                std::thread::sleep(LOOK);
+            }
+            if message.is_finished()
+                && let Ok(Err(error)) = message.join()
+            {
+                let untold = Untold {
+                    message: error.message,
+                    retryable: false,
+                };
+                observe(Event::Notified(delivery(&notifier, "waiting-for-lock", Some(untold))));
+            }
+        }
     }
 }
 

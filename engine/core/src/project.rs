@@ -42,6 +42,10 @@ pub struct Settings {
     pub environment: Option<String>,
     /// Who runs it, for the record and for notifications.
     pub actor: Option<String>,
+    /// Commit of the repository that it runs from.
+    pub commit: Option<String>,
+    /// The job or pipeline that runs it: an address for people.
+    pub link: Option<String>,
     /// Findings at this level or above block.
     pub block_at: Severity,
     /// The engine's own rules.
@@ -67,6 +71,8 @@ impl Default for Settings {
         Self {
             environment: None,
             actor: None,
+            commit: None,
+            link: None,
             block_at: Severity::High,
             rules: EngineRules::default(),
             approvals: Approvals::default(),
@@ -205,6 +211,13 @@ impl Project {
             dry_run: false,
             started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             command: command.to_owned(),
+            commit: self.settings.commit.clone(),
+            link: self.settings.link.clone(),
         }
+    }
+
+    /// A run that is not recorded yet, and may never be: there may be nothing to do.
+    pub(crate) fn unrecorded_run(&self, command: &str) -> Run {
+        self.run(command, tollgate_database::new_run_id())
     }
 }

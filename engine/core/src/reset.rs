@@ -86,7 +86,7 @@ pub fn reset(
         ..ConnectOptions::default()
     };
     let mut database = Database::connect(&project.target, &connect)?;
-    let lock = take_lock(project, &mut database, observe)?;
+    let lock = take_lock(project, "reset", &mut database, observe)?;
     let also = AlsoEmptied {
         schemas: report.plan.schemas.clone(),
         extensions: report.plan.extensions.clone(),

@@ -27,7 +27,7 @@ pub enum Resolution {
 pub fn resolve(project: &Project, resolution: &Resolution, force: bool, observe: Observer<'_>) -> Result<(), Error> {
     project.folder.expect_dialect(project.target.dialect())?;
     let mut database = Database::connect(&project.target, &ConnectOptions::default())?;
-    let _lock = take_lock(project, &mut database, observe)?;
+    let _lock = take_lock(project, "resolve", &mut database, observe)?;
     match resolution {
         Resolution::Applied(names) => {
             let names = without_repeats(names);

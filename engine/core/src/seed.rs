@@ -140,7 +140,7 @@ pub fn seed(project: &Project, files: &[SeedFile], observe: Observer<'_>) -> Res
         return Ok(());
     }
     let mut database = Database::connect(&project.target, &ConnectOptions::default())?;
-    let mut lock = take_lock(project, &mut database, observe)?;
+    let mut lock = take_lock(project, "seed", &mut database, observe)?;
     for (finished, ready) in ready.iter().enumerate() {
         let interrupt = &project.settings.execute.interrupt;
         if interrupt.asked() > 0 {

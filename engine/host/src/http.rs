@@ -172,7 +172,7 @@ fn header_text(endpoint: &ReadEndpoint, body: &[u8], value: &wit::HeaderValue) -
     };
     match value {
         wit::HeaderValue::Literal(text) => Ok(text.clone()),
-        wit::HeaderValue::Secret(name) => secret(name).cloned(),
+        wit::HeaderValue::Secret(value) => Ok(format!("{}{}", value.prefix, secret(&value.secret)?)),
         wit::HeaderValue::HmacSha256(signature) => {
             let mut mac = Hmac::<Sha256>::new_from_slice(secret(&signature.secret)?.as_bytes())
                 .map_err(|_| denied("the secret cannot be a key"))?;

@@ -269,6 +269,12 @@ pub struct Run {
     pub started_at: String,
     /// `deploy`, `rollback`, …
     pub command: String,
+    /// Commit of the repository that it runs from, where that is known.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The job or pipeline that runs it.
+    #[serde(default)]
+    pub link: Option<String>,
 }
 
 /// What the policies said of a whole run.
@@ -297,17 +303,33 @@ pub struct MigrationFindings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
-    /// Migrations that are about to be applied, in order.
+    /// Somebody else has the lock, and the run waits. Told once.
+    WaitingForLock {
+        /// Who, in words.
+        holder: String,
+    },
+    /// The run starts: migrations that are about to be applied or taken back, in order.
     Planned {
         /// Their names.
         migrations: Vec<String>,
     },
-    /// What the policies said; with [`Verdict::Blocked`] nothing follows.
+    /// What the policies said; with [`Verdict::Blocked`] only [`Event::AwaitingApproval`] follows.
     Checked {
         /// In one word.
         verdict: Verdict,
         /// In detail.
         findings: Vec<MigrationFindings>,
+    },
+    /// Nothing was applied, and nothing will be before somebody has approved it.
+    AwaitingApproval {
+        /// The findings that wait.
+        findings: Vec<MigrationFindings>,
+        /// What has to be deployed elsewhere first, in words.
+        #[serde(default)]
+        requirement: Option<String>,
+        /// Policies that could not judge, in words.
+        #[serde(default)]
+        failures: Vec<String>,
     },
     /// A migration was applied.
     Applied {
@@ -358,8 +380,10 @@ impl Event {
     /// The tag by which notifiers say what interests them: the name of the case in `wit/`.
     pub fn tag(&self) -> &str {
         match self {
+            Self::WaitingForLock { .. } => "waiting-for-lock",
             Self::Planned { .. } => "planned",
             Self::Checked { .. } => "checked",
+            Self::AwaitingApproval { .. } => "awaiting-approval",
             Self::Applied { .. } => "applied",
             Self::Failed { .. } => "failed",
             Self::RolledBack { .. } => "rolled-back",

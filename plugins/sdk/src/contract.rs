@@ -7,7 +7,7 @@ use std::fmt;
 
 pub use crate::bindings::catalog::{Column, Constraint, Dependent, Index, ProbeError, Relation, RelationKind};
 pub use crate::bindings::notifier::exports::tollgate::plugin::notifier::{
-    Applied, Checked, Event, Failed, Finished, OtherEvent, Run, Verdict,
+    Applied, Awaiting, Checked, Event, Failed, Finished, LockWait, OtherEvent, Run, Verdict,
 };
 pub use crate::bindings::policy::exports::tollgate::plugin::policy::Request as PolicyRequest;
 pub use crate::bindings::rollback::exports::tollgate::plugin::rollback::{

@@ -1,6 +1,6 @@
 //! Outgoing HTTP, to endpoints that the operator named in the configuration and nowhere else.
 
-pub use crate::bindings::http::{Error as HttpError, HeaderValue, Method, Request, Response};
+pub use crate::bindings::http::{Error as HttpError, HeaderValue, Method, Request, Response, SecretValue};
 
 /// Sends requests. The engine supplies scheme, host and base path of the endpoint, and the secrets.
 pub trait Http {
@@ -43,8 +43,23 @@ impl Request {
 
     /// The same with a header whose value is the secret of that name; the plugin never sees it.
     #[must_use]
-    pub fn secret_header(mut self, name: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.headers.push((name.into(), HeaderValue::Secret(secret.into())));
+    pub fn secret_header(self, name: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.prefixed_secret_header(name, "", secret)
+    }
+
+    /// The same with a text before the secret, for example `Bearer `.
+    #[must_use]
+    pub fn prefixed_secret_header(
+        mut self,
+        name: impl Into<String>,
+        prefix: impl Into<String>,
+        secret: impl Into<String>,
+    ) -> Self {
+        let value = SecretValue {
+            secret: secret.into(),
+            prefix: prefix.into(),
+        };
+        self.headers.push((name.into(), HeaderValue::Secret(value)));
         self
     }
 }

@@ -3,7 +3,7 @@
 mod message;
 
 use tollgate_plugin::http::{HttpError, Request};
-use tollgate_plugin::{Description, Event, Failure, Http, Notifier, Run, SettingsIssue, Verdict};
+use tollgate_plugin::{Description, Event, Failure, Http, Notifier, Run, SettingsIssue};
 
 pub use message::message;
 
@@ -15,6 +15,8 @@ pub struct Settings {
     pub mention_on_failure: Option<String>,
     /// Say nothing of runs that went well.
     pub only_failures: bool,
+    /// Say so when a run has to wait for the lock, too.
+    pub waiting_for_lock: bool,
 }
 
 /// The notifier.
@@ -45,7 +47,11 @@ impl Notifier for Slack {
     }
 
     fn interests(&self) -> Vec<String> {
-        ["checked", "failed", "finished"].map(str::to_owned).to_vec()
+        let mut interests = vec!["awaiting-approval", "failed", "finished"];
+        if self.settings.waiting_for_lock {
+            interests.push("waiting-for-lock");
+        }
+        interests.into_iter().map(str::to_owned).collect()
     }
 
     fn notify(&self, run: &Run, event: &Event, http: &dyn Http) -> Result<(), Failure> {
@@ -77,10 +83,10 @@ impl Slack {
     /// `failed`, so its `finished` adds nothing.
     fn worth_telling(&self, event: &Event) -> bool {
         match event {
-            Event::Checked(checked) => checked.verdict == Verdict::Blocked,
-            Event::Failed(_) => true,
+            Event::AwaitingApproval(_) | Event::Failed(_) => true,
+            Event::WaitingForLock(_) => self.settings.waiting_for_lock,
             Event::Finished(finished) => finished.succeeded && !self.settings.only_failures,
-            Event::Planned(_) | Event::Applied(_) | Event::RolledBack(_) | Event::Other(_) => false,
+            Event::Planned(_) | Event::Checked(_) | Event::Applied(_) | Event::RolledBack(_) | Event::Other(_) => false,
         }
     }
 }

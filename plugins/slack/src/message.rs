@@ -17,22 +17,51 @@ pub fn message(run: &Run, event: &Event, mention: Option<&str>) -> Value {
         vec![json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&title, HEADER_LIMIT) } })];
     blocks.push(json!({ "type": "section", "fields": fields(run, event) }));
     blocks.extend(details(event).into_iter().map(|text| section(&text)));
-    let failed = !matches!(event, Event::Finished(_));
+    let failed = !matches!(event, Event::Finished(_) | Event::WaitingForLock(_));
     if let Some(mention) = mention.filter(|_| failed) {
         blocks.push(section(mention));
     }
     blocks.push(json!({
         "type": "context",
-        "elements": [{ "type": "mrkdwn", "text": format!("Tollgate · started {} · run {}", escape(&run.started_at), escape(&run.id)) }],
+        "elements": [{ "type": "mrkdwn", "text": origin(run) }],
     }));
     // `text` is what notifications and screen readers show.
     json!({ "text": title, "blocks": blocks })
 }
 
+/// Where the message comes from.
+fn origin(run: &Run) -> String {
+    let mut text = format!(
+        "Tollgate · started {} · run {}",
+        escape(&run.started_at),
+        escape(&run.id)
+    );
+    if let Some(commit) = &run.commit {
+        let short: String = commit.chars().take(12).collect();
+        text.push_str(&format!(" · commit {}", escape(&short)));
+    }
+    // A `|` would end the address.
+    if let Some(link) = run
+        .link
+        .as_ref()
+        .filter(|link| link.starts_with("http") && !link.contains('|'))
+    {
+        text.push_str(&format!(" · <{}|job>", escape(link)));
+    }
+    text
+}
+
 fn title(run: &Run, event: &Event) -> String {
     let place = run.environment.as_deref().unwrap_or("database");
     match event {
-        Event::Checked(_) => format!("⛔ {} to {place} blocked by policy", capital(&run.command)),
+        Event::WaitingForLock(_) => format!("⏳ {} on {place} waits for the lock", capital(&run.command)),
+        Event::AwaitingApproval(awaiting) if awaiting.findings.is_empty() && awaiting.requirement.is_none() => {
+            format!(
+                "⛔ {} to {place} stopped: a policy could not judge",
+                capital(&run.command)
+            )
+        }
+        Event::AwaitingApproval(_) => format!("⛔ {} to {place} awaits approval", capital(&run.command)),
         Event::Failed(_) => format!("❌ {} on {place} failed", capital(&run.command)),
         Event::Finished(finished) => {
             let number = finished.applied.len();
@@ -64,7 +93,16 @@ fn fields(run: &Run, event: &Event) -> Vec<Value> {
 
 fn details(event: &Event) -> Vec<String> {
     match event {
-        Event::Checked(checked) => findings(&checked.findings),
+        Event::WaitingForLock(wait) => vec![format!("The lock is held by {}", escape(&wait.holder))],
+        Event::AwaitingApproval(awaiting) => {
+            let mut details: Vec<String> = awaiting.requirement.iter().map(|first| escape(first)).collect();
+            details.extend(findings(&awaiting.findings));
+            if !awaiting.failures.is_empty() {
+                let lines = awaiting.failures.iter().map(|failure| format!("• {}", escape(failure)));
+                details.push(list("*Not judged*", lines));
+            }
+            details
+        }
         Event::Failed(failed) => {
             let code = failed
                 .sqlstate

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test should stop here")]
 
 use serde_json::json;
-use tollgate_plugin::{Applied, Checked, Failed, Finding, Finished, Severity, testing};
+use tollgate_plugin::{Applied, Awaiting, Checked, Failed, Finding, Finished, LockWait, Severity, Verdict, testing};
 
 use super::*;
 
@@ -14,6 +14,8 @@ fn run(command: &str) -> Run {
         dry_run: false,
         started_at: "2026-01-01T00:00:00Z".to_owned(),
         command: command.to_owned(),
+        commit: Some("0123456789abcdef".to_owned()),
+        link: Some("https://ci.example.com/jobs/7".to_owned()),
     }
 }
 
@@ -30,9 +32,10 @@ fn finished(succeeded: bool) -> Event {
 fn blocked() -> Event {
     let high = Finding::new("drop-table", Severity::High, "drops <!channel> & all its rows");
     let low = Finding::new("drop-default", Severity::Low, "drops a default");
-    Event::Checked(Checked {
-        verdict: Verdict::Blocked,
+    Event::AwaitingApproval(Awaiting {
         findings: vec![("1_a".to_owned(), vec![low, high])],
+        requirement: None,
+        failures: vec![],
     })
 }
 
@@ -91,7 +94,7 @@ fn a_deploy_that_went_well() {
           "elements": [
             {
               "type": "mrkdwn",
-              "text": "Tollgate · started 2026-01-01T00:00:00Z · run 6f1c"
+              "text": "Tollgate · started 2026-01-01T00:00:00Z · run 6f1c · commit 0123456789ab · <https://ci.example.com/jobs/7|job>"
             }
           ]
         }
@@ -136,10 +139,21 @@ fn one_message_for_each_run() {
         duration_ms: 3,
     };
     let passed = Event::Checked(Checked {
-        verdict: Verdict::Pass,
+        verdict: Verdict::Blocked,
         findings: vec![],
     });
-    for silent in [Event::Applied(applied), passed, finished(false), Event::Planned(vec![])] {
+    let waits = || {
+        Event::WaitingForLock(LockWait {
+            holder: "PID 7 (user <app>)".to_owned(),
+        })
+    };
+    for silent in [
+        Event::Applied(applied),
+        passed,
+        finished(false),
+        waits(),
+        Event::Planned(vec![]),
+    ] {
         assert!(
             testing::notifier::<Slack>()
                 .notify(&run("deploy"), &silent)
@@ -150,6 +164,37 @@ fn one_message_for_each_run() {
     let quiet = testing::notifier::<Slack>().settings(json!({ "only_failures": true }));
     assert!(quiet.notify(&run("deploy"), &finished(true)).requests.is_empty());
     assert_eq!(quiet.notify(&run("deploy"), &blocked()).requests.len(), 1);
+
+    let curious = testing::notifier::<Slack>().settings(json!({ "waiting_for_lock": true }));
+    assert_eq!(
+        curious.interests(),
+        ["awaiting-approval", "failed", "finished", "waiting-for-lock"]
+    );
+    let message = curious.notify(&run("deploy"), &waits()).json();
+    assert_eq!(message["text"], "⏳ Deploy on production waits for the lock");
+    assert_eq!(
+        message["blocks"][2]["text"]["text"],
+        "The lock is held by PID 7 (user &lt;app&gt;)"
+    );
+}
+
+#[test]
+fn a_deploy_that_stops_says_why() {
+    let stopped = |requirement: Option<&str>, failures: &[&str]| {
+        let event = Event::AwaitingApproval(Awaiting {
+            findings: vec![],
+            requirement: requirement.map(str::to_owned),
+            failures: failures.iter().map(|&failure| failure.to_owned()).collect(),
+        });
+        let message = testing::notifier::<Slack>().notify(&run("deploy"), &event).json();
+        (message["text"].clone(), message["blocks"][2]["text"]["text"].clone())
+    };
+    let (title, text) = stopped(Some("has to be deployed to staging first"), &[]);
+    assert_eq!(title, "⛔ Deploy to production awaits approval");
+    assert_eq!(text, "has to be deployed to staging first");
+    let (title, text) = stopped(None, &["safety could not judge 1_a: out of fuel"]);
+    assert_eq!(title, "⛔ Deploy to production stopped: a policy could not judge");
+    assert_eq!(text, "*Not judged*\n• safety could not judge 1_a: out of fuel");
 }
 
 #[test]

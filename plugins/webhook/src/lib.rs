@@ -30,7 +30,16 @@ pub struct Webhook {
 const ENDPOINT: &str = "webhook";
 
 /// Tags that the engine sends.
-const TAGS: &[&str] = &["planned", "checked", "applied", "failed", "rolled-back", "finished"];
+const TAGS: &[&str] = &[
+    "waiting-for-lock",
+    "planned",
+    "checked",
+    "awaiting-approval",
+    "applied",
+    "failed",
+    "rolled-back",
+    "finished",
+];
 
 impl Notifier for Webhook {
     type Settings = Settings;

@@ -19,6 +19,8 @@ pub fn payload(run: &Run, event: &Event) -> Value {
             "actor": run.actor,
             "dry_run": run.dry_run,
             "started_at": run.started_at,
+            "commit": run.commit,
+            "link": run.link,
         },
         "data": data(event),
     })
@@ -27,8 +29,10 @@ pub fn payload(run: &Run, event: &Event) -> Value {
 /// The event's name, as the contract spells it.
 pub fn tag(event: &Event) -> &str {
     match event {
+        Event::WaitingForLock(_) => "waiting-for-lock",
         Event::Planned(_) => "planned",
         Event::Checked(_) => "checked",
+        Event::AwaitingApproval(_) => "awaiting-approval",
         Event::Applied(_) => "applied",
         Event::Failed(_) => "failed",
         Event::RolledBack(_) => "rolled-back",
@@ -39,6 +43,7 @@ pub fn tag(event: &Event) -> &str {
 
 fn data(event: &Event) -> Value {
     match event {
+        Event::WaitingForLock(wait) => json!({ "holder": wait.holder }),
         Event::Planned(migrations) => json!({ "migrations": migrations }),
         Event::Checked(checked) => json!({
             "verdict": match checked.verdict {
@@ -47,6 +52,11 @@ fn data(event: &Event) -> Value {
                 Verdict::Blocked => "blocked",
             },
             "findings": by_migration(&checked.findings),
+        }),
+        Event::AwaitingApproval(awaiting) => json!({
+            "findings": by_migration(&awaiting.findings),
+            "requirement": awaiting.requirement,
+            "failures": awaiting.failures,
         }),
         Event::Applied(applied) | Event::RolledBack(applied) => json!({
             "migration": applied.migration,

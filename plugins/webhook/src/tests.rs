@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test should stop here")]
 
 use serde_json::json;
-use tollgate_plugin::{Applied, Checked, Failed, Finding, Finished, Severity, Verdict, testing};
+use tollgate_plugin::{Applied, Awaiting, Checked, Failed, Finding, Finished, LockWait, Severity, Verdict, testing};
 
 use super::*;
 
@@ -14,6 +14,8 @@ fn run() -> Run {
         dry_run: false,
         started_at: "2026-01-01T00:00:00Z".to_owned(),
         command: "deploy".to_owned(),
+        commit: Some("0123456789abcdef".to_owned()),
+        link: None,
     }
 }
 
@@ -47,7 +49,9 @@ fn the_whole_run_is_in_the_body() {
         "target": "db.example.com/app",
         "actor": "ada",
         "dry_run": false,
-        "started_at": "2026-01-01T00:00:00Z"
+        "started_at": "2026-01-01T00:00:00Z",
+        "commit": "0123456789abcdef",
+        "link": null
       },
       "data": {
         "succeeded": true,
@@ -94,6 +98,20 @@ fn every_event_has_its_data() {
                 findings: vec![],
             }),
             json!({ "verdict": "blocked", "findings": [] }),
+        ),
+        (
+            Event::WaitingForLock(LockWait {
+                holder: "PID 7".to_owned(),
+            }),
+            json!({ "holder": "PID 7" }),
+        ),
+        (
+            Event::AwaitingApproval(Awaiting {
+                findings: vec![],
+                requirement: Some("has to be deployed to staging first".to_owned()),
+                failures: vec![],
+            }),
+            json!({ "findings": [], "requirement": "has to be deployed to staging first", "failures": [] }),
         ),
         (
             Event::Applied(applied()),

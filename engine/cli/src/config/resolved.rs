@@ -65,11 +65,30 @@ impl Config {
 
     /// Who runs this, as the environment says it.
     pub fn actor(&self) -> Option<String> {
-        let names = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME"];
+        self.first_of(&["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "USERNAME"])
+    }
+
+    /// The commit that this runs from, as GitHub's and GitLab's runners say it.
+    pub fn commit(&self) -> Option<String> {
+        self.first_of(&["GITHUB_SHA", "CI_COMMIT_SHA"])
+    }
+
+    /// The page of the job that runs this.
+    pub fn link(&self) -> Option<String> {
+        let value = |name| self.first_of(&[name]);
+        let github = || {
+            let (server, repository) = (value("GITHUB_SERVER_URL")?, value("GITHUB_REPOSITORY")?);
+            Some(format!("{server}/{repository}/actions/runs/{}", value("GITHUB_RUN_ID")?))
+        };
+        github().or_else(|| value("CI_JOB_URL"))
+    }
+
+    fn first_of(&self, names: &[&str]) -> Option<String> {
         names
-            .into_iter()
+            .iter()
             .find_map(|name| self.variables.get(name))
             .map(|variable| variable.value)
+            .filter(|value| !value.is_empty())
     }
 
     /// Whether everything in the database may be dropped. The mark has to stand in a file, and for an environment that was

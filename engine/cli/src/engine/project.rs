@@ -101,6 +101,8 @@ fn settings(config: &Config, lock: LockOptions) -> Settings {
     Settings {
         environment: config.environment.clone(),
         actor: config.actor(),
+        commit: config.commit(),
+        link: config.link(),
         block_at: severity(config.settings.check.block_at.unwrap_or(Severity::High)),
         out_of_order: migrations.out_of_order.map_or(defaults.out_of_order, tolerance),
         missing: migrations.missing.map_or(defaults.missing, tolerance),

@@ -125,7 +125,7 @@ pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>)
         ..ConnectOptions::default()
     };
     let mut database = Database::connect(&project.target, &connect)?;
-    let lock = take_lock(project, &mut database, observe)?;
+    let lock = take_lock(project, "deploy", &mut database, observe)?;
     deploy_on(project, database, lock, options, observe, started)
 }
 

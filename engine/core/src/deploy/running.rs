@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_database::state::{ApprovalRecord, FindingRecord, KeptPlan};
 use tollgate_database::{
-    Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, Migration, Problem,
+    Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, LockEvent, Migration, Problem,
     RunLock,
 };
 use tollgate_host::types as wire;
@@ -13,16 +13,28 @@ use super::{AppliedMigration, DeployOutcome, DeployReport, PlannedMigration, rep
 use crate::approval::{Approval, level_name};
 use crate::error::{Error, ErrorKind, milliseconds};
 use crate::event::{Awaiting, Event, Observer};
-use crate::notify::{self, Delivery, Notifications};
+use crate::notify::{self, Delivery, Notifications, Waiting};
 use crate::plan::ReadMigration;
 use crate::project::Project;
 use crate::receipt::DeployedMigration;
 use crate::requirement::RequirementReport;
 
-pub(crate) fn take_lock(project: &Project, database: &mut Database, observe: Observer<'_>) -> Result<RunLock, Error> {
+/// Takes the lock for a command; whoever wants to know hears that it has to wait.
+pub(crate) fn take_lock(
+    project: &Project,
+    command: &str,
+    database: &mut Database,
+    observe: Observer<'_>,
+) -> Result<RunLock, Error> {
+    let mut waiting = Waiting::default();
     let lock = database.lock(&project.settings.lock, &mut |event| {
+        if let LockEvent::Waiting { holder, .. } = &event {
+            waiting.tell(project, command, holder.as_ref());
+        }
         observe(Event::Lock(event));
-    })?;
+    });
+    waiting.settle(observe);
+    let lock = lock?;
     // Whoever asked it to stop while it connected wants nothing done any more.
     project.settings.go_on()?;
     Ok(lock)
@@ -105,6 +117,7 @@ impl Deploy<'_> {
                 findings: awaiting(&plan),
                 requirement: self.requirement.clone(),
             });
+            notifications.send(&awaiting_event(&plan, self.requirement.as_ref()), observe);
             let mut report = report(DeployOutcome::Blocked, plan, self.started);
             report.deliveries = end_run(&mut self.database, &run.id, "blocked", notifications)?;
             report.requirement = self.requirement;
@@ -127,16 +140,7 @@ impl Deploy<'_> {
         result?;
         let deliveries = deliveries.map_err(|error| stopped(error, &applied, None))?;
         settings.go_on_with(None, false, || names(&applied))?;
-        if let Some(lost) = deliveries
-            .iter()
-            .find(|delivery| delivery.required && delivery.error.is_some())
-        {
-            let why = lost.error.clone().unwrap_or_default();
-            return Err(Error::NotNotified(format!(
-                "{} to {}: {why}",
-                lost.plugin, lost.destination
-            )));
-        }
+        notify::expect_told(&deliveries)?;
         let mut report = report(DeployOutcome::Deployed, plan, self.started);
         let done = read.iter().map(|migration| DeployedMigration {
             name: migration.input.name.clone(),
@@ -373,6 +377,32 @@ fn awaiting(plan: &[PlannedMigration]) -> Vec<Awaiting> {
             .collect::<Vec<_>>()
     };
     plan.iter().flat_map(of).collect()
+}
+
+/// What is told of a deploy that stops before it begins.
+fn awaiting_event(plan: &[PlannedMigration], requirement: Option<&RequirementReport>) -> wire::Event {
+    let findings = plan.iter().map(|migration| {
+        let judged = migration.checked.judgement.findings.iter();
+        let blocking = judged.filter(|judged| judged.blocking);
+        wire::MigrationFindings {
+            migration: migration.checked.name.clone(),
+            findings: blocking.map(|judged| judged.finding.clone()).collect(),
+        }
+    });
+    let failures = plan.iter().flat_map(|migration| {
+        let failures = migration.checked.judgement.failures.iter();
+        let blocking = failures.filter(|failure| failure.blocking);
+        blocking.map(|failure| {
+            let migration = &migration.checked.name;
+            format!("{} could not judge {migration}: {}", failure.plugin, failure.message)
+        })
+    });
+    let first = requirement.filter(|requirement| requirement.blocks());
+    wire::Event::AwaitingApproval {
+        findings: findings.filter(|migration| !migration.findings.is_empty()).collect(),
+        requirement: first.map(|first| format!("has to be deployed to {} first", first.environment)),
+        failures: failures.collect(),
+    }
 }
 
 /// What is to be said of the whole plan, in a word.

@@ -73,7 +73,7 @@ pub fn rollback(
         confirm(&report.plans);
         return Ok(report);
     }
-    let mut lock = take_lock(project, &mut database, observe)?;
+    let mut lock = take_lock(project, "rollback", &mut database, observe)?;
     let scripts;
     (report.plans, scripts) = find_plans(project, &mut database, selection)?;
     refuse_irreversible(&report.plans)?;
@@ -246,6 +246,8 @@ fn run(
     let run = project.begin("rollback", &mut database.state()?)?;
     notify::send_again(&project.notifiers, database, interrupt, observe)?;
     let mut notifications = Notifications::new(&project.notifiers, run.clone(), interrupt);
+    let migrations = report.plans.iter().map(|plan| plan.migration.clone()).collect();
+    notifications.send(&wire::Event::Planned { migrations }, observe);
     let mut result = Ok(());
     for (plan, read) in report.plans.iter().zip(scripts) {
         let one = Instant::now();
@@ -288,7 +290,8 @@ fn run(
     let deliveries = end_run(database, &run.id, ending(&result), notifications);
     result?;
     report.deliveries = deliveries.map_err(|error| stopped(error, &report.taken_back, None))?;
-    project.settings.go_on_with(None, true, || names(&report.taken_back))
+    project.settings.go_on_with(None, true, || names(&report.taken_back))?;
+    notify::expect_told(&report.deliveries)
 }
 
 /// What ended a run that may have taken something back already.

@@ -19,7 +19,7 @@ pub use approvals::ApprovalRecord;
 pub use leases::{Lease, LockToken, NewLease};
 pub use outbox::{NewMessage, OutboxMessage};
 pub use plans::KeptPlan;
-pub use runs::{FindingRecord, NewRun, RunRecord};
+pub use runs::{FindingRecord, NewRun, RunRecord, new_run_id};
 
 /// The state of one ledger, open for reading and writing.
 pub struct State<'a> {

@@ -21,6 +21,11 @@ pub struct NewRun<'a> {
     pub environment: Option<&'a str>,
 }
 
+/// A new run's identifier.
+pub fn new_run_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRecord {
@@ -90,7 +95,7 @@ struct Next {
 impl State<'_> {
     /// Records that a run begins; its id.
     pub fn begin_run(&mut self, run: &NewRun<'_>) -> Result<String, DatabaseError> {
-        let id = Uuid::new_v4().to_string();
+        let id = new_run_id();
         query!(
             self,
             "record the run",

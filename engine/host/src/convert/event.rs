@@ -14,15 +14,27 @@ pub(crate) fn run(run: &Run) -> wit::Run {
         dry_run: run.dry_run,
         started_at: run.started_at.clone(),
         command: run.command.clone(),
+        commit: run.commit.clone(),
+        link: run.link.clone(),
     }
 }
 
 pub(crate) fn event(event: &Event) -> wit::Event {
     match event {
+        Event::WaitingForLock { holder } => wit::Event::WaitingForLock(wit::LockWait { holder: holder.clone() }),
         Event::Planned { migrations } => wit::Event::Planned(migrations.clone()),
         Event::Checked { verdict, findings } => wit::Event::Checked(wit::Checked {
             verdict: self::verdict(*verdict),
             findings: self::findings(findings),
+        }),
+        Event::AwaitingApproval {
+            findings,
+            requirement,
+            failures,
+        } => wit::Event::AwaitingApproval(wit::Awaiting {
+            findings: self::findings(findings),
+            requirement: requirement.clone(),
+            failures: failures.clone(),
         }),
         Event::Applied { migration, duration_ms } => wit::Event::Applied(wit::Applied {
             migration: migration.clone(),

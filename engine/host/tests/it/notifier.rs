@@ -88,6 +88,8 @@ fn run() -> Run {
         dry_run: false,
         started_at: "2026-01-01T00:00:00Z".to_owned(),
         command: "deploy".to_owned(),
+        commit: None,
+        link: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use exports::tollgate::plugin::notifier::{Event, Run};
 use exports::tollgate::plugin::{about, notifier};
-use tollgate::plugin::http::{self, Error, HeaderValue, Method, Request, Signature};
+use tollgate::plugin::http::{self, Error, HeaderValue, Method, Request, SecretValue, Signature};
 use tollgate::plugin::log;
 use tollgate::plugin::types::{Description, Failure, SettingsIssue};
 
@@ -51,7 +51,7 @@ impl notifier::Guest for Guest {
         }
         let mut headers = vec![("x-run".to_owned(), HeaderValue::Literal(run.id.clone()))];
         if let Some(name) = setting("secret") {
-            headers.push(("x-secret".to_owned(), HeaderValue::Secret(name.to_owned())));
+            headers.push(("x-secret".to_owned(), HeaderValue::Secret(SecretValue { secret: name.to_owned(), prefix: String::new() })));
             headers.push((
                 "x-signature".to_owned(),
                 HeaderValue::HmacSha256(Signature {
