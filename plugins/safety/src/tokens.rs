@@ -63,7 +63,11 @@ impl<'t> Token<'t> {
     /// The value of a plain string: `'it''s'` is `it's`.
     pub(crate) fn value(&self) -> Option<String> {
         let body = self.body()?;
-        Some(if self.text.ends_with('\'') { body.replace("''", "'") } else { body.to_owned() })
+        Some(if self.text.ends_with('\'') {
+            body.replace("''", "'")
+        } else {
+            body.to_owned()
+        })
     }
 
     /// One past its last byte.
@@ -87,7 +91,11 @@ pub(crate) fn read(text: &str) -> Vec<Token<'_>> {
         }
         let (kind, length) = token(&text[at..]);
         let end = (at + length).min(text.len());
-        found.push(Token { kind, text: &text[at..end], start: at });
+        found.push(Token {
+            kind,
+            text: &text[at..end],
+            start: at,
+        });
         at = end;
     }
     found
@@ -137,10 +145,14 @@ fn token(text: &str) -> (Kind, usize) {
             Some(length) => (Kind::Literal, length),
             None => (Kind::Number, 1 + run(&text[1..], |c| c.is_ascii_digit())),
         },
-        b'0'..=b'9' => (Kind::Number, run(text, |c| c.is_ascii_alphanumeric() || c == '.' || c == '_')),
-        _ if first.is_ascii_alphabetic() || first == b'_' || !first.is_ascii() => {
-            (Kind::Word, run(text, |c| c.is_alphanumeric() || c == '_' || c == '$').max(char_length(text)))
-        }
+        b'0'..=b'9' => (
+            Kind::Number,
+            run(text, |c| c.is_ascii_alphanumeric() || c == '.' || c == '_'),
+        ),
+        _ if first.is_ascii_alphabetic() || first == b'_' || !first.is_ascii() => (
+            Kind::Word,
+            run(text, |c| c.is_alphanumeric() || c == '_' || c == '$').max(char_length(text)),
+        ),
         _ if OPERATORS.contains(&first) => (Kind::Symbol, operator(bytes)),
         _ => (Kind::Symbol, 1),
     }
@@ -199,7 +211,9 @@ fn dollar(text: &str) -> Option<usize> {
 
 /// The tokens from `from` up to the first that `stops` takes, outside brackets.
 pub(crate) fn until<'s, 't>(tokens: &'s [Token<'t>], stops: impl Fn(&Token<'t>) -> bool) -> &'s [Token<'t>] {
-    let length = at_top(tokens).find(|(_, token)| stops(token)).map_or(tokens.len(), |(at, _)| at);
+    let length = at_top(tokens)
+        .find(|(_, token)| stops(token))
+        .map_or(tokens.len(), |(at, _)| at);
     &tokens[..length]
 }
 
@@ -272,8 +286,14 @@ mod tests {
     #[test]
     fn a_text_is_read_as_the_server_reads_it() {
         assert_eq!(shown("a>='x''y'--c\n+ 1.5e3"), ["a", ">=", "'x''y'", "+", "1.5e3"]);
-        assert_eq!(shown("\"a\"\"b\".c /* x /* y */ */ IN(1)"), ["\"a\"\"b\"", ".", "c", "IN", "(", "1", ")"]);
-        assert_eq!(shown("$$a;b$$ $x$ $$ $x$ $1 E'\\'' größe"), ["$$a;b$$", "$x$ $$ $x$", "$1", "E'\\''", "größe"]);
+        assert_eq!(
+            shown("\"a\"\"b\".c /* x /* y */ */ IN(1)"),
+            ["\"a\"\"b\"", ".", "c", "IN", "(", "1", ")"]
+        );
+        assert_eq!(
+            shown("$$a;b$$ $x$ $$ $x$ $1 E'\\'' größe"),
+            ["$$a;b$$", "$x$ $$ $x$", "$1", "E'\\''", "größe"]
+        );
         assert_eq!(shown("a::text[]"), ["a", "::", "text", "[", "]"]);
     }
 

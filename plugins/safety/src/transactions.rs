@@ -7,7 +7,7 @@
 use tollgate_plugin::rules::Context;
 use tollgate_plugin::{Operation, Statement};
 
-use crate::tokens::{self, Token};
+use crate::tokens;
 
 /// Who begins and ends a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,16 +167,12 @@ pub(crate) fn control(statement: &Statement) -> Option<&str> {
 
 /// A DO block that commits: it cannot run inside a transaction of somebody else.
 pub(crate) fn commits_itself(statement: &Statement, text: &str) -> bool {
-    let text = statement.span.of(text);
-    if !text.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do")) {
-        return false;
-    }
-    let tokens = tokens::read(text);
-    tokens.first().is_some_and(|word| word.is("do")) && tokens.iter().filter_map(Token::body).any(commits)
+    let word = statement.span.of(text).get(..2);
+    !statement.transactional && word.is_some_and(|word| word.eq_ignore_ascii_case("do"))
 }
 
-/// COMMIT or ROLLBACK stands where a statement of PL/pgSQL can begin.
-fn commits(body: &str) -> bool {
+/// In the body of a routine COMMIT or ROLLBACK stands where a statement can begin.
+pub(crate) fn commits(body: &str) -> bool {
     let words = tokens::read(body);
     words.iter().enumerate().any(|(at, word)| {
         let begins = at
@@ -223,8 +219,7 @@ fn stands_alone(context: &Context<'_>, wanted: Option<Wanted>, statement: &State
         return false;
     }
     let adds_value = |operation: &Operation| matches!(operation, Operation::AddEnumValue(_));
-    (context.server().older_than(12) && statement.effects.iter().any(|effect| adds_value(&effect.operation)))
-        || commits_itself(statement, context.migration.text())
+    context.server().older_than(12) && statement.effects.iter().any(|effect| adds_value(&effect.operation))
 }
 
 #[cfg(test)]

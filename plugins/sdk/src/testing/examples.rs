@@ -1,13 +1,14 @@
 //! The examples beside the rules, run as tests.
 
-use super::policy;
+use super::{Test, policy};
 use crate::plugin::Policy;
 use crate::rules::{Rule, example_name, split_example};
 
 /// Runs both examples of every rule, with that rule, those it names in `also` and all that are on by default switched on:
 /// the bad one must be reported by exactly that rule (and may be by those in `also`), the good one must not be.
 ///
-/// An example that gives its migration no name is judged as `0_init`.
+/// An example that gives its migration no name is judged as `0_init`. Above `-- migration` a line `-- server 11` says the
+/// server's major version, `-- rows users 5000000` how many rows a table of the connected database has.
 ///
 /// # Panics
 /// When an example is missing, or is not judged as it says; the text names the rule.
@@ -57,5 +58,21 @@ fn found<P: Policy>(rule: &Rule, example: &str) -> Vec<String> {
     let test = policy::<P>().dialect(*dialect).rules(&switched_on);
     let test = test.named(example_name(example).unwrap_or("0_init"));
     let test = if before.is_empty() { test } else { test.before(before) };
-    test.found_rules(migration)
+    before.lines().fold(test, surroundings).found_rules(migration)
+}
+
+/// What a line of the schema before the migration says of the server, or of the rows in it.
+fn surroundings<P: Policy>(test: Test<P>, line: &str) -> Test<P> {
+    let mut words = line.split_whitespace();
+    match (words.next(), words.next(), words.next(), words.next()) {
+        (Some("--"), Some("server"), Some(version), None) => match version.parse() {
+            Ok(major) => test.version(major, 0, 0),
+            Err(_) => panic!("an example's server is a major version, not {version}"),
+        },
+        (Some("--"), Some("rows"), Some(table), Some(rows)) => match rows.parse() {
+            Ok(rows) => test.rows(table, rows),
+            Err(_) => panic!("an example's rows are a number, not {rows}"),
+        },
+        _ => test,
+    }
 }

@@ -1,7 +1,7 @@
 //! `column-type-rewrite`: a change of type that PostgreSQL writes the whole table anew for.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{Change, ColumnTypeChange, Dialect, Operation, Severity};
+use tollgate_plugin::{Change, ColumnName, ColumnTypeChange, Dialect, Operation, Severity};
 
 use super::target;
 use super::types::{self, Work};
@@ -45,8 +45,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, change: &ColumnTypeChange) {
     let column = &change.column;
-    // The engine knows domains and user-defined types, too.
-    if context.is_new_column(step, column) || !context.locks(step.statement).iter().any(|lock| lock.rewrites) {
+    // The engine knows domains and user-defined types, too. A new column has a value in each row of an old table.
+    if !context.locks(step.statement).iter().any(|lock| lock.rewrites) {
         return;
     }
     let verb = step.verb("changes", "change");
@@ -57,10 +57,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
         }
         return;
     }
-    let old = context.original_column(step, column).and_then(|original| {
-        let relation = context.before.relation(&original.table)?;
-        relation.column(&original.column).map(|column| column.data_type.clone())
-    });
+    let old = old_type(context, step, change);
     let plain = change
         .using
         .as_ref()
@@ -90,6 +87,26 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
     if let Some(finding) = target::report(context, findings, step, &column.table, &what) {
         finding.help(if utc { UTC_HELP } else { HELP });
     }
+}
+
+/// The column's type before the migration, or the one that it was added with.
+fn old_type(context: &Context<'_>, step: &Step<'_>, change: &ColumnTypeChange) -> Option<String> {
+    let Some(original) = context.original_column(step, &change.column) else {
+        return context
+            .steps_before(step)
+            .find_map(|earlier| match &earlier.effect.operation {
+                Operation::AddColumn(added) => {
+                    let then = context.column_after(&earlier, step, &change.column)?;
+                    let name = ColumnName::new(added.table.clone(), added.column.name.clone());
+                    context
+                        .same_column(&then, &name)
+                        .then(|| added.column.data_type.clone())
+                }
+                _ => None,
+            });
+    };
+    let relation = context.before.relation(&original.table)?;
+    relation.column(&original.column).map(|column| column.data_type.clone())
 }
 
 /// The enum that is made anew by the statements that the step is one of.
@@ -149,6 +166,12 @@ mod tests {
             &format!("changes t.name from character varying(20) to character varying(40): {ANEW}"),
         );
         rule.reports(
+            T,
+            "ALTER TABLE t ADD tmp text; ALTER TABLE t RENAME tmp TO x; ALTER TABLE t ALTER x TYPE int USING x::int;",
+            Medium,
+            &format!("changes t.x from text to integer: {ANEW}"),
+        );
+        rule.reports(
             "",
             "ALTER TABLE s.t ALTER x TYPE int;",
             Medium,
@@ -181,7 +204,7 @@ mod tests {
         rule.ignores(T, "ALTER TABLE t ALTER name TYPE text, ALTER price TYPE numeric(12,2);");
         rule.ignores(T, "ALTER TABLE t ALTER name TYPE varchar(40) USING name::varchar(40);");
         rule.ignores("", "CREATE TABLE t (id int); ALTER TABLE t ALTER id TYPE bigint;");
-        rule.ignores(T, "ALTER TABLE t ADD x int; ALTER TABLE t ALTER x TYPE bigint;");
+        rule.ignores(T, "ALTER TABLE t ADD x varchar(20); ALTER TABLE t ALTER x TYPE text;");
         assert_ignores(
             &rule.on(T).pending("CREATE TABLE u (id int);"),
             "ALTER TABLE u ALTER id TYPE bigint;",

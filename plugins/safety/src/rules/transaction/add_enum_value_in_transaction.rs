@@ -18,8 +18,8 @@ pub(super) const RULE: Rule = Rule {
 committed before, so the migration is no longer applied as a whole or not at all.
 
 **Instead.** Add the value in a migration of its own.",
-    bad: "ALTER TYPE status ADD VALUE 'done';",
-    good: "CREATE TYPE status AS ENUM ('open', 'done');",
+    bad: "-- server 11\nCREATE TYPE status AS ENUM ('open');\n-- migration\nBEGIN;\nALTER TYPE status ADD VALUE 'done';\nCOMMIT;",
+    good: "-- server 11\nCREATE TYPE status AS ENUM ('open');\n-- migration\nALTER TYPE status ADD VALUE 'done';",
     check,
     ..Rule::DEFAULT
 };

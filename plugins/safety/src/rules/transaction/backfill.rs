@@ -1,8 +1,9 @@
 //! Statements that change rows of tables which may hold many of them.
 
 use tollgate_plugin::rules::{Context, Step};
-use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, ObjectName, Operation, Relation, RowChange};
+use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, ObjectName, Operation, Relation};
 
+use super::routine;
 use super::rows::{self, Facts, Reach};
 use crate::size::{self, Size};
 use crate::tokens::{self, Token};
@@ -18,11 +19,13 @@ pub(super) enum Verb {
 }
 
 /// One of them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Backfill<'a> {
     pub(super) step: Step<'a>,
     pub(super) verb: Verb,
-    pub(super) table: &'a ObjectName,
+    pub(super) table: ObjectName,
+    /// The function of the same migration that does it.
+    pub(super) through: Option<String>,
     /// Never [`Reach::Few`].
     pub(super) reach: Reach,
     /// Of the table; of a copy, where that is not known to be large, nothing is known of what is read.
@@ -39,20 +42,26 @@ impl Backfill<'_> {
     /// `updates every row of users with 12,000 rows`
     pub(super) fn what(&self, context: &Context<'_>) -> String {
         let table = self.table.short();
-        let rows = size::in_words(context, &self.step, self.table);
+        let rows = size::in_words(context, &self.step, &self.table);
         let which = match self.reach {
             Reach::All => format!("every row of {table}{rows}"),
             Reach::Few | Reach::Named | Reach::Many => {
                 format!("rows of {table}{rows} by a condition that may match many")
             }
         };
-        match self.verb {
-            Verb::Updates => format!("{} {which}", self.step.verb("updates", "update")),
-            Verb::Deletes => format!("{} {which}", self.step.verb("deletes", "delete")),
-            Verb::Copies => format!(
-                "{} rows of a query into {table}{rows}",
-                self.step.verb("copies", "copy")
-            ),
+        let which = if self.verb == Verb::Copies {
+            format!("rows of a query into {table}{rows}")
+        } else {
+            which
+        };
+        let (third_person, infinitive) = match self.verb {
+            Verb::Updates => ("updates", "update"),
+            Verb::Deletes => ("deletes", "delete"),
+            Verb::Copies => ("copies", "copy"),
+        };
+        match &self.through {
+            Some(function) => format!("calls {function}, which {third_person} {which}"),
+            None => format!("{} {which}", self.step.verb(third_person, infinitive)),
         }
     }
 }
@@ -60,65 +69,96 @@ impl Backfill<'_> {
 /// All of them, in order. A statement that says the same of a table twice (MERGE) is there once.
 pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
     let mut found: Vec<Backfill<'a>> = Vec::new();
+    let text = context.migration.text();
     for step in context.steps() {
         let (verb, change) = match &step.effect.operation {
             Operation::Update(change) => (Verb::Updates, change),
             Operation::Delete(change) => (Verb::Deletes, change),
             Operation::Insert(change) if change.filtered => (Verb::Copies, change),
+            Operation::Dynamic(call) => {
+                found.extend(
+                    routine::called(context, &step, call)
+                        .iter()
+                        .filter_map(|rows| read(context, step, rows)),
+                );
+                continue;
+            }
             _ => continue,
         };
         let twice = found
             .last()
-            .is_some_and(|last| last.step.effect.at == step.effect.at && last.table == &change.table);
-        if !twice {
-            found.extend(read(context, step, verb, change));
+            .is_some_and(|last| last.step.effect.at == step.effect.at && last.table == change.table);
+        if twice || transactions::commits_itself(step.statement, text) {
+            continue;
         }
+        let looped = is_in_loop(step, text);
+        let rows = Rows {
+            verb,
+            table: change.table.clone(),
+            columns: change.columns.clone(),
+            filtered: change.filtered,
+            text: step.effect.at.of(text),
+            looped,
+            variables: step.effect.conditional && !looped,
+            through: None,
+        };
+        found.extend(read(context, step, &rows));
     }
     found
 }
 
-fn read<'a>(context: &Context<'a>, step: Step<'a>, verb: Verb, change: &'a RowChange) -> Option<Backfill<'a>> {
-    let text = context.migration.text();
-    let in_use = context.may_hold_rows(&step, &change.table);
-    if (!in_use && verb != Verb::Copies) || transactions::commits_itself(step.statement, text) {
+/// A statement that changes rows, before anything is known of them.
+#[derive(Debug)]
+pub(super) struct Rows<'t> {
+    pub(super) verb: Verb,
+    pub(super) table: ObjectName,
+    pub(super) columns: Vec<String>,
+    pub(super) filtered: bool,
+    pub(super) text: &'t str,
+    pub(super) looped: bool,
+    /// Words of it may be variables.
+    pub(super) variables: bool,
+    pub(super) through: Option<String>,
+}
+
+fn read<'a>(context: &Context<'a>, step: Step<'a>, rows: &Rows<'_>) -> Option<Backfill<'a>> {
+    let in_use = context.may_hold_rows(&step, &rows.table);
+    if !in_use && rows.verb != Verb::Copies {
         return None;
     }
-    let size = size::of(context, &step, &change.table);
-    if size == Size::Small && verb != Verb::Copies {
+    let size = size::of(context, &step, &rows.table);
+    if size == Size::Small && rows.verb != Verb::Copies {
         return None;
     }
-    let looped = is_in_loop(step, text);
-    let reach = reach(context, &step, verb, change, looped);
-    if reach == Reach::Few || (reach == Reach::Named && is_reference_data(context, change)) {
+    let reach = reach(context, &step, rows);
+    if reach == Reach::Few || (reach == Reach::Named && is_reference_data(context, &rows.table)) {
         return None;
     }
-    let fills_new_column = !change.columns.is_empty()
-        && change
-            .columns
-            .iter()
-            .any(|column| context.is_new_column(&step, &ColumnName::new(change.table.clone(), column.clone())));
+    let is_new = |column: &String| context.is_new_column(&step, &ColumnName::new(rows.table.clone(), column.clone()));
     Some(Backfill {
         step,
-        verb,
-        table: &change.table,
+        verb: rows.verb,
+        table: rows.table.clone(),
+        through: rows.through.clone(),
         reach,
         size: if size == Size::Small { Size::Middling } else { size },
-        looped,
+        looped: rows.looped,
         in_use,
-        fills_new_column,
+        fills_new_column: rows.columns.iter().any(is_new),
     })
 }
 
-fn reach(context: &Context<'_>, step: &Step<'_>, verb: Verb, change: &RowChange, looped: bool) -> Reach {
-    let relation = context.before_relation(step, &change.table);
+fn reach(context: &Context<'_>, step: &Step<'_>, rows: &Rows<'_>) -> Reach {
+    let relation = context.before_relation(step, &rows.table);
     let relation = relation.as_deref();
+    let copies = rows.verb == Verb::Copies;
     // Of a copy the rows that are read count, whose table the words tell.
-    let keys = if verb == Verb::Copies {
+    let keys = if copies {
         vec![vec!["id".to_owned()]]
     } else {
         keys(relation)
     };
-    let varied = |column: &str| verb == Verb::Copies || is_varied(relation, column);
+    let varied = |column: &str| copies || is_varied(relation, column);
     let large = |name: &[String]| {
         let name = match name {
             [schema, name] => ObjectName::qualified(schema.as_str(), name.as_str()),
@@ -130,17 +170,17 @@ fn reach(context: &Context<'_>, step: &Step<'_>, verb: Verb, change: &RowChange,
     let facts = Facts {
         keys: &keys,
         varied: &varied,
-        variables: step.effect.conditional && !looped,
+        variables: rows.variables,
         large: &large,
     };
-    let text = step.effect.at.of(context.migration.text());
-    let reach = match verb {
-        Verb::Copies => rows::of_copy(text, &facts),
-        _ if is_merge(text) => rows::of_copy(text, &facts),
-        _ if !change.filtered => Reach::All,
-        _ => rows::of_change(text, &facts),
+    let reach = if copies || is_merge(rows.text) {
+        rows::of_copy(rows.text, &facts)
+    } else if rows.filtered {
+        rows::of_change(rows.text, &facts)
+    } else {
+        Reach::All
     };
-    if looped { reach.max(Reach::Many) } else { reach }
+    if rows.looped { reach.max(Reach::Many) } else { reach }
 }
 
 fn is_merge(text: &str) -> bool {
@@ -192,9 +232,9 @@ fn is_varied(relation: Option<&Relation>, column: &str) -> bool {
 }
 
 /// The migration also writes rows of the table out: what it changes by name is data that comes with the application.
-fn is_reference_data(context: &Context<'_>, change: &RowChange) -> bool {
+fn is_reference_data(context: &Context<'_>, table: &ObjectName) -> bool {
     context.steps().any(|step| match &step.effect.operation {
-        Operation::Insert(rows) => !rows.filtered && context.same(ObjectKind::Table, &rows.table, &change.table),
+        Operation::Insert(rows) => !rows.filtered && context.same(ObjectKind::Table, &rows.table, table),
         _ => false,
     })
 }

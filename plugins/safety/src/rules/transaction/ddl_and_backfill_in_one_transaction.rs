@@ -72,7 +72,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 
 fn report_behind(context: &Context<'_>, findings: &mut Findings<'_>, found: &Backfill<'_>, held: &[Held<'_>]) {
     // The worst lock: one on the table itself, one that keeps readers out.
-    let own = |held: &&Held<'_>| context.same(ObjectKind::Table, &held.lock.relation, found.table);
+    let own = |held: &&Held<'_>| context.same(ObjectKind::Table, &held.lock.relation, &found.table);
     let worst = held
         .iter()
         .max_by_key(|held| (held.lock.mode.blocks_reads(), own(held)));
@@ -120,7 +120,7 @@ fn level(found: &Backfill<'_>) -> Severity {
 fn altered_later(context: &Context<'_>, transaction: &Transaction<'_>, found: &Backfill<'_>) -> Option<Span> {
     let locks = |statement: &&Statement| {
         held::by(context, statement).iter().any(|held| {
-            held.lock.mode.blocks_reads() && context.same(ObjectKind::Table, &held.lock.relation, found.table)
+            held.lock.mode.blocks_reads() && context.same(ObjectKind::Table, &held.lock.relation, &found.table)
         }) && !statement
             .effects
             .iter()

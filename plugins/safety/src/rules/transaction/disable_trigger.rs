@@ -19,8 +19,8 @@ foreign keys for the session. Low where the same transaction switches the trigge
 again in the same transaction harms nobody else, but keeps everybody from writing the table until the transaction ends.
 
 **Instead.** Let the triggers run, in small batches if they are slow. Where that cannot be, switch off the one that is meant, and on again in the same transaction.",
-    bad: "CREATE TABLE users (id int);\n-- migration\nALTER TABLE users DISABLE TRIGGER ALL;",
-    good: "CREATE TABLE users (id int);\n-- migration\nALTER TABLE users ENABLE TRIGGER ALL;",
+    bad: "CREATE TABLE users (id int);\n-- migration\nALTER TABLE users DISABLE TRIGGER USER;",
+    good: "CREATE TABLE users (id int);\n-- migration\nALTER TABLE users ENABLE TRIGGER USER;",
     check,
     ..Rule::DEFAULT
 };

@@ -18,8 +18,8 @@ pub(super) const RULE: Rule = Rule {
 **Why it matters.** It runs for minutes to hours, loads disk and replicas, and holds the deploy; a concurrent build that is cut off leaves an invalid index.
 
 **Instead.** Deploy it in a quiet hour and in a migration of its own, with `-- tollgate:timeout` where the deploy limits statements, and more `maintenance_work_mem`.",
-    bad: "",
-    good: "CREATE TABLE users (id int);\n-- migration\nCREATE INDEX CONCURRENTLY users_id ON users (id);",
+    bad: "CREATE TABLE users (id int);\n-- rows users 40000000\n-- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS users_id ON users (id);",
+    good: "CREATE TABLE users (id int);\n-- rows users 40000\n-- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS users_id ON users (id);",
     check,
     ..Rule::DEFAULT
 };

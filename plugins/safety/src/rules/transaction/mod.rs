@@ -13,6 +13,7 @@ mod held;
 mod long_build_on_large_table;
 mod many_tables_locked_in_one_transaction;
 mod missing_lock_timeout;
+mod routine;
 mod rows;
 mod statement_after_access_exclusive;
 mod transaction_control_in_file;

@@ -98,6 +98,10 @@ pub(super) fn of_copy(text: &str, facts: &Facts<'_>) -> Reach {
     let start = tokens::at_top(query).find(|(_, token)| token.is("select") || token.is("with") || token.is("table"));
     let query = start.map_or(query, |(at, _)| &query[at..]);
     let query = tokens::until(query, |token| token.is("returning"));
+    let conflict = query
+        .windows(2)
+        .position(|pair| pair[0].is("on") && pair[1].is("conflict"));
+    let query = conflict.map_or(query, |at| &query[..at]);
     let ctes: Vec<String> = cte_names(with).into_iter().chain(cte_names(query)).collect();
     let arms = tokens::split(query, |token| {
         token.is("union") || token.is("intersect") || token.is("except")
@@ -111,7 +115,9 @@ fn of_select(arm: &[Token<'_>], with: &[Token<'_>], ctes: &[String], facts: &Fac
         let only_table = arm.first().is_some_and(|word| word.is("table"));
         return if only_table { Reach::Many } else { Reach::Few };
     };
-    let source = tokens::until(from, |token| ENDS_OF_FROM.iter().any(|word| token.is(word)));
+    let source = tokens::until(from, |token| {
+        !token.is("on") && ENDS_OF_FROM.iter().any(|word| token.is(word))
+    });
     let head = &arm[..tokens::at_top(arm)
         .find(|(_, token)| token.is("select"))
         .map_or(0, |(at, _)| at)];
@@ -414,6 +420,9 @@ fn says(part: &[Token<'_>], names: &[String], facts: &Facts<'_>) -> Says {
         return if constant { Says::Between(column) } else { Says::Nothing };
     }
     let query = right.iter().any(|token| token.is("select"));
+    if query && is_correlated(right, names) {
+        return Says::Nothing;
+    }
     if query {
         let several = word.is("in") || right.first().is_some_and(|token| token.is("any") || token.is("some"));
         return match (several, limit_of(right.windows(2))) {
@@ -434,6 +443,26 @@ fn says(part: &[Token<'_>], names: &[String], facts: &Facts<'_>) -> Says {
         ("<" | "<=", false) | (">" | ">=", true) => Says::UpTo(column),
         _ => Says::Bound(columns),
     }
+}
+
+/// The subquery is another one for each row: it names the table outside of it.
+fn is_correlated(query: &[Token<'_>], names: &[String]) -> bool {
+    let hidden = |name: &String| {
+        query.iter().enumerate().any(|(at, token)| {
+            let after = query.get(at + 1);
+            token.name().as_ref() == Some(name)
+                && at > 0
+                && (query[at - 1].is("from")
+                    || query[at - 1].is("join")
+                    || query[at - 1].is("as")
+                    || query[at - 1].is_symbol("."))
+                && !after.is_some_and(|next| next.is("as") || next.is_symbol("."))
+        })
+    };
+    query.windows(2).any(|pair| {
+        let name = pair[0].name().filter(|_| pair[1].is_symbol("."));
+        name.is_some_and(|name| names.contains(&name) && !hidden(&name))
+    })
 }
 
 /// The columns on one side of a comparison; empty when it is anything else.
@@ -532,7 +561,11 @@ mod tests {
                 Many,
             ),
             ("DELETE FROM t WHERE id IN (SELECT t_id FROM u)", Many),
-            ("DELETE FROM t WHERE id = (SELECT max(id) FROM t)", Few),
+            ("DELETE FROM t WHERE id = (SELECT max(t.id) FROM t)", Few),
+            (
+                "UPDATE t SET a = 1 WHERE id = (SELECT id FROM t AS u WHERE u.b = t.b ORDER BY c LIMIT 1)",
+                Many,
+            ),
             (
                 "DELETE FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.id = t.id LIMIT 1)",
                 Many,
@@ -581,6 +614,14 @@ mod tests {
                 Few,
             ),
             ("INSERT INTO t SELECT * FROM tiny", Few),
+            (
+                "INSERT INTO t (a) SELECT j.\"a\", CASE WHEN 'x' = ANY(j.b) THEN 1 END FROM \"u\" j WHERE j.b = 'E' ON CONFLICT (a) DO NOTHING",
+                Named,
+            ),
+            (
+                "INSERT INTO t (a) SELECT u.a FROM tiny x JOIN u ON u.id = x.id WHERE x.b IS NULL ON CONFLICT DO NOTHING",
+                Many,
+            ),
             ("INSERT INTO t SELECT * FROM u LIMIT 100", Few),
             ("INSERT INTO t SELECT * FROM u ORDER BY a LIMIT 100000000", Many),
             ("INSERT INTO t SELECT 1 UNION ALL SELECT a FROM u", Many),

@@ -1,6 +1,6 @@
 //! `statement-after-access-exclusive`: slow work while an earlier statement keeps everybody out of a table.
 
-use tollgate_plugin::rules::{Context, Findings, Rule};
+use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{Dialect, ObjectKind, Operation, Severity, Statement, TableLock};
 
 use super::held::{self, Held};
@@ -92,8 +92,32 @@ fn only_validates_own(context: &Context<'_>, transaction: &Transaction<'_>, stat
     })
 }
 
+/// The clause that takes its time; the first one where it cannot be told.
+fn slow_step<'a>(context: &Context<'a>, statement: &Statement) -> Option<Step<'a>> {
+    let steps = || {
+        context
+            .all_steps()
+            .filter(|step| step.statement.index == statement.index)
+    };
+    let slow = |step: &Step<'_>| {
+        matches!(
+            step.effect.operation,
+            Operation::AddConstraint(_)
+                | Operation::AlterColumnType(_)
+                | Operation::CreateIndex(_)
+                | Operation::SetNotNull(_)
+                | Operation::ValidateConstraint(_)
+        )
+    };
+    let adds = |step: &Step<'_>| matches!(step.effect.operation, Operation::AddColumn(_));
+    steps()
+        .find(slow)
+        .or_else(|| steps().find(adds))
+        .or_else(|| steps().next())
+}
+
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, work: &TableLock, held: &[Held<'_>]) {
-    let Some(step) = held::first_step(context, slow) else {
+    let Some(step) = slow_step(context, slow) else {
         return;
     };
     let Some(worst) = held.first() else { return };

@@ -35,11 +35,11 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
     let all = transactions::of(context);
     for transaction in &all {
-        match transaction.kind {
-            Kind::Discarded => report_discarded(findings, transaction),
-            Kind::Own => report_commits_inside(findings, transaction, text),
-            Kind::Engine if wanted == Some(Wanted::Whole) => report_commits_inside(findings, transaction, text),
-            Kind::Engine | Kind::Alone => {}
+        let around = transaction.kind == Kind::Own || wanted == Some(Wanted::Whole);
+        if transaction.kind == Kind::Discarded {
+            report_discarded(findings, transaction);
+        } else if around {
+            report_commits_inside(findings, transaction, text);
         }
     }
     if wanted != Some(Wanted::EachStatement) && all.iter().all(|of| of.kind != Kind::Discarded) {

@@ -223,6 +223,45 @@ mod tests {
     }
 
     #[test]
+    fn through_a_function_of_the_same_file() {
+        let rule = postgres(&RULE);
+        let function = "CREATE FUNCTION app.fill(many int) RETURNS void LANGUAGE plpgsql AS $$\nDECLARE n int;\nBEGIN\n  n := 1;\n  UPDATE public.users SET \
+                        \"mailLower\" = lower(email) WHERE \"mailLower\" IS NULL;\nEND $$;";
+        let message =
+            format!("calls app.fill, which updates rows of users by a condition that may match many, {LOCKED}");
+        rule.reports(USERS, &format!("{function} SELECT app.fill(5);"), Medium, &message);
+        rule.ignores(USERS, function);
+        rule.ignores(USERS, "SELECT app.fill(5);");
+        rule.ignores(
+            USERS,
+            &format!(
+                "{} SELECT app.fill(5);",
+                function.replace("WHERE \"mailLower\" IS NULL", "WHERE id = 'x'")
+            ),
+        );
+        let procedure = "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN LOOP UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org \
+                         IS NULL LIMIT 9); EXIT WHEN NOT FOUND; COMMIT; END LOOP; END $$;";
+        rule.ignores(USERS, &format!("{procedure} CALL fill();"));
+        let message = "calls fill, which updates rows of users by a condition that may match many, in a loop that never commits: they stay locked until \
+                       the last of them is done";
+        rule.reports(
+            USERS,
+            &format!("{} CALL fill();", procedure.replace("COMMIT;", "")),
+            Medium,
+            message,
+        );
+        let copies = "CREATE FUNCTION copy_all() RETURNS void LANGUAGE sql AS 'INSERT INTO \"Orders\" (user_id) SELECT id FROM users';";
+        let message = "calls copy_all, which copies rows of a query into Orders, in one statement: nothing of it can be kept when it fails, and it holds \
+                       back vacuum until it is done";
+        rule.reports(
+            USERS,
+            &format!("{copies} SELECT copy_all(); DROP FUNCTION copy_all();"),
+            Medium,
+            message,
+        );
+    }
+
+    #[test]
     fn tables_without_many_rows() {
         let rule = postgres(&RULE);
         rule.ignores("", "CREATE TABLE t (a int); UPDATE t SET a = 1;");
