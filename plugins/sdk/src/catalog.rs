@@ -65,10 +65,46 @@ pub trait Catalog {
     }
 }
 
-/// The engine's catalog; remembers the relations that were asked for, because each question crosses the sandbox.
+/// The engine's catalog; remembers the relations and counts that were asked for, because each question crosses the
+/// sandbox, and a count is a query.
 pub(crate) struct HostCatalog<'a> {
     snapshot: &'a Snapshot,
     relations: RefCell<HashMap<ObjectName, Option<Rc<Relation>>>>,
+    counts: RefCell<HashMap<ObjectName, Counted>>,
+}
+
+/// What has been learnt of a table's rows.
+#[derive(Debug, Default)]
+struct Counted {
+    /// How many there are.
+    exactly: Option<u64>,
+    /// There are as many as this, or more.
+    at_least: u64,
+    /// Counting up to so many did not work.
+    failed: Option<(u64, ProbeError)>,
+}
+
+impl Counted {
+    /// What is known already of a count up to `limit`.
+    fn answer(&self, limit: u64) -> Option<Result<u64, ProbeError>> {
+        match (self.exactly, &self.failed) {
+            (Some(rows), _) => Some(Ok(rows.min(limit))),
+            (None, _) if limit <= self.at_least => Some(Ok(limit)),
+            // Fewer rows may still be counted in time; what cannot be asked at all stays so.
+            (None, Some((asked, error))) if limit >= *asked || !matches!(error, ProbeError::TimedOut) => {
+                Some(Err(error.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn learn(&mut self, limit: u64, answer: &Result<u64, ProbeError>) {
+        match answer {
+            Ok(rows) if *rows < limit => self.exactly = Some(*rows),
+            Ok(_) => self.at_least = self.at_least.max(limit),
+            Err(error) => self.failed = Some((limit, error.clone())),
+        }
+    }
 }
 
 impl<'a> HostCatalog<'a> {
@@ -76,6 +112,7 @@ impl<'a> HostCatalog<'a> {
         Self {
             snapshot,
             relations: RefCell::default(),
+            counts: RefCell::default(),
         }
     }
 }
@@ -143,7 +180,18 @@ impl Catalog for HostCatalog<'_> {
     }
 
     fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError> {
-        self.snapshot.count_rows(table, limit)
+        let known = self
+            .counts
+            .borrow()
+            .get(table)
+            .and_then(|counted| counted.answer(limit));
+        if let Some(answer) = known {
+            return answer;
+        }
+        let answer = self.snapshot.count_rows(table, limit);
+        let mut counts = self.counts.borrow_mut();
+        counts.entry(table.clone()).or_default().learn(limit, &answer);
+        answer
     }
 
     fn count_values(&self, column: &ColumnName, limit: u64) -> Result<u64, ProbeError> {
@@ -160,5 +208,35 @@ impl Catalog for HostCatalog<'_> {
 
     fn snapshot(&self) -> Option<&Snapshot> {
         Some(self.snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counted, ProbeError};
+
+    #[test]
+    fn a_count_answers_others() {
+        let mut counted = Counted::default();
+        assert_eq!(counted.answer(1), None);
+        counted.learn(1, &Ok(1));
+        assert_eq!(counted.answer(1), Some(Ok(1)));
+        assert_eq!(counted.answer(10), None);
+        counted.learn(10, &Ok(7));
+        assert_eq!(counted.answer(5), Some(Ok(5)));
+        assert_eq!(counted.answer(100), Some(Ok(7)));
+    }
+
+    #[test]
+    fn what_took_too_long_may_be_asked_for_less() {
+        let mut counted = Counted::default();
+        counted.learn(1000, &Err(ProbeError::TimedOut));
+        assert_eq!(counted.answer(1), None);
+        assert_eq!(counted.answer(2000), Some(Err(ProbeError::TimedOut)));
+        counted.learn(1, &Ok(1));
+        assert_eq!(counted.answer(1), Some(Ok(1)));
+        let mut never = Counted::default();
+        never.learn(1000, &Err(ProbeError::NotAvailable));
+        assert_eq!(never.answer(1), Some(Err(ProbeError::NotAvailable)));
     }
 }
