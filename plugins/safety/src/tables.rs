@@ -10,8 +10,6 @@ use crate::size::{self, Size};
 /// A table that others may be using: it was there before the migration, may hold rows and is not known to be small.
 #[derive(Debug, Clone)]
 pub(crate) struct Busy {
-    /// What it was called before the migration.
-    pub(crate) original: ObjectName,
     /// The table as it was before the migration, where the catalog knows it.
     pub(crate) relation: Option<Rc<Relation>>,
     /// The catalog says that it is large.
@@ -37,7 +35,6 @@ pub(crate) fn busy_before(context: &Context<'_>, original: &ObjectName, name: St
         return None;
     }
     Some(Busy {
-        original: original.clone(),
         relation: context.before.relation(original),
         large: size == Size::Large,
         name,
@@ -52,11 +49,6 @@ impl Busy {
             Some(rows) => format!("{} ({rows})", self.name),
             None => self.name.clone(),
         }
-    }
-
-    /// Its name as people write it.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// High where the catalog proves that an operation on all rows takes long, medium otherwise.

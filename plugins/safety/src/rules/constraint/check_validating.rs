@@ -43,7 +43,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             table.shown()
         );
         let finding = findings.report(&step, message).severity(table.severity());
-        if matches!(added.with, With::Column(_)) {
+        if matches!(added.with, With::Column) {
             finding
                 .help("add the column alone, then the constraint NOT VALID, and validate it in a following migration");
         } else {

@@ -4,7 +4,7 @@ use tollgate_plugin::rules::{Context, Findings, Rule};
 use tollgate_plugin::{Dialect, Severity};
 
 use super::types::{self, Verdict};
-use super::{new_foreign_keys, referenced_columns, report};
+use super::{new_foreign_keys, referenced_columns};
 
 pub(super) const RULE: Rule = Rule {
     id: "foreign-key-type-mismatch",
@@ -60,7 +60,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 to.name,
                 shown(&to.data_type)
             );
-            report(findings, &step, message)
+            findings
+                .report(&step, message)
                 .severity(severity)
                 .help("give both columns the same type");
         }

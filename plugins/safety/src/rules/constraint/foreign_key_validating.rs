@@ -74,7 +74,7 @@ fn both(context: &Context<'_>, added: &Added<'_>, target: &ObjectName) -> String
 /// Beside new columns that are NULL everywhere the server skips the scan, as long as the statement adds nothing else that
 /// needs one.
 fn is_not_looked_at(step: &Step<'_>, added: &Added<'_>) -> bool {
-    matches!(added.with, With::Column(_))
+    matches!(added.with, With::Column)
         && step.statement.effects.iter().all(|effect| match &effect.operation {
             Operation::AddConstraint(other) => other.constraint.kind != ConstraintKind::ForeignKey,
             Operation::AddColumn(column) => !fills_rows(column),

@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{Dialect, Edit, Index, Severity, Suggestion};
 
-use super::{Added, column_with_value, new_foreign_keys, report};
+use super::{Added, column_with_value, new_foreign_keys};
 use crate::size::{self, Size};
 use crate::{sql, tokens};
 
@@ -51,7 +51,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         };
         let message =
             format!("makes {what} refer to {to} without an index on {them}: each delete in {to} reads all of {from}");
-        let finding = report(findings, &step, message);
+        let finding = findings.report(&step, message);
         if size == Some(Size::Large) {
             finding.severity(Severity::Medium);
         }

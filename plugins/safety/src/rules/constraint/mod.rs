@@ -14,7 +14,7 @@ mod types;
 mod unique_without_using_index;
 mod validate_in_same_transaction;
 
-use tollgate_plugin::rules::{Context, Findings, Rule, Step};
+use tollgate_plugin::rules::{Context, Rule, Step};
 use tollgate_plugin::{
     AddedColumn, Constraint, ConstraintDefinition, ConstraintKind, CreatedTable, Edit, Finding, ObjectKind, ObjectName,
     Operation, Suggestion,
@@ -52,7 +52,7 @@ enum With<'a> {
     /// ADD CONSTRAINT.
     Itself,
     /// Beside ADD COLUMN.
-    Column(&'a AddedColumn),
+    Column,
     /// Inside CREATE TABLE.
     Table(&'a CreatedTable),
 }
@@ -71,7 +71,7 @@ fn added<'a>(step: &Step<'a>) -> Vec<Added<'a>> {
             .map(|definition| Added {
                 table: &column.table,
                 definition,
-                with: With::Column(column),
+                with: With::Column,
             })
             .collect(),
         Operation::CreateTable(table) => table
@@ -97,16 +97,6 @@ fn added_to_tables<'a>(context: &'a Context<'a>, kind: ConstraintKind) -> Vec<(S
 }
 
 impl Added<'_> {
-    /// `the check constraint positive to users`, `a unique constraint (email) to users`.
-    fn shown(&self, table: &str) -> String {
-        let kind = self.definition.kind;
-        match (&self.definition.name, self.definition.columns.as_slice()) {
-            (Some(name), _) => format!("the {kind} {name} to {table}"),
-            (None, []) => format!("a {kind} to {table}"),
-            (None, columns) => format!("a {kind} ({}) to {table}", columns.join(", ")),
-        }
-    }
-
     /// The name that the constraint has or that the server will give to it, where that is certain.
     fn name(&self, context: &Context<'_>) -> Option<String> {
         if let Some(name) = &self.definition.name {
@@ -177,12 +167,6 @@ fn new_foreign_keys<'a>(context: &'a Context<'a>) -> Vec<(Step<'a>, Added<'a>)> 
         added.definition.kind == ConstraintKind::ForeignKey && !temporary && !step.effect.conditional
     })
     .collect()
-}
-
-/// Where a finding about one of several constraints of a step points: the constraint's words are not known by
-/// themselves, so all of them point at the step.
-fn report<'f>(findings: &'f mut Findings<'_>, step: &Step<'_>, message: String) -> &'f mut Finding {
-    findings.report(step, message)
 }
 
 /// The column that a condition says has a value: `x` of `(x) IS NOT NULL`.
