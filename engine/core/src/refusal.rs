@@ -124,7 +124,8 @@ impl Refusal {
                     None => "[approvals], which holds where no environment is chosen".to_owned(),
                 };
                 format!(
-                    "`tollgate approve` writes an approval into approvals.toml, to be reviewed with the migration;                      `command_line = true` under {place} lets a deploy approve"
+                    "`tollgate approve` writes an approval into approvals.toml, to be reviewed with the migration; \
+                     `command_line = true` under {place} lets a deploy approve"
                 )
             }
             Self::NobodyApproves => "set USER, or GITHUB_ACTOR as GitHub does, to whoever approves".to_owned(),

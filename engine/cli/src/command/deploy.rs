@@ -1,20 +1,27 @@
 //! `tollgate deploy`
 
+use std::path::PathBuf;
+
 use serde::Serialize;
+use tollgate_engine::approval::Request;
 use tollgate_engine::host::Kind;
 use tollgate_engine::{
-    DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, Pragmas, Transactions, deploy,
+    CheckedMigration, DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, Pragmas,
+    Transactions, deploy,
 };
 
 use super::Context;
+use crate::engine::approvals::{self, AwaitingDocument};
 use crate::engine::events::{DeliveryDocument, Show, told};
 use crate::engine::findings::{Counts, Findings, JudgedDocument, count};
 use crate::engine::project;
+use crate::engine::receipts::{self, RequirementDocument};
 use crate::engine::rollback::{PlanDocument, outcome_line};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Ui;
 use crate::output::documents::Body;
+use crate::output::path::shown;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 use crate::signal::OnSignal;
 
@@ -30,6 +37,18 @@ pub struct Args {
     /// Go on after the last statement that is in, where a migration failed outside a transaction
     #[arg(long, conflicts_with = "dry_run")]
     resume: bool,
+    /// Approve a finding with this deploy, where the environment allows that. Can be given several times
+    #[arg(long, value_name = "MIGRATION:PLUGIN/RULE[:STATEMENT]", requires = "reason")]
+    approve: Vec<Request>,
+    /// Why it is approved
+    #[arg(long, value_name = "TEXT", requires = "approve", value_parser = reason)]
+    reason: Option<String>,
+    /// Write what is deployed here into a signed file, for a deploy elsewhere that requires it
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    receipt: Option<PathBuf>,
+    /// Take this receipt as proof of what is deployed to the environment that has to come first
+    #[arg(long, value_name = "FILE")]
+    receipt_from: Option<PathBuf>,
     /// How long to wait for another deploy to finish: 500ms, 30s, 2min; a plain number is milliseconds [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     lock_timeout: Option<u64>,
@@ -63,6 +82,10 @@ pub struct Deployed {
     counts: Counts,
     /// What was pending, in order.
     plan: Vec<PlannedDocument>,
+    /// What stops it and could be approved, with the commands for that.
+    awaiting: Vec<AwaitingDocument>,
+    /// The environment that has to come first, and whether it has.
+    requires: Option<RequirementDocument>,
     /// What was applied, in order.
     applied: Vec<AppliedDocument>,
     /// What became of the notifications.
@@ -137,6 +160,14 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     };
     let (mut project, loaded) = project::project(&config, ui, needs)?;
     project.settings.execute.resume = args.resume;
+    project.settings.approvals = approvals::given(&config, &project.folder)?;
+    project.settings.approvals.requested.clone_from(&args.approve);
+    project.settings.approvals.reason = args.reason.clone().unwrap_or_default();
+    project.settings.requirement = receipts::requirement(&config, ui, args.receipt_from.as_deref())?;
+    let receipt = match &args.receipt {
+        Some(path) => Some((path, receipts::environment(&config)?, receipts::key(&config)?)),
+        None => None,
+    };
     let options = DeployOptions {
         dry_run: args.dry_run,
         to: args.to.clone(),
@@ -154,13 +185,22 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     if args.dry_run {
         plan(ui, &report.plan, &project.folder);
     }
-    summary(ui, args, &report, counts);
-    ui.document(&document(args, &report, counts, &findings, project.target.describe()));
-    Ok(if report.outcome == DeployOutcome::Blocked {
-        Exit::Blocked
-    } else {
-        Exit::Done
-    })
+    let checked: Vec<&CheckedMigration> = report.plan.iter().map(|migration| &migration.checked).collect();
+    let awaiting = approvals::awaiting(&config, ui, &project.folder, &loaded, &checked);
+    receipts::show(ui, report.requirement.as_ref());
+    summary(ui, args, &report, counts, &awaiting);
+    ui.document(&Deployed {
+        awaiting,
+        ..document(args, &report, counts, &findings, project.target.describe())
+    });
+    if report.outcome == DeployOutcome::Blocked {
+        return Ok(Exit::Blocked);
+    }
+    if let Some((path, environment, key)) = receipt {
+        receipts::write(path, environment, project.target.describe(), &report, &key)?;
+        ui.line(format!("wrote {}", paint(NAME, shown(path))));
+    }
+    Ok(Exit::Done)
 }
 
 /// What a dry run shows of each migration.
@@ -228,7 +268,7 @@ fn way_back(migration: &PlannedMigration, folder: &Folder) -> String {
     }
 }
 
-fn summary(ui: &Ui, args: &Args, report: &DeployReport, counts: Counts) {
+fn summary(ui: &Ui, args: &Args, report: &DeployReport, counts: Counts, awaiting: &[AwaitingDocument]) {
     let nothing_found = counts
         == Counts {
             migrations: counts.migrations,
@@ -237,6 +277,7 @@ fn summary(ui: &Ui, args: &Args, report: &DeployReport, counts: Counts) {
     if counts.migrations > 0 && !(nothing_found && report.outcome == DeployOutcome::Deployed) {
         ui.line(counts.summary());
     }
+    approvals::show_awaiting(ui, awaiting);
     if let Some(told) = told(&report.deliveries) {
         ui.line(told);
     }
@@ -296,10 +337,21 @@ fn document(args: &Args, report: &DeployReport, counts: Counts, findings: &Findi
         target,
         counts,
         plan: plan.collect(),
+        awaiting: Vec::new(),
+        requires: report.requirement.as_ref().map(RequirementDocument::from),
         applied: applied.collect(),
         deliveries: report.deliveries.iter().map(DeliveryDocument::from).collect(),
         duration_ms: report.duration_ms,
     }
+}
+
+/// A reason that says something.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// `500`, `500ms`, `30s`, `2min` as milliseconds.

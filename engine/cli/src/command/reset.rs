@@ -7,6 +7,7 @@ use tollgate_engine::host::Kind;
 use tollgate_engine::{Event, ResetOptions, ResetPlan, ResetReport, reset};
 
 use super::Context;
+use crate::engine::approvals;
 use crate::engine::events::Show;
 use crate::engine::findings::{Counts, Findings, JudgedDocument, count};
 use crate::engine::project;
@@ -79,7 +80,8 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         Seeds::find(&config)?
     };
     // Nobody has to be told that a database to play with begins anew.
-    let (project, loaded) = project::project(&config, ui, &[Kind::Policy, Kind::Rollback])?;
+    let (mut project, loaded) = project::project(&config, ui, &[Kind::Policy, Kind::Rollback])?;
+    project.settings.approvals = approvals::given(&config, &project.folder)?;
     if let Some(seeds) = &seeds {
         seeds.check(&project)?;
     }

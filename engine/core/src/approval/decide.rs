@@ -325,5 +325,7 @@ fn why_void(approval: &Approval, holds: Result<(), Void>, findings: &[JudgedFind
 
 /// Whether somebody is one of those who may approve. Mail addresses and names of accounts are the same in capitals.
 pub fn is_among(approvers: &[String], by: &str) -> bool {
-    approvers.iter().any(|approver| approver.trim().eq_ignore_ascii_case(by.trim()))
+    approvers
+        .iter()
+        .any(|approver| approver.trim().eq_ignore_ascii_case(by.trim()))
 }
