@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tollgate_plugin::{Finding, testing};
+use tollgate_plugin::{Finding, Severity, testing};
 use tollgate_plugin_safety::{Safety, rules};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::Dialect;
@@ -49,7 +49,7 @@ fn judge(variable: &str, dialect: Dialect) {
             print(name, text, findings, wanted);
         }
     }
-    let high = counts.files.get("High").map_or(0, BTreeSet::len);
+    let high = counts.files.get("high").map_or(0, BTreeSet::len);
     println!("{variable}: {} files, {high} with high findings", migrations.len());
     println!("findings (files) by level and rule:\n{}", counts.table());
     assert!(
@@ -69,7 +69,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, name: &str, findings: &[Finding]) {
         for finding in findings {
-            let level = format!("{:?}", finding.severity);
+            let level = level(finding).to_owned();
             let entry = self.rules.entry((level.clone(), finding.rule.clone())).or_default();
             entry.0 += 1;
             entry.1.insert(name.to_owned());
@@ -85,6 +85,14 @@ impl Counts {
     }
 }
 
+fn level(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low => "low",
+    }
+}
+
 /// Findings of the wanted rules and levels; all of them where nothing that is wanted is one, for example `1`.
 fn print(name: &str, text: &str, mut findings: Vec<Finding>, wanted: &str) {
     let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
@@ -92,10 +100,7 @@ fn print(name: &str, text: &str, mut findings: Vec<Finding>, wanted: &str) {
     let named = wanted
         .iter()
         .any(|word| levels.contains(word) || rules::all().iter().any(|rule| rule.id == *word));
-    findings.retain(|finding| {
-        let level = format!("{:?}", finding.severity).to_lowercase();
-        !named || wanted.contains(&finding.rule.as_str()) || wanted.contains(&level.as_str())
-    });
+    findings.retain(|finding| !named || wanted.contains(&finding.rule.as_str()) || wanted.contains(&level(finding)));
     if !findings.is_empty() {
         println!("== {name}\n{}", testing::render(text, &findings));
     }

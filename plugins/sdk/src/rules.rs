@@ -152,6 +152,8 @@ impl Findings<'_> {
 
     /// A finding about the script as a whole.
     pub fn report_script(&mut self, message: impl Into<String>) -> &mut Finding {
+        // A quoted name may hold a line feed.
+        let message = message.into().replace(char::is_control, " ");
         self.found.push(Finding::new(self.rule.id, self.rule.severity, message));
         let last = self.found.len() - 1;
         &mut self.found[last]

@@ -17,6 +17,16 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
+/// An expression of the script on one line, cut where it is long: for a message.
+pub fn expression(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// `its 12 rows`, or `all its rows` when nobody knows how many there are.
 pub fn its_rows(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> String {
     context
@@ -54,7 +64,14 @@ pub fn needed_by(needed: &[Dependent]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::list;
+    use super::{expression, list};
+
+    #[test]
+    fn expressions_fit_a_message() {
+        assert_eq!(expression("now()\n   AT TIME ZONE 'UTC'"), "now() AT TIME ZONE 'UTC'");
+        let long = expression(&"ä".repeat(100));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (61, true));
+    }
 
     #[test]
     fn long_lists_are_cut() {

@@ -1,6 +1,6 @@
 //! `change-default`: a column that the application leaves out gets another value.
 
-use tollgate_plugin::rules::{ALL_DIALECTS, Context, Findings, Rule, Step, rebuild};
+use tollgate_plugin::rules::{ALL_DIALECTS, Context, Findings, Rule, Step, rebuild, words};
 use tollgate_plugin::{ColumnDefault, ColumnName, ObjectKind, Operation, Severity};
 
 use crate::tokens::{self, Kind, Token};
@@ -72,8 +72,10 @@ fn say(findings: &mut Findings<'_>, step: &Step<'_>, column: &ColumnName, was: &
     }
     let verb = step.verb("changes", "change");
     let message = format!(
-        "{verb} the default of {column} from {was} to {is}: rows that the running application writes without it get \
-         another value"
+        "{verb} the default of {column} from {} to {}: rows that the running application writes without it get another \
+         value",
+        words::expression(was),
+        words::expression(is)
     );
     findings
         .report(step, message)

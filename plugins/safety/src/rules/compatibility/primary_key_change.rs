@@ -1,7 +1,7 @@
 //! `primary-key-change`: rows are told apart by other columns than the application thinks.
 
 use tollgate_plugin::rules::{ALL_DIALECTS, Context, Findings, Rule, Step, rebuild};
-use tollgate_plugin::{ConstraintKind, ObjectName, Operation, Relation, Severity};
+use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, ObjectName, Operation, Relation, Severity};
 
 use super::in_use;
 
@@ -24,7 +24,7 @@ change the key.",
           ALTER TABLE users DROP CONSTRAINT users_pkey, ADD PRIMARY KEY (org, id);",
     good: "CREATE TABLE users (org int, id int, PRIMARY KEY (id));\nCREATE UNIQUE INDEX users_id ON users (id);\n-- migration\n\
            ALTER TABLE users DROP CONSTRAINT users_pkey, ADD PRIMARY KEY (org, id);",
-    also: &["primary-key-without-using-index", "unique-without-using-index"],
+    also: &["drop-constraint-backing-index", "primary-key-without-using-index"],
     check,
     ..Rule::DEFAULT
 };
@@ -34,54 +34,74 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let Operation::DropConstraint(dropped) = &step.effect.operation else {
             continue;
         };
-        let Some(original) = in_use(context, &step, tollgate_plugin::ObjectKind::Table, &dropped.table) else {
+        let Some(original) = in_use(context, &step, ObjectKind::Table, &dropped.table) else {
             continue;
         };
-        let before = context.before.relation(&original);
-        let is_key = before.as_ref().and_then(|before| before.constraint(&dropped.name));
-        if is_key.is_some_and(|constraint| constraint.kind == ConstraintKind::PrimaryKey) {
-            report(context, findings, &step, before.as_deref(), &dropped.table);
+        let Some(before) = context.before.relation(&original) else {
+            continue;
+        };
+        let constraint = before.constraint(&dropped.name);
+        if constraint.is_some_and(|constraint| constraint.kind == ConstraintKind::PrimaryKey) {
+            let was_called = |column: &str| earlier_name(context, &dropped.table, column);
+            report(context, findings, &step, (&before, &dropped.table), &was_called);
         }
     }
     for rebuilt in rebuild::all(context) {
-        let known_empty = context.before.known_empty(&rebuilt.rebuild.table);
-        if !known_empty {
-            report(
-                context,
-                findings,
-                &rebuilt.create,
-                rebuilt.before.as_deref(),
-                &rebuilt.rebuild.table,
-            );
-        }
+        let Some(before) = rebuilt
+            .before
+            .as_ref()
+            .filter(|before| !context.before.known_empty(&before.name))
+        else {
+            continue;
+        };
+        let pairs = rebuilt.taken_over(context);
+        let was_called = |column: &str| {
+            let mut pairs = pairs.iter();
+            let taken = pairs.find(|(new, _)| context.same_identifier(&new.name, column));
+            taken.map_or_else(|| column.to_owned(), |(_, old)| old.name.clone())
+        };
+        report(
+            context,
+            findings,
+            &rebuilt.create,
+            (before, &rebuilt.rebuild.table),
+            &was_called,
+        );
     }
+}
+
+/// What a column of the table as the script leaves it was called before the script: one that was only renamed tells rows
+/// apart as it did.
+fn earlier_name(context: &Context<'_>, table: &ObjectName, column: &str) -> String {
+    let found = context.all_steps().last().and_then(|last| {
+        let column = ColumnName::new(table.clone(), column);
+        context.original_column(&last, &column)
+    });
+    found.map_or_else(|| column.to_owned(), |original| original.column)
 }
 
 fn report(
     context: &Context<'_>,
     findings: &mut Findings<'_>,
     step: &Step<'_>,
-    before: Option<&Relation>,
-    table: &ObjectName,
+    (before, table): (&Relation, &ObjectName),
+    was_called: &dyn Fn(&str) -> String,
 ) {
-    let (Some(before), Some(after)) = (before, context.after.relation(table)) else {
+    let Some(after) = context.after.relation(table) else {
         return;
     };
     let (old, new) = (before.primary_key(), after.primary_key());
-    let same = |left: &[String], right: &[String]| {
-        left.len() == right.len()
-            && left
-                .iter()
-                .all(|one| right.iter().any(|other| context.same_identifier(one, other)))
+    let same_as_old = |columns: Vec<&str>| {
+        let is_old = |column: &&str| old.iter().any(|old| context.same_identifier(old, &was_called(column)));
+        columns.len() == old.len() && columns.iter().all(is_old)
     };
-    if old.is_empty() || new.is_empty() || after.uncertain || same(old, new) {
+    let changed = !same_as_old(new.iter().map(String::as_str).collect());
+    if old.is_empty() || new.is_empty() || after.uncertain || !changed {
         return;
     }
     let still_unique = after.indexes.iter().any(|index| {
-        let key: Option<Vec<String>> = index
-            .key_columns()
-            .map(|columns| columns.into_iter().map(str::to_owned).collect());
-        index.unique && index.valid && index.predicate.is_none() && key.is_some_and(|key| same(&key, old))
+        let whole = index.unique && index.valid && index.predicate.is_none();
+        whole && index.key_columns().is_some_and(same_as_old)
     });
     if still_unique {
         return;
@@ -172,6 +192,20 @@ mod tests {
         rule.ignores(
             USERS,
             "ALTER TABLE users DROP CONSTRAINT users_pkey, ADD CONSTRAINT pk PRIMARY KEY (id);",
+        );
+    }
+
+    #[test]
+    fn a_column_of_the_key_may_be_renamed() {
+        postgres(&RULE).ignores(
+            "CREATE TABLE members (\"userId\" int, \"teamId\" int, PRIMARY KEY (\"userId\", \"teamId\"));",
+            "ALTER TABLE members RENAME TO member; ALTER TABLE member RENAME \"teamId\" TO org;
+             ALTER TABLE member DROP CONSTRAINT members_pkey, ADD CONSTRAINT member_pkey PRIMARY KEY (\"userId\", org);",
+        );
+        sqlite(&RULE).ignores(
+            "CREATE TABLE t (a TEXT PRIMARY KEY, b TEXT);",
+            "CREATE TABLE new_t (c TEXT PRIMARY KEY, b TEXT);\nINSERT INTO new_t (c, b) SELECT a, b FROM t;\nDROP TABLE t;\n\
+             ALTER TABLE new_t RENAME TO t;",
         );
     }
 

@@ -1,7 +1,8 @@
 //! `rename-column`: a column that the application reads by its name gets another one.
 
+use tollgate_plugin::rules::rebuild::{self, Rebuilt};
 use tollgate_plugin::rules::{ALL_DIALECTS, Context, Findings, Rule, Step, words};
-use tollgate_plugin::{ColumnName, ColumnRename, Dialect, ObjectKind, Operation, Severity};
+use tollgate_plugin::{ColumnDefinition, ColumnName, ColumnRename, Dialect, ObjectKind, Operation, Severity};
 
 use super::{Offered, readers};
 
@@ -11,7 +12,8 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::High,
     dialects: ALL_DIALECTS,
     explanation: "\
-**What it does.** Reports `RENAME COLUMN` of a column that was there before the plan. Silent when a column can still be read \
+**What it does.** Reports `RENAME COLUMN` of a column that was there before the plan, and a rebuild of a SQLite table that \
+copies it into one of another name. Silent when a column can still be read \
 under the old table's and the old column's name afterwards: because it is added again, or because a view has taken the \
 table's place.
 
@@ -34,6 +36,32 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             report(context, findings, &step, rename);
         }
     }
+    for rebuilt in rebuild::all(context) {
+        if !context.before.known_empty(&rebuilt.rebuild.table) {
+            report_rebuilt(context, findings, &rebuilt);
+        }
+    }
+}
+
+/// Columns whose values a rebuild puts into a column of another name.
+fn report_rebuilt(context: &Context<'_>, findings: &mut Findings<'_>, rebuilt: &Rebuilt<'_>) {
+    for (new, old) in rebuilt.taken_over(context) {
+        let kept = |column: &ColumnDefinition| context.same_identifier(&column.name, &old.name);
+        if !rebuilt.created.columns.iter().any(kept) {
+            let column = ColumnName::new(rebuilt.rebuild.table.clone(), old.name.clone());
+            let message = format!(
+                "the rebuild renames the column {column} to {}: queries of the running application that name {} fail",
+                new.name, old.name
+            );
+            findings
+                .report(&rebuilt.create, message)
+                .help(help(&old.name, &new.name));
+        }
+    }
+}
+
+fn help(from: &str, to: &str) -> String {
+    format!("add {to} beside it, write both, move the readers, and drop {from} in a later release")
 }
 
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, rename: &ColumnRename) {
@@ -62,9 +90,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, r
             message = format!("{message}, and so does the function {}", words::list(&readers));
         }
     }
-    findings.report(step, message).help(format!(
-        "add {to} beside it, write both, move the readers, and drop {column} in a later release"
-    ));
+    findings.report(step, message).help(help(column, to));
 }
 
 /// A query that names the old table and the old column still finds something.
@@ -124,6 +150,28 @@ mod tests {
         let twice = "ALTER TABLE users RENAME name TO nick; ALTER TABLE users RENAME nick TO handle;";
         rule.reports(USERS, twice, High, message);
         sqlite(&RULE).reports(USERS, "ALTER TABLE users RENAME COLUMN name TO nick;", High, message);
+    }
+
+    #[test]
+    fn a_rebuild_may_rename_it() {
+        let rebuild = "\
+            CREATE TABLE new_t (id INTEGER PRIMARY KEY, \"full_name\" TEXT);\n\
+            INSERT INTO new_t (id, full_name) SELECT id, \"fullName\" FROM t;\nDROP TABLE t;\nALTER TABLE new_t RENAME TO t;";
+        let rule = sqlite(&RULE);
+        rule.reports(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, \"fullName\" TEXT);",
+            rebuild,
+            High,
+            "the rebuild renames the column t.fullName to full_name: queries of the running application that name fullName fail",
+        );
+        rule.ignores(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, \"fullName\" TEXT);",
+            &rebuild.replace("\"full_name\" TEXT", "\"full_name\" TEXT, \"fullName\" TEXT"),
+        );
+        rule.ignores(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, full_name TEXT);",
+            &rebuild.replace("fullName", "full_name"),
+        );
     }
 
     #[test]

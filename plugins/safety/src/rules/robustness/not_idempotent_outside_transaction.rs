@@ -60,27 +60,23 @@ fn created(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, 
         return;
     }
     let table = index.table.short();
-    match &index.name {
-        Some(name) => {
-            let message = format!(
-                "builds the index {name} of {table} outside of a transaction without IF NOT EXISTS: run again, the file \
-                 fails at it"
-            );
-            let finding = findings.report(step, message).help(format!(
-                "write IF NOT EXISTS, and above it DROP INDEX CONCURRENTLY IF EXISTS {}, for one that a failed build has left",
-                sql::name(name)
-            ));
-            finding.suggestions.extend(insert(context, step, "IF NOT EXISTS"));
-        }
-        None => {
-            let message = format!(
-                "builds an index without a name on {table} outside of a transaction: run again, the file builds a second one"
-            );
-            findings
-                .report(step, message)
-                .help("give it a name, and write IF NOT EXISTS");
-        }
-    }
+    let Some(name) = &index.name else {
+        let message = format!(
+            "builds an index without a name on {table} outside of a transaction: run again, the file builds a second one"
+        );
+        findings
+            .report(step, message)
+            .help("give it a name, and write IF NOT EXISTS");
+        return;
+    };
+    let message = format!(
+        "builds the index {name} of {table} outside of a transaction without IF NOT EXISTS: run again, the file fails at it"
+    );
+    let finding = findings.report(step, message).help(format!(
+        "write IF NOT EXISTS, and above it DROP INDEX CONCURRENTLY IF EXISTS {}, for one that a failed build has left",
+        sql::name(name)
+    ));
+    finding.suggestions.extend(insert(context, step, "IF NOT EXISTS"));
 }
 
 fn gone(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, dropped: &Dropped) {
@@ -105,7 +101,7 @@ mod tests {
     use tollgate_plugin::Severity::Low;
 
     use super::RULE;
-    use crate::judge::postgres;
+    use crate::judge::{fixed, postgres};
 
     #[test]
     fn the_file_cannot_be_run_again() {
@@ -154,9 +150,9 @@ mod tests {
     #[test]
     fn the_words_are_offered() {
         let script = "create /* x */ index concurrently a on t (b);\nSELECT 1; ANALYZE t;";
-        let findings = postgres(&RULE).on("").check(script);
-        let edit = &findings[0].suggestions[0].edits[0];
-        assert_eq!(edit.text, " IF NOT EXISTS");
-        assert!(script[edit.at.start as usize..].starts_with(" a on t"));
+        assert_eq!(
+            fixed(&postgres(&RULE).on(""), script).as_deref(),
+            Some("create /* x */ index concurrently IF NOT EXISTS a on t (b);\nSELECT 1; ANALYZE t;")
+        );
     }
 }

@@ -110,7 +110,7 @@ mod tests {
     use tollgate_plugin::Severity::Medium;
 
     use super::RULE;
-    use crate::judge::postgres;
+    use crate::judge::{fixed, postgres};
 
     #[test]
     fn the_caller_chooses() {
@@ -169,9 +169,12 @@ mod tests {
     #[test]
     fn a_path_is_offered() {
         let script = "CREATE FUNCTION app.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';";
-        let findings = postgres(&RULE).on("").check(script);
-        let edit = &findings[0].suggestions[0].edits[0];
-        assert_eq!(edit.text, " SET search_path = pg_catalog, app, pg_temp");
-        assert!(script[..edit.at.start as usize].ends_with("DEFINER"));
+        assert_eq!(
+            fixed(&postgres(&RULE).on(""), script).as_deref(),
+            Some(
+                "CREATE FUNCTION app.f() RETURNS int LANGUAGE sql SECURITY DEFINER \
+                 SET search_path = pg_catalog, app, pg_temp AS 'SELECT 1';"
+            )
+        );
     }
 }

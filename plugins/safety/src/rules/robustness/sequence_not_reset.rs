@@ -159,7 +159,7 @@ mod tests {
     use tollgate_plugin::Severity::Medium;
 
     use super::RULE;
-    use crate::judge::postgres;
+    use crate::judge::{fixed, postgres};
 
     const ORDERS: &str = "\
         CREATE TABLE orders (id serial PRIMARY KEY, total int); CREATE TABLE old_orders (id int, total int);
@@ -242,11 +242,12 @@ mod tests {
     #[test]
     fn setval_is_offered() {
         let script = "INSERT INTO app.\"Item\" (\"itemId\") VALUES (1);\n";
-        let findings = postgres(&RULE).on(ORDERS).check(script);
-        let edit = &findings[0].suggestions[0].edits[0];
         assert_eq!(
-            edit.text,
-            "\nSELECT setval(pg_get_serial_sequence('app.\"Item\"', 'itemId'), (SELECT max(\"itemId\") FROM app.\"Item\"));"
+            fixed(&postgres(&RULE).on(ORDERS), script).as_deref(),
+            Some(
+                "INSERT INTO app.\"Item\" (\"itemId\") VALUES (1);\n\
+                 SELECT setval(pg_get_serial_sequence('app.\"Item\"', 'itemId'), (SELECT max(\"itemId\") FROM app.\"Item\"));\n"
+            )
         );
     }
 }

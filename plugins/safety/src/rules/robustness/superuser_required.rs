@@ -1,6 +1,6 @@
 //! `superuser-required`: the role that deploys may not do this.
 
-use tollgate_plugin::rules::{Context, Findings, Rule, Step};
+use tollgate_plugin::rules::{Context, Findings, Rule, Step, words as in_words};
 use tollgate_plugin::{Created, Dialect, ObjectKind, Operation, OtherOperation, Parameter, Severity};
 
 use super::extensions::{Installer, installer};
@@ -111,7 +111,7 @@ fn function(context: &Context<'_>, step: &Step<'_>, created: &Created) -> Option
 }
 
 /// Parameters that other roles may not set, ascending.
-const PARAMETERS: [&str; 22] = [
+const PARAMETERS: [&str; 21] = [
     "allow_system_table_mods",
     "commit_delay",
     "compute_query_id",
@@ -119,7 +119,6 @@ const PARAMETERS: [&str; 22] = [
     "dynamic_library_path",
     "ignore_checksum_failure",
     "ignore_invalid_pages",
-    "jit_provider",
     "lc_messages",
     "log_duration",
     "log_lock_waits",
@@ -140,7 +139,8 @@ fn setting(parameter: &Parameter) -> Option<String> {
     let value = parameter.value.as_ref()?;
     let name = parameter.name.to_ascii_lowercase();
     let own = name == "session_authorization" && value.eq_ignore_ascii_case("default");
-    (PARAMETERS.binary_search(&name.as_str()).is_ok() && !own).then(|| format!("sets {name} to {value}"))
+    (PARAMETERS.binary_search(&name.as_str()).is_ok() && !own)
+        .then(|| format!("sets {name} to {}", in_words::expression(value)))
 }
 
 /// COPY … FROM or TO a file or a program.
@@ -180,9 +180,13 @@ fn statement(context: &Context<'_>, step: &Step<'_>, other: &OtherOperation) -> 
         "create-publication" if details["all-tables"] == "true" => named("publishes all tables as"),
         "create-role" | "alter-role" => {
             let tokens = words(context, step);
-            let word = ["superuser", "replication", "bypassrls"]
-                .into_iter()
-                .find(|word| has(&tokens, &[word]))?;
+            // Since 16 a role that may make roles hands on what it has itself.
+            let guarded: &[&str] = if context.server().older_than(16) {
+                &["superuser", "replication", "bypassrls"]
+            } else {
+                &["superuser"]
+            };
+            let word = guarded.iter().find(|word| has(&tokens, &[word]))?;
             named(&format!("gives {} to the role", word.to_uppercase()))
         }
         _ => None,
@@ -287,6 +291,15 @@ mod tests {
         let rule = postgres(&RULE);
         rule.version(15, 0, 0)
             .reports("", script, Medium, "makes the subscription s: only a superuser may");
+        rule.version(16, 0, 0).ignores("", script);
+    }
+
+    #[test]
+    fn roles_hand_on_what_they_have() {
+        let script = "CREATE ROLE r LOGIN REPLICATION NOBYPASSRLS;";
+        let rule = postgres(&RULE);
+        let message = "gives REPLICATION to the role r: only a superuser may";
+        rule.version(15, 4, 0).reports("", script, Medium, message);
         rule.version(16, 0, 0).ignores("", script);
     }
 

@@ -60,11 +60,11 @@ struct Refused {
 
 const REBUILD: &str = "make the table anew: create it under another name, copy, drop the old one, rename";
 
-fn refused(why: impl Into<String>) -> Option<Refused> {
-    Some(Refused {
+fn refused(why: impl Into<String>) -> Refused {
+    Refused {
         why: why.into(),
         help: REBUILD.to_owned(),
-    })
+    }
 }
 
 fn since(what: &str, version: &str) -> Refused {
@@ -83,7 +83,7 @@ fn adding(context: &Context<'_>, step: &Step<'_>, added: &AddedColumn) -> Option
     let column = &added.column;
     let has = |kind: ConstraintKind| added.constraints.iter().any(|constraint| constraint.kind == kind);
     if has(ConstraintKind::PrimaryKey) {
-        return refused("SQLite cannot add a column that is a primary key");
+        return Some(refused("SQLite cannot add a column that is a primary key"));
     }
     if has(ConstraintKind::Unique) {
         return Some(Refused {
@@ -98,18 +98,20 @@ fn adding(context: &Context<'_>, step: &Step<'_>, added: &AddedColumn) -> Option
         return None;
     }
     if column.generated.as_ref().is_some_and(|(_, stored)| *stored) {
-        return refused("SQLite cannot add a stored column to a table with rows");
+        return Some(refused("SQLite cannot add a stored column to a table with rows"));
     }
     let default = column.default.as_ref().filter(|default| !default.is_null)?;
     if !is_constant(default) {
-        return refused(format!(
+        return Some(refused(format!(
             "SQLite cannot add a column whose default is {} to a table with rows",
-            default.text
-        ));
+            words::expression(&default.text)
+        )));
     }
     let references = has(ConstraintKind::ForeignKey) && Pragmas::at(context, step).foreign_keys;
     if references {
-        return refused("SQLite cannot add a foreign key column with a default to a table with rows");
+        return Some(refused(
+            "SQLite cannot add a foreign key column with a default to a table with rows",
+        ));
     }
     None
 }
@@ -167,14 +169,14 @@ fn dropping(context: &Context<'_>, step: &Step<'_>, dropped: &DroppedColumn) -> 
         }
     });
     if let Some(constraint) = constraint {
-        return refused(format!("{constraint} of the table uses the column"));
+        return Some(refused(format!("{constraint} of the table uses the column")));
     }
     let generated = relation
         .columns
         .iter()
         .find(|other| other.generated.as_deref().is_some_and(names));
     if let Some(generated) = generated.filter(|other| !context.same_identifier(&other.name, column)) {
-        return refused(format!("the column {} is computed from it", generated.name));
+        return Some(refused(format!("the column {} is computed from it", generated.name)));
     }
     indexed(context, step, &relation, column, &names)
 }

@@ -193,7 +193,7 @@ mod tests {
     use tollgate_plugin::{Applicability, Finding};
 
     use super::RULE;
-    use crate::judge::sqlite;
+    use crate::judge::{fixed, sqlite};
 
     const USERS: &str = "\
         CREATE TABLE \"Users\" (id INTEGER PRIMARY KEY, boss INTEGER REFERENCES \"Users\" (id));
@@ -281,11 +281,12 @@ mod tests {
         let findings = suggested(REBUILD);
         let suggestion = &findings[0].suggestions[0];
         assert_eq!(suggestion.applicability, Applicability::Automatic);
-        let mut fixed = REBUILD.to_owned();
-        for edit in suggestion.edits.iter().rev() {
-            fixed.replace_range(edit.at.start as usize..edit.at.end as usize, &edit.text);
-        }
-        assert!(suggested(&fixed).is_empty(), "{fixed}");
+        let text = fixed(&sqlite(&RULE).on(USERS), REBUILD).unwrap_or_default();
+        assert!(text.starts_with("PRAGMA foreign_keys=OFF;\nCREATE TABLE"), "{text}");
+        assert!(
+            text.ends_with("RENAME TO \"Users\";\nPRAGMA foreign_keys=ON;\n"),
+            "{text}"
+        );
         assert!(
             suggested(&format!("BEGIN; {REBUILD} COMMIT;"))[0]
                 .suggestions
