@@ -42,7 +42,7 @@ fn a_table_that_goes_for_good_needs_a_word() {
 
     // A note, or a way back of the author's, is enough.
     project.migration(DROP, "DROP TABLE items; -- rollback: from the nightly dump\n");
-    assert_eq!(found(&project, "check"), [high.clone()]);
+    assert_eq!(found(&project, "check"), std::slice::from_ref(&high));
     project.migration(DROP, "DROP TABLE items;\n");
     project.file(
         &format!("migrations/{DROP}/down.sql"),

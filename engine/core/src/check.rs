@@ -135,36 +135,40 @@ impl<'a> CheckRequest<'a> {
     /// Everything that is replayed, in order, up to the last one that is judged.
     fn steps(&self) -> Result<Vec<Step<'a>>, Error> {
         let migrations = &self.folder.migrations;
-        let step = |file: &'a MigrationFile, judged: bool, pending: bool| Step {
+        let step = |file: &'a MigrationFile, judged: bool, ground: Ground| Step {
             file,
             judged,
-            pending,
+            ground,
             named: true,
-            known: true,
         };
         let mut steps: Vec<Step<'a>> = match &self.scope {
-            Scope::All => migrations.iter().map(|file| step(file, true, false)).collect(),
+            Scope::All => migrations
+                .iter()
+                .map(|file| step(file, true, Ground::Applied))
+                .collect(),
             Scope::Only(names) => {
                 self.expect_known(names)?;
-                let chosen = |file: &'a MigrationFile| step(file, names.contains(&file.name), false);
+                let chosen = |file: &'a MigrationFile| step(file, names.contains(&file.name), Ground::Applied);
                 migrations.iter().map(chosen).collect()
             }
             Scope::Added { names, .. } => {
                 self.expect_known(names)?;
                 let (added, before): (Vec<_>, Vec<_>) = migrations.iter().partition(|file| names.contains(&file.name));
-                let before = before.into_iter().map(|file| step(file, false, false));
+                let before = before.into_iter().map(|file| step(file, false, Ground::Applied));
                 before
-                    .chain(added.into_iter().map(|file| step(file, true, true)))
+                    .chain(added.into_iter().map(|file| step(file, true, Ground::Pending)))
                     .collect()
             }
         };
+        let ground = if self.history { Ground::Pending } else { Ground::Unknown };
         steps.extend(self.loose.iter().map(|loose| Step {
             named: loose.named,
-            known: self.history,
-            ..step(&loose.file, true, true)
+            ..step(&loose.file, true, ground)
         }));
         // What comes after the last one that is judged in the light of others is not replayed.
-        let last = steps.iter().rposition(|step| step.judged && step.known);
+        let last = steps
+            .iter()
+            .rposition(|step| step.judged && step.ground != Ground::Unknown);
         let mut at = 0;
         steps.retain(|step| {
             at += 1;
@@ -188,11 +192,19 @@ impl<'a> CheckRequest<'a> {
 struct Step<'a> {
     file: &'a MigrationFile,
     judged: bool,
-    /// It was not applied long ago: what it makes is empty.
-    pending: bool,
+    ground: Ground,
     named: bool,
-    /// The schema before it is known.
-    known: bool,
+}
+
+/// What a script finds and leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// What all before it have made. It was applied long ago: what it makes may hold rows for the next.
+    Applied,
+    /// The same, but it is yet to be applied: what it makes is empty.
+    Pending,
+    /// Nothing is known.
+    Unknown,
 }
 
 /// A migration on its way to the policies, and the schema before and after it.
@@ -267,7 +279,7 @@ impl CheckRequest<'_> {
         visit: &mut impl FnMut(Case),
     ) -> Result<(), Error> {
         migration.named = step.named;
-        if !step.known {
+        if step.ground == Ground::Unknown {
             *schema = Schema::unknown(self.context.clone());
         }
         let before = step.judged.then(|| schema.clone());
@@ -275,7 +287,7 @@ impl CheckRequest<'_> {
         if let Some(before) = before {
             visit((migration, before, schema.clone()));
         }
-        if !step.pending {
+        if step.ground == Ground::Applied {
             schema.settle();
         }
         Ok(())

@@ -237,9 +237,11 @@ impl KnownFindings {
             };
             match (judged.get_mut(&known.name), file(&known.name)) {
                 (Some(_), Some(file)) if file.checksum != known.checksum => {
-                    subtraction.stale.push(stale(Stale::Edited))
+                    subtraction.stale.push(stale(Stale::Edited));
                 }
-                (Some(migration), Some(file)) => known.subtract(migration, file, dialect, enforced, &mut subtraction),
+                (Some(migration), Some(file)) => {
+                    known.subtract(migration, file, dialect, enforced, &mut subtraction);
+                }
                 _ if complete => subtraction.stale.push(stale(Stale::NoMigration)),
                 _ => {}
             }

@@ -48,10 +48,14 @@ impl Reader<'_> {
         });
         let parsed = parsed.inspect_err(|error| {
             if let ConfigError::Invalid { secrets, .. } = error {
-                secrets.iter().for_each(|secret| (self.hide)(secret));
+                for secret in secrets {
+                    (self.hide)(secret);
+                }
             }
         })?;
-        parsed.secrets.iter().for_each(|secret| (self.hide)(secret));
+        for secret in &parsed.secrets {
+            (self.hide)(secret);
+        }
         self.above.push((identity.clone(), path.to_owned()));
         let folder = path.parent().unwrap_or(Path::new("."));
         for (index, bundle) in parsed.extends.iter().enumerate() {

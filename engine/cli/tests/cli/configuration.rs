@@ -116,7 +116,8 @@ fn an_unknown_section_names_the_known_ones() {
      2 │ a = 1
        ╰────
       help: known keys at the top of the file: development, database, prisma, migrations, check,
-            deploy, lock, state, seed, limits, plugins, environments, extends
+            requires, approvals, teams, receipt, deploy, lock, state, preview, drift, seed, limits,
+            plugins, environments, extends, enforced
     ");
 }
 
@@ -375,22 +376,32 @@ fn a_plugin_needs_a_source() {
 #[test]
 fn bundles_must_be_there_and_not_go_in_circles() {
     let project = Project::with(&[("tollgate.toml", "extends = [\"rules/base.toml\"]\n")]);
-    assert_snapshot!(project.run(&["config", "show"]), @"
+    assert_snapshot!(project.run(&["config", "show"]), @r#"
     exit status 2
     --- stderr
-    config::unreadable
+    config::bundle
 
-      × the configuration file rules/base.toml cannot be read: No such file or directory (os error 2)
-      help: name another one with --config, or `tollgate init` writes one
-    ");
+      × the bundle rules/base.toml cannot be read: No such file or directory (os error 2)
+       ╭─[tollgate.toml:1:12]
+     1 │ extends = ["rules/base.toml"]
+       ·            ────────┬────────
+       ·                    ╰── extended here
+       ╰────
+      help: paths in `extends` start from the folder of the file that has them
+    "#);
     project.write("rules/base.toml", "extends = [\"../tollgate.toml\"]\n");
-    assert_snapshot!(project.run(&["config", "show"]), @"
+    assert_snapshot!(project.run(&["config", "show"]), @r#"
     exit status 2
     --- stderr
     config::circle
 
-      × the bundle tollgate.toml extends itself
-    ");
+      × the bundle tollgate.toml extends itself: tollgate.toml → rules/base.toml → tollgate.toml
+       ╭─[rules/base.toml:1:12]
+     1 │ extends = ["../tollgate.toml"]
+       ·            ─────────┬────────
+       ·                     ╰── extended here
+       ╰────
+    "#);
     project.write("rules/base.toml", "[check]\nblock_at = \"all\"\n");
     assert_snapshot!(project.run(&["config", "show"]), @r#"
     exit status 2

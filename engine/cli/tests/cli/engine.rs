@@ -140,7 +140,7 @@ fn what_loses_data_is_blocked() {
     assert_snapshot!(timeless(&project.run(&["check"])), @"
     exit status 3
     --- stdout
-    3 migrations checked: 1 blocking, 1 warning
+    3 migrations checked: 1 blocking, 2 warnings
     --- stderr
     destructive::unique-on-existing-data
 
@@ -161,6 +161,17 @@ fn what_loses_data_is_blocked() {
        ·         ╰── high: blocks a deploy
        ╰────
       help: rename the table first and drop it later, or keep a copy of its rows
+
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of users
+       ╭─[migrations/3_drop/migration.sql:1:1]
+     1 │ DROP TABLE users;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     ");
     assert_snapshot!(timeless(&project.run(&["check", "1_users"])), @"
     exit status 0
@@ -182,7 +193,7 @@ fn what_loses_data_is_blocked() {
     assert_snapshot!(timeless(&project.run(&["check"])), @"
     exit status 0
     --- stdout
-    3 migrations checked: 1 warning, 1 allowed by comments
+    3 migrations checked: 2 warnings, 1 allowed by comments
     --- stderr
     destructive::unique-on-existing-data
 
@@ -193,6 +204,18 @@ fn what_loses_data_is_blocked() {
        ·                         ╰── medium
        ╰────
       help: find and merge the duplicates first
+
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of users
+       ╭─[migrations/3_drop/migration.sql:2:1]
+     1 │ -- tollgate:allow drop-table -- nobody uses it
+     2 │ DROP TABLE users;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     ");
 }
 
@@ -450,6 +473,9 @@ fn plugins_are_listed() {
     assert_snapshot!(timeless(&ended), @"
     exit status 1
     --- stdout
+    tollgate 0.1.0 (the engine's own rules): on
+      policy: What only the engine can tell: suppressions, ways back, edited files
+      4 of 4 rules on (--rules lists them)
     destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
@@ -469,6 +495,9 @@ fn plugins_are_listed() {
     assert_snapshot!(timeless(&project.run(&["plugin", "list"])), @"
     exit status 1
     --- stdout
+    tollgate 0.1.0 (the engine's own rules): on
+      policy: What only the engine can tell: suppressions, ways back, edited files
+      4 of 4 rules on (--rules lists them)
     destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe

@@ -226,7 +226,7 @@ check.block_at = "medium"
     out_of_order = "warn"  # from default
 
     [check]
-    block_at = "medium"  # from tollgate.toml:18
+    block_at = "medium"  # from tollgate.toml:18 [environments.production]
 
     [deploy]
     idle_timeout_ms = 60000  # from default

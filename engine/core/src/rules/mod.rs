@@ -182,3 +182,67 @@ fn finding(rule: &str, severity: Severity, message: String) -> Finding {
         properties: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
+    use std::path::PathBuf;
+
+    use tollgate_schema::Context;
+    use tollgate_sql::Dialect;
+
+    use super::*;
+    use crate::check::{CheckRequest, LooseFile, check};
+    use crate::folder::{Folder, MigrationFile};
+
+    /// What is found in a script without any policy.
+    fn found(text: &str, rules: EngineRules) -> Vec<String> {
+        let folder = Folder {
+            dir: PathBuf::new(),
+            provider: None,
+            migrations: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let loose = [LooseFile {
+            file: MigrationFile::of_bytes("a".to_owned(), PathBuf::new(), text.as_bytes().to_vec()),
+            named: true,
+        }];
+        let report = check(&CheckRequest {
+            loose: &loose,
+            rules,
+            ..CheckRequest::new(&folder, Context::new(Dialect::Postgres))
+        });
+        let findings = report.unwrap().migrations.remove(0).judgement.findings;
+        findings.into_iter().map(|judged| judged.finding.rule).collect()
+    }
+
+    #[test]
+    fn the_examples_are_judged_as_they_say() {
+        for rule in [suppressions::UNKNOWN, suppressions::UNUSED] {
+            // What the next release has is unknown here, and so the comment that allows it is of use.
+            let bad = found(rule.bad.unwrap(), EngineRules::default());
+            assert_eq!(bad, [rule.id]);
+            let good = found(rule.good.unwrap(), EngineRules::default());
+            assert!(!good.contains(&rule.id.to_owned()), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn levels_switch_them_off_and_severer() {
+        let text = "-- tollgate:allow no-such-rule -- x\nSELECT 1;";
+        let with = |level: Level| EngineRules {
+            levels: [(UNKNOWN_SUPPRESSION.to_owned(), level)].into(),
+            ..EngineRules::default()
+        };
+        assert_eq!(found(text, with(Level::High)), [UNKNOWN_SUPPRESSION]);
+        assert_eq!(found(text, with(Level::Off)), [""; 0]);
+        let off = EngineRules {
+            off: true,
+            ..EngineRules::default()
+        };
+        assert_eq!(found(text, off), [""; 0]);
+        assert_eq!(with(Level::High).severity(UNKNOWN_SUPPRESSION), Some(Severity::High));
+        assert_eq!(EngineRules::default().severity("of-nobody"), None);
+    }
+}

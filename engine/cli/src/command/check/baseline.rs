@@ -22,6 +22,7 @@ pub struct Baseline {
     /// Report only what this file does not name [default: check.baseline of the configuration, or check-baseline.toml beside
     /// the folder of migrations]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "a flag that may have a value")]
     baseline: Option<Option<PathBuf>>,
     /// Write everything that is found now to that file, so that later runs do not report it
     #[arg(long)]

@@ -27,15 +27,15 @@ pub struct Targets {
     /// Migrations or files to judge; - is standard input. A file outside of the folder is judged after all migrations
     /// [default: all migrations]
     #[arg(value_name = "MIGRATION|FILE")]
-    targets: Vec<String>,
+    named: Vec<String>,
     /// Judge only what the branch adds since it left this branch, tag or commit, as the one deploy that it will be
-    #[arg(long, value_name = "REF", conflicts_with = "targets")]
+    #[arg(long, value_name = "REF", conflicts_with = "named")]
     since: Option<String>,
     /// Judge files as if nothing were known of the schema, without the migrations
-    #[arg(long, requires = "targets")]
+    #[arg(long, requires = "named")]
     no_history: bool,
     /// Name of the migration that the one file, or standard input, is to become
-    #[arg(long, value_name = "NAME", requires = "targets")]
+    #[arg(long, value_name = "NAME", requires = "named")]
     name: Option<String>,
 }
 
@@ -68,6 +68,14 @@ impl Selected {
         files
     }
 
+    /// Judges these as well.
+    pub fn add<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        match &mut self.scope {
+            Scope::All => {}
+            Scope::Only(judged) | Scope::Added { names: judged, .. } => judged.extend(names.map(str::to_owned)),
+        }
+    }
+
     /// Every migration of the folder is judged.
     pub fn is_whole_folder(&self) -> bool {
         matches!(self.scope, Scope::All)
@@ -77,7 +85,7 @@ impl Selected {
 impl Targets {
     /// Nothing is left out.
     pub fn is_everything(&self) -> bool {
-        self.targets.is_empty() && self.since.is_none()
+        self.named.is_empty() && self.since.is_none()
     }
 
     /// Finds what the arguments mean.
@@ -91,7 +99,7 @@ impl Targets {
         };
         if let Some(since) = &self.since {
             selected.scope = since_scope(&selected.folder, since, config, ui)?;
-        } else if !self.targets.is_empty() {
+        } else if !self.named.is_empty() {
             self.some(config, &mut selected)?;
         }
         Ok(selected)
@@ -117,7 +125,7 @@ impl Targets {
 
     fn some(&self, config: &Config, selected: &mut Selected) -> Result<(), Failure> {
         let mut names = BTreeSet::new();
-        for target in &self.targets {
+        for target in &self.named {
             match find(&selected.folder, &config.cwd, target)? {
                 Found::Migration(name) => drop(names.insert(name)),
                 Found::Loose(loose) => selected.loose.push(loose),
