@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    approve, baseline, check, ci, completions, config, deploy, doctor, init, lock, new, plugin, preview, reset, resolve,
-    rollback, seed, status,
+    approve, baseline, check, ci, completions, config, deploy, doctor, explain, init, lock, new, plugin, preview,
+    reset, resolve, rollback, seed, status,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -135,6 +135,7 @@ pub enum Command {
     Init(init::Args),
     New(new::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Approve(approve::Args),
     Deploy(deploy::Args),
     Status(status::Args),
@@ -159,11 +160,12 @@ impl Command {
             Self::Deploy(args) => args.on_signal(),
             Self::Rollback(args) => args.on_signal(),
             Self::Lock(args) => args.on_signal(),
+            Self::Check(args) => args.on_signal(),
             Self::Preview(_) => OnSignal::Cancel,
             Self::Resolve(_) | Self::Baseline(_) | Self::Reset(_) | Self::Seed(_) => OnSignal::Ask,
             Self::Init(_)
             | Self::New(_)
-            | Self::Check(_)
+            | Self::Explain(_)
             | Self::Approve(_)
             | Self::Status(_)
             | Self::Doctor(_)
@@ -180,6 +182,7 @@ impl Command {
             Self::Init(_) => "init",
             Self::New(_) => "new",
             Self::Check(_) => "check",
+            Self::Explain(_) => "explain",
             Self::Approve(_) => "approve",
             Self::Deploy(_) => "deploy",
             Self::Status(_) => "status",

@@ -147,7 +147,7 @@ impl Database {
     /// The statement fails.
     pub fn run_alone(&mut self, sql: &str, interrupt: &Interrupt) -> Result<(), DatabaseError> {
         self.cancelled_by(interrupt, |database| {
-            database.connection.run_own("run a statement", sql)
+            database.connection.run_own("run the statement", sql)
         })
     }
 
@@ -182,7 +182,7 @@ impl Database {
 
 fn run(connection: &mut PgConnection, sql: &str) -> Result<(), DatabaseError> {
     let ran = connection.execute_script(sql);
-    ran.map_err(|error| DatabaseError::server("run a statement that is looked at", error))
+    ran.map_err(|error| DatabaseError::server("run the statement", error))
 }
 
 fn observe(connection: &mut PgConnection, sql: &str) -> Result<Observation, DatabaseError> {

@@ -58,6 +58,7 @@ fn dispatch(cli: &Cli, context: Context<'_>) -> Result<Exit, Failure> {
         Command::Init(args) => super::init::run(args, &context),
         Command::New(args) => super::new::run(args, &context),
         Command::Check(args) => super::check::run(args, &context),
+        Command::Explain(args) => super::explain::run(args, &context),
         Command::Approve(args) => super::approve::run(args, &context),
         Command::Deploy(args) => super::deploy::run(args, context),
         Command::Status(args) => super::status::run(args, &context),

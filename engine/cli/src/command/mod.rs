@@ -9,6 +9,7 @@ pub mod config;
 mod context;
 pub mod deploy;
 pub mod doctor;
+pub mod explain;
 pub mod init;
 pub mod lock;
 pub mod new;

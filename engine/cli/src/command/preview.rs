@@ -6,12 +6,14 @@ use std::str::FromStr;
 use serde::Serialize;
 use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::Outcome;
+use tollgate_engine::sql::Dialect;
 use tollgate_engine::{
-    Event, PreviewOptions, PreviewReport, PreviewedMigration, Project, RollbackResult, Start, preview,
+    Event, PreviewOptions, PreviewReport, PreviewedMigration, Project, RollbackResult, Start, Target, preview,
 };
 
 use super::Context;
 use crate::config::Config;
+use crate::engine::approvals;
 use crate::engine::events::Show;
 use crate::engine::findings::{Counts, Findings, JudgedDocument, count};
 use crate::engine::preview::{Tried, View, ended, markdown};
@@ -115,7 +117,8 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         ui.leave_stdout();
     }
     let config = context.config()?;
-    let (project, loaded) = project::project(&config, ui, &[Kind::Policy, Kind::Rollback])?;
+    let (mut project, loaded) = project::project(&config, ui, &[Kind::Policy, Kind::Rollback])?;
+    project.settings.approvals = approvals::given(&config, &project.folder)?;
     let options = options(args, &config, ui, &project)?;
     let findings = Findings::new(&project.folder, project.target.dialect());
     let mut counts = Counts::default();
@@ -155,20 +158,23 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     })
 }
 
-fn options(args: &Args, config: &Config, ui: &Ui, project: &Project) -> Result<PreviewOptions, Failure> {
-    let place = match config.preview_url()? {
-        None => None,
-        Some(url) => {
-            let text = config.settings.preview.url.as_deref();
-            let place = project::parse_target(config, ui, "preview.url", text, &url)?;
-            if place.dialect() != project.target.dialect() {
-                let report = Report::error("config::preview-url", "preview.url is another kind of database")
-                    .help("scratch databases have to be of the same kind as the database itself");
-                return Err(Failure::new(Exit::Usage, report));
-            }
-            Some(place)
-        }
+/// The server for scratch databases, where the configuration names one.
+pub fn place(config: &Config, ui: &Ui, dialect: Dialect) -> Result<Option<Target>, Failure> {
+    let Some(url) = config.preview_url()? else {
+        return Ok(None);
     };
+    let text = config.settings.preview.url.as_deref();
+    let place = project::parse_target(config, ui, "preview.url", text, &url)?;
+    if place.dialect() != dialect {
+        let report = Report::error("config::preview-url", "preview.url is another kind of database")
+            .help("scratch databases have to be of the same kind as the database itself");
+        return Err(Failure::new(Exit::Usage, report));
+    }
+    Ok(Some(place))
+}
+
+fn options(args: &Args, config: &Config, ui: &Ui, project: &Project) -> Result<PreviewOptions, Failure> {
+    let place = place(config, ui, project.target.dialect())?;
     let start = match (&args.template, args.copy) {
         (Some(template), _) => Start::Template(template.clone()),
         (None, true) => Start::CopyOf(Box::new(project.target.clone())),

@@ -4,6 +4,8 @@ pub mod approvals;
 pub mod events;
 pub mod failure;
 pub mod findings;
+pub mod fix;
+pub mod footprints;
 pub mod github;
 pub mod locking;
 pub mod plugins;

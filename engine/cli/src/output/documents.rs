@@ -114,8 +114,9 @@ mod tests {
         compare::<crate::command::new::Made>("new");
         compare::<crate::command::config::Shown>("config-show");
         compare::<crate::command::check::Checked>("check");
+        compare::<crate::command::explain::Answer>("explain");
         compare::<crate::command::deploy::Deployed>("deploy");
-        compare::<crate::command::approve::Approvals>("approve");
+        compare::<crate::command::approve::Shown>("approve");
         compare::<crate::command::status::Stands>("status");
         compare::<crate::command::doctor::Examined>("doctor");
         compare::<crate::command::rollback::RolledBack>("rollback");

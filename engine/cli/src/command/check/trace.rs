@@ -1,17 +1,21 @@
 //! `check --trace`: what the migrations really lock and write anew, on a scratch database.
 
 use serde::Serialize;
+use tollgate_engine::sql::Dialect;
 use tollgate_engine::trace::{TraceOptions, TracedMigration, TracedStatement, trace};
 use tollgate_engine::{LockMode, Scope, TableLock};
 
 use super::targets::Selected;
 use crate::command::preview;
 use crate::config::Config;
+use crate::engine::findings::count;
 use crate::engine::footprints::{self, StatementDocument};
 use crate::engine::preview::ended;
 use crate::engine::project;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Ui;
+use crate::output::report::Report;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 use crate::signal;
 
@@ -70,6 +74,11 @@ struct SeenLock {
 /// Runs the migrations that are judged on a scratch database, and prints what they do there.
 pub fn run(config: &Config, selected: &Selected, ui: &Ui) -> Result<TraceDocument, Failure> {
     let target = project::target(config, ui)?;
+    if target.dialect() != Dialect::Postgres {
+        let report = Report::error("check::trace", "--trace is for PostgreSQL")
+            .help("SQLite has one lock, for the whole database: there is nothing to look at");
+        return Err(Failure::new(Exit::Usage, report));
+    }
     let place = preview::place(config, ui, target.dialect())?.unwrap_or(target);
     let only = match &selected.scope {
         Scope::All => std::collections::BTreeSet::new(),
@@ -184,12 +193,11 @@ fn show_statement(ui: &Ui, statement: &TracedStatement) {
 }
 
 fn summary(ui: &Ui, document: &TraceDocument) {
-    let statements: usize = document
-        .migrations
-        .iter()
-        .map(|migration| migration.statements.len())
-        .sum();
-    let traced = format!("{statements} statements traced");
+    let statements = document.migrations.iter().flat_map(|migration| &migration.statements);
+    let traced = format!(
+        "{} traced",
+        count(statements.filter(|seen| seen.run).count(), "statement")
+    );
     if document.differences == 0 {
         ui.line(format!("{traced}, all as predicted"));
     } else {
