@@ -1,7 +1,7 @@
 //! `foreign-key-validating`: a foreign key is checked against all rows while nobody can write.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{ConstraintKind, Dialect, ObjectName, Operation, Severity};
+use tollgate_plugin::{ColumnName, ConstraintKind, Dialect, ObjectName, Operation, Severity};
 
 use super::{Added, With, added_to_tables, fills_rows, same_table, suggest_not_valid};
 use crate::tables::busy;
@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
     dialects: &[Dialect::Postgres],
     explanation: "\
 **What it does.** Reports a foreign key that is added without `NOT VALID` to a table that is in use. High where the catalog says \
-that the table is large. Silent for `ADD COLUMN … REFERENCES` without a default: the column is NULL everywhere, and the server \
+that the table is large; low where no row can have a value to look up, because the migration has added the column or the other \
+table is empty: the server reads the rows all the same. Silent for `ADD COLUMN … REFERENCES` without a default: the column is NULL everywhere, and the server \
 does not look.
 
 **Why it matters.** Both tables are locked against writes (SHARE ROW EXCLUSIVE) until every row has been looked up in the other \
@@ -46,7 +47,12 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             shown(&added, target),
             both(context, &added, target)
         );
-        let finding = findings.report(&step, message).severity(table.severity());
+        let severity = if !table.large && has_no_values(context, &step, &added, target) {
+            Severity::Low
+        } else {
+            table.severity()
+        };
+        let finding = findings.report(&step, message).severity(severity);
         if table.is_partitioned() && !context.server().at_least(18) {
             finding.help("give it NOT VALID to each partition, validate those, and then add it to the parent");
             continue;
@@ -71,6 +77,39 @@ fn both(context: &Context<'_>, added: &Added<'_>, target: &ObjectName) -> String
     }
 }
 
+/// No row has a value to look up: the migration has added a column without one, or the other table has no rows.
+fn has_no_values(context: &Context<'_>, step: &Step<'_>, added: &Added<'_>, target: &ObjectName) -> bool {
+    !context.may_hold_rows(step, target)
+        || added.definition.columns.iter().any(|column| {
+            let column = ColumnName::new(added.table.clone(), column.clone());
+            context.is_new_column(step, &column) && is_null_everywhere(context, step, &column)
+        })
+}
+
+/// Neither its definition nor a statement above gives the new column values.
+fn is_null_everywhere(context: &Context<'_>, step: &Step<'_>, column: &ColumnName) -> bool {
+    let mut added = false;
+    for earlier in context.steps_before(step) {
+        let Some(then) = context.column_after(&earlier, step, column) else {
+            continue;
+        };
+        match &earlier.effect.operation {
+            Operation::AddColumn(add)
+                if same_table(context, &add.table, &then.table) && add.column.name == then.column =>
+            {
+                added = !fills_rows(add) && !add.if_not_exists;
+            }
+            Operation::Update(change)
+                if same_table(context, &change.table, &then.table) && change.columns.contains(&then.column) =>
+            {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    added
+}
+
 /// Beside new columns that are NULL everywhere the server skips the scan, as long as the statement adds nothing else that
 /// needs one.
 fn is_not_looked_at(step: &Step<'_>, added: &Added<'_>) -> bool {
@@ -86,7 +125,7 @@ fn is_not_looked_at(step: &Step<'_>, added: &Added<'_>) -> bool {
 mod tests {
     #![allow(clippy::indexing_slicing, reason = "a failing test should stop here")]
 
-    use tollgate_plugin::Severity::{High, Medium};
+    use tollgate_plugin::Severity::{High, Low, Medium};
     use tollgate_plugin::testing::{assert_ignores, assert_reports};
 
     use super::RULE;
@@ -126,6 +165,30 @@ mod tests {
         rule.reports(SHOP, &format!("DO $$ BEGIN {ADD} END $$;"), Medium, message);
         let message = "reads all rows of orders (about 5,000,000 rows) for the foreign key fk, while nobody can write to it or to users";
         assert_reports(&rule.on(SHOP).rows("orders", 5_000_000), ADD, High, message);
+    }
+
+    #[test]
+    fn no_row_can_have_a_value() {
+        let rule = postgres(&RULE);
+        let message = "reads all rows of orders for the foreign key fk, while nobody can write to it or to users";
+        let add = "ALTER TABLE orders ADD COLUMN by int;";
+        let key = "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (by) REFERENCES users (id);";
+        rule.reports(SHOP, &format!("{add} {key}"), Low, message);
+        rule.reports(SHOP, &format!("{add} UPDATE orders SET by = 1; {key}"), Medium, message);
+        rule.reports(
+            SHOP,
+            &format!("{} {key}", add.replace("int", "int DEFAULT 1")),
+            Medium,
+            message,
+        );
+        let test = rule.on(SHOP).rows("orders", 5_000_000);
+        let large = message.replace("of orders", "of orders (about 5,000,000 rows)");
+        assert_reports(&test, &format!("{add} {key}"), High, &large);
+        let script = format!(
+            "CREATE TABLE people (id int PRIMARY KEY); {}",
+            ADD.replace("users", "people")
+        );
+        rule.reports(SHOP, &script, Low, &message.replace("users", "people"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>, kind: Co
         let finding = findings.report(&step, message).severity(table.severity());
         if table.is_partitioned() {
             finding
-                .help("add it to ONLY the parent, give each partition an index built CONCURRENTLY, and attach those");
+                .help("add it to ONLY the parent, give it to each partition USING an index built CONCURRENTLY, and attach those indexes");
             continue;
         }
         finding.help(if kind == ConstraintKind::PrimaryKey {

@@ -17,7 +17,8 @@ where the catalog says that the table is large.
 **Why it matters.** The table is locked exclusively (ACCESS EXCLUSIVE) until the index is built: nobody can even read it.
 
 **Instead.** `CREATE UNIQUE INDEX CONCURRENTLY`, and then `ADD CONSTRAINT … UNIQUE USING INDEX`, which is done at once. A \
-partitioned table does not take USING INDEX: add the constraint to `ONLY` the parent and attach the partitions' indexes.",
+partitioned table does not take USING INDEX: add the constraint to `ONLY` the parent, to each partition in that way, and attach \
+the partitions' indexes.",
     bad: "ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE (email);",
     good: "ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE USING INDEX users_email_key;",
     check,
