@@ -1,6 +1,7 @@
 //! `tollgate check`
 
 mod baseline;
+mod fix;
 pub mod targets;
 mod trace;
 
@@ -9,6 +10,7 @@ use tollgate_engine::host::Kind;
 use tollgate_engine::{CheckRequest, Context as SchemaContext, check};
 
 use self::baseline::{Baseline, Filter};
+use self::fix::Fix;
 use self::targets::{Selected, Targets};
 use self::trace::TraceDocument;
 use super::Context;
@@ -16,6 +18,7 @@ use crate::config::Config;
 use crate::config::model::Severity;
 use crate::engine::approvals;
 use crate::engine::findings::{Counts, Findings, JudgedDocument};
+use crate::engine::fix::Fixed;
 use crate::engine::plugins::{Loaded, Loader};
 use crate::engine::project;
 use crate::engine::sheet::sheet;
@@ -34,6 +37,8 @@ pub struct Args {
     targets: Targets,
     #[command(flatten)]
     baseline: Baseline,
+    #[command(flatten)]
+    fix: Fix,
     /// Run the migrations on a scratch database, show which locks each statement takes and what it writes anew, and compare
     /// that with what was predicted (PostgreSQL; the server is that of `preview`)
     #[arg(long)]
@@ -63,6 +68,8 @@ pub struct Checked {
     migrations: Vec<JudgedDocument>,
     /// What they really lock and write anew, with --trace.
     trace: Option<TraceDocument>,
+    /// What has been changed first, with --fix.
+    fix: Option<Fixed>,
 }
 
 impl Body for Checked {}
@@ -75,10 +82,16 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     }
     let config = context.config()?;
     args.baseline.expect_whole_folder(&args.targets)?;
-    let selected = args.targets.select(&config, ui)?;
+    let mut selected = args.targets.select(&config, ui)?;
     let schema = project::context(&config, &selected.folder, ui)?;
     let dialect = schema.dialect;
     let loaded = Loader::new(&config, ui)?.load(&[Kind::Policy, Kind::Rollback])?;
+    let asked = request(&config, &selected, schema.clone(), &loaded)?;
+    let fixed = args.fix.run(&config, &args.targets, &selected, asked, ui)?;
+    if let Some(fixed) = fixed.as_ref().filter(|fixed| fixed.any()) {
+        selected = args.targets.select(&config, ui)?;
+        selected.add(fixed.made());
+    }
     let mut report = check(&request(&config, &selected, schema, &loaded)?)?;
     loaded.show_log(ui);
     let files = selected.files();
@@ -101,7 +114,8 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         reports::write(ui, &args.report, &sheet)?;
     }
     let trace = args.trace.then(|| trace::run(&config, &selected, ui)).transpose()?;
-    let failed = trace.as_ref().is_some_and(|trace| !trace.succeeded);
+    let unfixed = fixed.as_ref().is_some_and(|fixed| !fixed.complete());
+    let failed = unfixed || trace.as_ref().is_some_and(|trace| !trace.succeeded);
     if ui.json() {
         let migrations = report
             .migrations
@@ -113,6 +127,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             counts,
             migrations,
             trace,
+            fix: fixed,
         });
     }
     Ok(match (report.blocked(), failed) {
