@@ -1,7 +1,5 @@
 //! `tollgate approve`
 
-#![expect(clippy::doc_markdown, reason = "these comments are the help texts that people read")]
-
 use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_engine::approval::{self, Approval, ApprovalFile, Choice, RuleName, Subject, Void, level_name, select};
@@ -69,7 +67,7 @@ pub struct Args {
 /// The document of `approve`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Approvals {
+pub struct Shown {
     /// The file that approvals stand in.
     file: String,
     /// Those that were added.
@@ -80,7 +78,7 @@ pub struct Approvals {
     approvals: Vec<ApprovalDocument>,
 }
 
-impl Body for Approvals {}
+impl Body for Shown {}
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -105,7 +103,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     } else {
         (desk.approve(args)?, Vec::new())
     };
-    ui.document(&Approvals {
+    ui.document(&Shown {
         file: shown(&approvals::path(&folder)),
         added: added.iter().map(ApprovalDocument::from).collect(),
         removed: removed.iter().map(ApprovalDocument::from).collect(),
@@ -130,6 +128,9 @@ fn level(text: &str) -> Result<EngineSeverity, String> {
         _ => Err("a level is low, medium or high".to_owned()),
     }
 }
+
+/// An approval, and whether it counts in the chosen environment.
+type Standing<'a> = (&'a Approval, Result<(), Void>);
 
 /// Where approvals are given, looked at and taken back.
 struct Desk<'a> {
@@ -291,7 +292,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Whether each approval counts in the chosen environment.
-    fn standings(&self) -> Result<Vec<(&Approval, Result<(), Void>)>, Failure> {
+    fn standings(&self) -> Result<Vec<Standing<'_>>, Failure> {
         let given = approvals::given(self.config, self.folder)?;
         let mut scripts: Vec<(&MigrationFile, Script)> = Vec::new();
         for approval in self.file.approvals() {
@@ -396,7 +397,7 @@ impl<'a> Desk<'a> {
     }
 
     fn documents(&self) -> Result<Vec<ApprovalDocument>, Failure> {
-        let document = |(approval, holds): (&Approval, Result<(), Void>)| {
+        let document = |(approval, holds): Standing<'_>| {
             let document = ApprovalDocument::from(approval);
             match holds {
                 Ok(()) => document,

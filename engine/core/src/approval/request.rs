@@ -207,7 +207,7 @@ pub fn select<'a>(
         (_, 0) => Err(NotFound::Nothing { migration }),
         (Choice::Only, 1) | (Choice::All, _) => Ok(meant),
         (Choice::Only, _) => Err(NotFound::Several { migration, found }),
-        (Choice::File, _) | (Choice::Number(_), _) => {
+        (Choice::File | Choice::Number(_), _) => {
             let wanted = match choice {
                 Choice::Number(number) => Some(number),
                 _ => None,
