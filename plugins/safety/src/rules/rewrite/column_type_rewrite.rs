@@ -63,9 +63,8 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
         .as_ref()
         .is_none_or(|using| types::is_plain(&using.text, &column.column, &change.to));
     let work = match (&old, plain) {
-        (_, false) => Work::Rewrite,
         (Some(old), true) => types::work(context.server(), old, &change.to),
-        (None, true) => Work::Rewrite,
+        (None, _) | (_, false) => Work::Rewrite,
     };
     let utc = work == Work::NothingInUtc;
     if work == Work::Nothing || (utc && sets_utc(context, step)) {

@@ -75,6 +75,10 @@ pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
             Operation::Update(change) => (Verb::Updates, change),
             Operation::Delete(change) => (Verb::Deletes, change),
             Operation::Insert(change) if change.filtered => (Verb::Copies, change),
+            Operation::CreateTable(made) if made.from_query => {
+                found.extend(read(context, step, &from_query(&step, &made.name, text)));
+                continue;
+            }
             Operation::Dynamic(call) => {
                 found.extend(
                     routine::called(context, &step, call)
@@ -107,6 +111,25 @@ pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
     found
 }
 
+/// CREATE TABLE … AS query: the query is what takes time.
+fn from_query<'t>(step: &Step<'_>, table: &ObjectName, text: &'t str) -> Rows<'t> {
+    let clause = step.effect.at.of(text);
+    let query = tokens::read(clause)
+        .iter()
+        .find(|token| token.is("as"))
+        .map_or(0, Token::end);
+    Rows {
+        verb: Verb::Copies,
+        table: table.clone(),
+        columns: Vec::new(),
+        filtered: true,
+        text: &clause[query..],
+        looped: false,
+        variables: false,
+        through: None,
+    }
+}
+
 /// A statement that changes rows, before anything is known of them.
 #[derive(Debug)]
 pub(super) struct Rows<'t> {
@@ -122,7 +145,9 @@ pub(super) struct Rows<'t> {
 }
 
 fn read<'a>(context: &Context<'a>, step: Step<'a>, rows: &Rows<'_>) -> Option<Backfill<'a>> {
-    let in_use = context.may_hold_rows(&step, &rows.table);
+    // Rows that the migration itself has put into a table of its own are nobody else's yet.
+    let is_new = context.is_new(&step, ObjectKind::Table, &rows.table);
+    let in_use = !is_new && context.may_hold_rows(&step, &rows.table);
     if !in_use && rows.verb != Verb::Copies {
         return None;
     }
@@ -134,7 +159,7 @@ fn read<'a>(context: &Context<'a>, step: Step<'a>, rows: &Rows<'_>) -> Option<Ba
     if reach == Reach::Few || (reach == Reach::Named && is_reference_data(context, &rows.table)) {
         return None;
     }
-    let is_new = |column: &String| context.is_new_column(&step, &ColumnName::new(rows.table.clone(), column.clone()));
+    let is_added = |column: &String| context.is_new_column(&step, &ColumnName::new(rows.table.clone(), column.clone()));
     Some(Backfill {
         step,
         verb: rows.verb,
@@ -144,7 +169,7 @@ fn read<'a>(context: &Context<'a>, step: Step<'a>, rows: &Rows<'_>) -> Option<Ba
         size: if size == Size::Small { Size::Middling } else { size },
         looped: rows.looped,
         in_use,
-        fills_new_column: rows.columns.iter().any(is_new),
+        fills_new_column: rows.columns.iter().any(is_added),
     })
 }
 
@@ -165,6 +190,9 @@ fn reach(context: &Context<'_>, step: &Step<'_>, rows: &Rows<'_>) -> Reach {
             [.., name] => ObjectName::bare(name.as_str()),
             [] => return false,
         };
+        if context.is_new(step, ObjectKind::Table, &name) {
+            return is_filled_by_query(context, step, &name);
+        }
         size::of(context, step, &name) != Size::Small
     };
     let facts = Facts {
@@ -183,10 +211,20 @@ fn reach(context: &Context<'_>, step: &Step<'_>, rows: &Rows<'_>) -> Reach {
     if rows.looped { reach.max(Reach::Many) } else { reach }
 }
 
+/// A table of the migration's own holds the rows of a query, of which nobody knows how many there are.
+fn is_filled_by_query(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> bool {
+    context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::CreateTable(made) => made.from_query && context.same(ObjectKind::Table, &made.name, table),
+            Operation::Insert(rows) => rows.filtered && context.same(ObjectKind::Table, &rows.table, table),
+            _ => false,
+        })
+}
+
 fn is_merge(text: &str) -> bool {
     let tokens = tokens::read(text);
-    let found = tokens::at_top(&tokens).any(|(_, token)| token.is("merge"));
-    found
+    tokens::until(&tokens, |token| token.is("merge")).len() < tokens.len()
 }
 
 /// Columns of primary key, unique constraints and unique indexes. Where nothing is known of the table, `id` is its key.

@@ -46,7 +46,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         return;
     }
     for transaction in transactions::of(context) {
-        if transaction.kind == Kind::Alone || transaction.statements.len() < 2 {
+        if transaction.kind == Kind::Alone {
             continue;
         }
         let inside = backfills
@@ -55,7 +55,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let (mut behind, mut ahead) = (None, None);
         for found in inside {
             if behind.is_none() {
-                let held = held::when(context, &transaction, found.step.statement);
+                let mut held = held::when(context, &transaction, found.step.statement);
+                held.extend(held::inside(context, &found.step));
                 behind = (!held.is_empty()).then_some((found, held));
             }
             if ahead.is_none() && found.in_use {
@@ -178,6 +179,66 @@ mod tests {
              WHERE id = r.id; END LOOP; END $$;",
             Medium,
             &MANY.replace("updates", "may update"),
+        );
+    }
+
+    #[test]
+    fn a_constraint_or_a_block_may_lock() {
+        let rule = postgres(&RULE);
+        rule.reports(
+            USERS,
+            &format!(
+                "ALTER TABLE users ADD CONSTRAINT c CHECK (id > 0) NOT VALID; {}",
+                FILL.replace("mail =", "role =")
+            ),
+            Medium,
+            EVERY,
+        );
+        rule.reports(
+            USERS,
+            "ALTER TABLE \"Orders\" ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID; UPDATE users SET role = 'x';",
+            Medium,
+            "updates every row of users in a transaction that has locked users before: nobody can write users until all rows are done",
+        );
+        rule.reports(
+            USERS,
+            &format!("DO $$ BEGIN {ADD} IF true THEN {FILL} END IF; END $$;"),
+            Medium,
+            &EVERY.replace("updates", "may update"),
+        );
+        rule.reports(
+            USERS,
+            "CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS 'UPDATE users SET role = lower(email)'; ALTER TABLE users ADD a int; SELECT fill();",
+            Medium,
+            &EVERY.replace("updates", "calls fill, which updates"),
+        );
+        rule.reports(
+            USERS,
+            &format!(
+                "LOCK TABLE users IN EXCLUSIVE MODE; {}",
+                FILL.replace("mail =", "role =")
+            ),
+            Medium,
+            &EVERY.replace("read or write", "write"),
+        );
+    }
+
+    #[test]
+    fn rows_of_the_migration_s_own_tables() {
+        let rule = postgres(&RULE);
+        for script in [
+            "CREATE TABLE seed (id int, mail text); INSERT INTO seed VALUES (1, 'x'); UPDATE seed SET mail = '';",
+            "CREATE TEMP TABLE seed AS SELECT 1 AS id, 'x' AS email; UPDATE seed SET email = '';",
+            "CREATE TEMP TABLE seed (id int, mail text); INSERT INTO seed VALUES (1, 'x'); UPDATE users SET mail = s.mail FROM seed s WHERE s.id = users.id;",
+            "CREATE TABLE seed (id int); INSERT INTO seed VALUES (1); INSERT INTO \"Orders\" (user_id) SELECT id FROM seed;",
+        ] {
+            rule.ignores(USERS, &format!("{ADD} {script}"));
+        }
+        rule.reports(
+            USERS,
+            &format!("{ADD} CREATE TEMP TABLE moved AS SELECT id, email FROM users; UPDATE users SET mail = m.email FROM moved m WHERE m.id = users.id;"),
+            Medium,
+            "copies rows of a query into moved in a transaction that has locked users before: nobody can read or write users until all rows are done",
         );
     }
 

@@ -29,18 +29,16 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let Operation::Dynamic(text) = &step.effect.operation else {
             continue;
         };
-        let help = "write the statements out, so that they can be judged before they run";
-        match visible(text) {
-            Some(statement) => {
-                let message = format!(
-                    "runs {statement} that is made at run time: which tables it locks, and how long, cannot be foreseen"
-                );
-                findings.report(&step, message).severity(Severity::Medium).help(help);
-            }
-            None => {
-                let message = "runs SQL that cannot be seen: which tables it locks, and how long, cannot be foreseen";
-                findings.report(&step, message).help(help);
-            }
+        let shown = visible(text);
+        let what = shown.map_or_else(
+            || "SQL that cannot be seen".to_owned(),
+            |statement| format!("{statement} that is made at run time"),
+        );
+        let message = format!("runs {what}: which tables it locks, and how long, cannot be foreseen");
+        let finding = findings.report(&step, message);
+        finding.help("write the statements out, so that they can be judged before they run");
+        if shown.is_some() {
+            finding.severity(Severity::Medium);
         }
     }
 }

@@ -197,7 +197,7 @@ fn certainty(context: &Context<'_>, statement: &Statement, added: &EnumValue, ca
                 context,
                 &step,
                 &default.column.table,
-                &[default.column.column.clone()],
+                std::slice::from_ref(&default.column.column),
                 &is_enum,
             ),
             Operation::AlterColumnType(change) => is_enum(&change.to).then_some(Use::Certain),

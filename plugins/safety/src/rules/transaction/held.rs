@@ -46,6 +46,27 @@ pub(super) fn by<'a>(context: &Context<'a>, statement: &'a Statement) -> Vec<Hel
         .collect()
 }
 
+/// Locks that earlier clauses of the same statement have taken when it gets to `step`: in a DO block.
+pub(super) fn inside<'a>(context: &Context<'a>, step: &Step<'_>) -> Vec<Held<'a>> {
+    let takes = |earlier: &Step<'_>| {
+        earlier.statement.index == step.statement.index
+            && earlier.effect.at.start < step.effect.at.start
+            && !matches!(
+                earlier.effect.operation,
+                Operation::Insert(_)
+                    | Operation::Update(_)
+                    | Operation::Delete(_)
+                    | Operation::SetParameter(_)
+                    | Operation::Dynamic(_)
+            )
+    };
+    let Some(first) = context.all_steps().find(takes) else {
+        return Vec::new();
+    };
+    let held = by(context, first.statement).into_iter();
+    held.map(|held| Held { step: first, ..held }).collect()
+}
+
 /// Locks that a transaction holds when `statement` begins: the strongest on each table, with the statement that took it
 /// first in that mode.
 pub(super) fn when<'a>(context: &Context<'a>, transaction: &Transaction<'a>, statement: &Statement) -> Vec<Held<'a>> {

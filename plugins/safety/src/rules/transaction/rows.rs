@@ -473,7 +473,7 @@ fn columns(side: &[Token<'_>], names: &[String]) -> Vec<String> {
         let cast = item.get(next).is_none_or(|token| token.is_symbol("::"));
         match name.split_last() {
             Some((column, qualifiers)) if cast && qualifiers.iter().all(|of| names.contains(of)) => {
-                found.push(column.clone())
+                found.push(column.clone());
             }
             _ => return Vec::new(),
         }

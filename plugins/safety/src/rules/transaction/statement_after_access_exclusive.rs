@@ -1,7 +1,7 @@
 //! `statement-after-access-exclusive`: slow work while an earlier statement keeps everybody out of a table.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{Dialect, ObjectKind, Operation, Severity, Statement, TableLock};
+use tollgate_plugin::{ColumnName, ConstraintKind, Dialect, ObjectKind, Operation, Severity, Statement, TableLock};
 
 use super::held::{self, Held};
 use crate::size::{self, Size};
@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 while an earlier statement of the same transaction holds ACCESS EXCLUSIVE on a table that the slow statement alone would not lock so. \
 Quick statements in a row are not reported, nor is work on new, empty or small tables. Changes of many rows are \
 `ddl-and-backfill-in-one-transaction`, `VALIDATE` of a constraint that the same transaction adds is `validate-in-same-transaction`. High where the \
-table that is worked through is known to be large.
+table that is worked through is known to be large, low for a foreign key of new columns that have no value yet.
 
 **Why it matters.** `ALTER TABLE … ADD COLUMN` takes milliseconds. With a `CREATE INDEX` behind it in the same transaction the table cannot even be \
 read until the index is built, while the index alone would only have kept writers out.
@@ -34,13 +34,42 @@ read until the index is built, while the index alone would only have kept writer
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for transaction in transactions::of(context) {
-        if transaction.kind == Kind::Alone || transaction.statements.len() < 2 {
+        let later = transaction.statements.get(1..).unwrap_or_default();
+        if transaction.kind == Kind::Alone || !later.iter().any(|statement| may_be_slow(context, statement)) {
             continue;
         }
         if let Some((slow, work, held)) = first(context, &transaction) {
             report(context, findings, slow, work, &held);
         }
     }
+}
+
+/// A look at the words, before the engine is asked for locks.
+fn may_be_slow(context: &Context<'_>, statement: &Statement) -> bool {
+    let mut steps = context
+        .all_steps()
+        .filter(|step| step.statement.index == statement.index);
+    steps.any(|step| {
+        let table = match &step.effect.operation {
+            Operation::CreateIndex(index) if !index.concurrently => &index.table,
+            Operation::AddConstraint(added) => &added.table,
+            Operation::ValidateConstraint(validated) => &validated.table,
+            Operation::SetNotNull(column) => &column.table,
+            Operation::AlterColumnType(change) => &change.column.table,
+            Operation::AttachPartition(partition) => &partition.partition,
+            Operation::AddColumn(added) => {
+                let column = &added.column;
+                let plain = column.default.is_none() && column.generated.is_none() && !column.not_null;
+                if plain && added.constraints.is_empty() {
+                    return false;
+                }
+                &added.table
+            }
+            Operation::Other(_) => return true,
+            _ => return false,
+        };
+        context.may_hold_rows(&step, table)
+    })
 }
 
 /// The first slow statement under a lock that it would not take itself.
@@ -116,6 +145,36 @@ fn slow_step<'a>(context: &Context<'a>, statement: &Statement) -> Option<Step<'a
         .or_else(|| steps().next())
 }
 
+/// A foreign key of columns that the migration has added without a value: it is read over, and nothing is looked up.
+fn tests_nothing(context: &Context<'_>, step: &Step<'_>) -> bool {
+    let Operation::AddConstraint(added) = &step.effect.operation else {
+        return false;
+    };
+    let gives_none = |column: &String| {
+        let name = ColumnName::new(added.table.clone(), column.clone());
+        context
+            .steps_before(step)
+            .any(|earlier| match &earlier.effect.operation {
+                Operation::AddColumn(new) => {
+                    let then = ColumnName::new(new.table.clone(), new.column.name.clone());
+                    let plain = new.column.default.is_none() && new.column.generated.is_none();
+                    let same = context.column_after(&earlier, step, &name);
+                    plain && same.is_some_and(|same| context.same_column(&same, &then))
+                }
+                _ => false,
+            })
+    };
+    let filled = context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::Update(rows) | Operation::Insert(rows) => {
+                context.same(ObjectKind::Table, &rows.table, &added.table)
+            }
+            _ => false,
+        });
+    added.constraint.kind == ConstraintKind::ForeignKey && !filled && added.constraint.columns.iter().any(gives_none)
+}
+
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, work: &TableLock, held: &[Held<'_>]) {
     let Some(step) = slow_step(context, slow) else {
         return;
@@ -135,6 +194,8 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, 
     );
     if size::of(context, &step, &work.relation) == Size::Large {
         finding.severity(Severity::High);
+    } else if tests_nothing(context, &step) {
+        finding.severity(Severity::Low);
     }
     for held in held.iter().take(3) {
         let locked = held.lock.relation.short();
@@ -148,7 +209,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, 
 
 #[cfg(test)]
 mod tests {
-    use tollgate_plugin::Severity::{High, Medium};
+    use tollgate_plugin::Severity::{High, Low, Medium};
 
     use super::RULE;
     use crate::judge::{assert_ignores, assert_reports, postgres};
@@ -193,7 +254,7 @@ mod tests {
         rule.reports(
             T,
             "ALTER TABLE \"Orders\" ADD owner int; ALTER TABLE \"Orders\" ADD CONSTRAINT f FOREIGN KEY (owner) REFERENCES users (id);",
-            Medium,
+            Low,
             "reads every row of Orders in a transaction that has locked Orders before: nobody can read or write Orders until that is done",
         );
     }

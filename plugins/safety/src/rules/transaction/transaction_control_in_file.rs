@@ -67,7 +67,7 @@ fn report_discarded(findings: &mut Findings<'_>, transaction: &Transaction<'_>) 
         findings
             .report_at(index, at, message)
             .severity(Severity::High)
-            .help("delete ROLLBACK and its BEGIN; `tollgate deploy --dry-run` tries a migration without applying it");
+            .help("delete ROLLBACK and its BEGIN; `tollgate preview` tries a migration on a database of its own");
     }
 }
 
