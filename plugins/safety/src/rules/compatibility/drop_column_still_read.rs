@@ -12,8 +12,8 @@ pub(super) const RULE: Rule = Rule {
     dialects: ALL_DIALECTS,
     explanation: "\
 **What it does.** Reports `DROP COLUMN` where the catalog or the earlier migrations show an object that needs the column and \
-that the migration neither drops nor makes anew: a view, a foreign key, a function whose body the server has parsed. Also \
-where the function of a trigger on the table names the column, of which the server knows nothing.
+that the migration neither drops nor makes anew: a view, a foreign key, a policy or trigger that names it, a computed column, \
+a function whose body the server has parsed. Also where the function of a trigger on the table names the column, of which the server knows nothing.
 
 **Why it matters.** The statement fails, and with it the deploy: the server keeps a column that something depends on (on \
 SQLite a view or trigger that would become invalid). A trigger's function is worse. It is found out at the next write to the \
@@ -49,6 +49,9 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, d
     if !dropped.cascade {
         let mut needed = context.remaining_dependents(step, ObjectKind::Table, &original.table);
         needed.retain(|dependent| needs(context, dependent, &original) && !is_replaced(context, step, dependent));
+        if let Some(before) = context.before.relation(&original.table) {
+            needed.extend(readers::members(context, step, &before, &original.column));
+        }
         let (unsure, sure): (Vec<_>, Vec<_>) = needed
             .into_iter()
             .partition(|dependent| is_ambiguous(context, dependent, &original));
@@ -202,6 +205,37 @@ mod tests {
             "ALTER TABLE a DROP COLUMN id;",
             High,
             "drops the column a.id, which fails because the constraint b_a_id_fkey of b needs it",
+        );
+    }
+
+    #[test]
+    fn parts_of_the_table_need_it() {
+        let before = "\
+            CREATE TABLE t (a int, b int, c int GENERATED ALWAYS AS (a + 1) STORED, \"D\" int, e int, f int);
+            CREATE POLICY own ON t USING (b > 0);
+            CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+            CREATE TRIGGER listed BEFORE UPDATE OF f, \"D\" ON t FOR EACH ROW EXECUTE FUNCTION touch();
+            CREATE TRIGGER guarded BEFORE UPDATE ON t FOR EACH ROW WHEN (NEW.e > 1) EXECUTE FUNCTION touch();";
+        let rule = postgres(&RULE);
+        for (column, reason) in [
+            ("a", "the column t.c"),
+            ("b", "the policy own of t"),
+            ("\"D\"", "the trigger listed of t"),
+            ("e", "the trigger guarded of t"),
+        ] {
+            let name = column.replace('"', "");
+            let message = format!("drops the column t.{name}, which fails because {reason} needs it");
+            rule.reports(before, &format!("ALTER TABLE t DROP COLUMN {column};"), High, &message);
+        }
+        rule.ignores(before, "ALTER TABLE t DROP COLUMN c, DROP COLUMN a;");
+        rule.ignores(before, "DROP POLICY own ON t; ALTER TABLE t DROP COLUMN b;");
+        rule.ignores(before, "DROP TRIGGER guarded ON t; ALTER TABLE t DROP COLUMN e;");
+        sqlite(&RULE).reports(
+            "CREATE TABLE t (a int, b int); CREATE TABLE log (x);
+             CREATE TRIGGER noted AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.b); END;",
+            "ALTER TABLE t DROP COLUMN b;",
+            High,
+            "drops the column t.b, which fails because the trigger noted of t needs it",
         );
     }
 

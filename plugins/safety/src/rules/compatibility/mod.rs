@@ -10,6 +10,7 @@ mod rename_column;
 mod rename_enum_value;
 mod rename_schema;
 mod rename_table;
+mod rename_type_or_function;
 mod replica_identity_lost;
 mod set_schema;
 
@@ -23,6 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     rename_table::RULE,
     rename_column::RULE,
     rename_enum_value::RULE,
+    rename_type_or_function::RULE,
     rename_schema::RULE,
     set_schema::RULE,
     drop_column_still_read::RULE,

@@ -1,7 +1,7 @@
-//! Which functions name a column. The server does not look into their bodies: it finds out when they are called.
+//! What names a column: functions, into whose bodies the server does not look, and parts of the table itself.
 
-use tollgate_plugin::rules::Context;
-use tollgate_plugin::{Catalog, ObjectKind, ObjectName};
+use tollgate_plugin::rules::{Context, Step};
+use tollgate_plugin::{Catalog, ColumnName, Dependent, Dialect, ObjectKind, ObjectName, Operation, Relation};
 
 use crate::tokens::{self, Token};
 
@@ -66,6 +66,76 @@ pub(super) fn names(text: &str) -> Vec<String> {
     tokens::read(text).iter().filter_map(Token::name).collect()
 }
 
+/// Parts of the table, as it was before the migration, that the server will not let go with the column: policies, triggers
+/// that name it, columns that are computed from it. Those that a statement above drops are left out.
+pub(super) fn members(context: &Context<'_>, step: &Step<'_>, table: &Relation, column: &str) -> Vec<Dependent> {
+    let definition = |kind, name: &str| {
+        let statements = context.before.member_ddl(kind, &table.name, name).unwrap_or_default();
+        statements.join(";")
+    };
+    let triggers = table
+        .triggers
+        .iter()
+        .filter(|name| trigger_names(context, &definition(ObjectKind::Trigger, name), column))
+        .map(|name| (ObjectKind::Trigger, name));
+    let policies = table
+        .policies
+        .iter()
+        .filter(|name| {
+            names(&definition(ObjectKind::Policy, name))
+                .iter()
+                .any(|word| word == column)
+        })
+        .map(|name| (ObjectKind::Policy, name));
+    let mut found: Vec<(ObjectKind, &String)> = triggers.chain(policies).collect();
+    // SQLite has more reasons of this kind: `alter-not-supported-by-version` knows them.
+    if context.dialect() == Dialect::Postgres {
+        let computed = table.columns.iter().filter(|other| {
+            let expression = other.generated.as_deref().unwrap_or_default();
+            names(expression).iter().any(|word| word == column)
+        });
+        found.extend(computed.map(|other| (ObjectKind::Column, &other.name)));
+    }
+    found.retain(|(kind, name)| !is_dropped(context, step, *kind, &table.name, name));
+    let dependent = |(kind, member): (ObjectKind, &String)| Dependent {
+        kind,
+        name: table.name.clone(),
+        member: Some(member.clone()),
+        column: Some(column.to_owned()),
+    };
+    found.into_iter().map(dependent).collect()
+}
+
+/// `UPDATE OF column`, or `NEW.column` outside of strings: in WHEN, on SQLite also in what the trigger does.
+fn trigger_names(context: &Context<'_>, definition: &str, column: &str) -> bool {
+    let tokens = tokens::read(definition);
+    let same = |token: &Token<'_>| token.name().is_some_and(|name| context.same_identifier(&name, column));
+    let of = tokens.iter().position(|token| token.is("of")).map_or(0, |at| at + 1);
+    let mut listed = tokens[of..].iter().take_while(|token| !token.is("on"));
+    (of > 0 && listed.any(same)) || names_row(&tokens, &same)
+}
+
+/// `NEW.column` or `OLD.column`.
+fn names_row(tokens: &[Token<'_>], is_column: &dyn Fn(&Token<'_>) -> bool) -> bool {
+    tokens.windows(3).any(|window| match window {
+        [row, dot, name] => (row.is("new") || row.is("old")) && dot.is_symbol(".") && is_column(name),
+        _ => false,
+    })
+}
+
+/// A statement above drops the member by its name.
+fn is_dropped(context: &Context<'_>, step: &Step<'_>, kind: ObjectKind, table: &ObjectName, name: &str) -> bool {
+    if kind == ObjectKind::Column {
+        return context.is_column_gone(step, &ColumnName::new(table.clone(), name));
+    }
+    context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::Drop(dropped) => dropped.kind == kind && context.same_identifier(&dropped.name.name, name),
+            _ => false,
+        })
+}
+
 /// The function of `EXECUTE FUNCTION schema.name()`.
 fn called(trigger: &str) -> Option<ObjectName> {
     let tokens = tokens::read(trigger);
@@ -82,14 +152,10 @@ fn called(trigger: &str) -> Option<ObjectName> {
 
 /// The body (the string behind AS) reads or sets the column of the row that a trigger has.
 fn names_column(function: &str, column: &str) -> bool {
-    tokens::read(function).iter().filter_map(Token::body).any(|body| {
-        tokens::read(body).windows(3).any(|window| match window {
-            [row, dot, name] => {
-                (row.is("new") || row.is("old")) && dot.is_symbol(".") && name.name().as_deref() == Some(column)
-            }
-            _ => false,
-        })
-    })
+    let is_column = |token: &Token<'_>| token.name().as_deref() == Some(column);
+    let tokens = tokens::read(function);
+    let mut bodies = tokens.iter().filter_map(Token::body);
+    bodies.any(|body| names_row(&tokens::read(body), &is_column))
 }
 
 #[cfg(test)]

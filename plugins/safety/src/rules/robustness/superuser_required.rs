@@ -111,14 +111,13 @@ fn function(context: &Context<'_>, step: &Step<'_>, created: &Created) -> Option
 }
 
 /// Parameters that other roles may not set, ascending.
-const PARAMETERS: [&str; 21] = [
+const PARAMETERS: [&str; 20] = [
     "allow_system_table_mods",
     "commit_delay",
     "compute_query_id",
     "deadlock_timeout",
     "dynamic_library_path",
     "ignore_checksum_failure",
-    "ignore_invalid_pages",
     "lc_messages",
     "log_duration",
     "log_lock_waits",

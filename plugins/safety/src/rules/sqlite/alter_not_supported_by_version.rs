@@ -161,7 +161,9 @@ fn dropping(context: &Context<'_>, step: &Step<'_>, dropped: &DroppedColumn) -> 
         match constraint.kind {
             ConstraintKind::PrimaryKey if uses => Some("the primary key"),
             ConstraintKind::Unique if uses => Some("a unique constraint"),
-            ConstraintKind::ForeignKey if uses && of_several => Some("a foreign key"),
+            ConstraintKind::ForeignKey if uses && (of_several || stands_alone(context, &relation, column)) => {
+                Some("a foreign key")
+            }
             ConstraintKind::Check if of_several && constraint.expression.as_deref().is_some_and(names) => {
                 Some("a check")
             }
@@ -179,6 +181,22 @@ fn dropping(context: &Context<'_>, step: &Step<'_>, dropped: &DroppedColumn) -> 
         return Some(refused(format!("the column {} is computed from it", generated.name)));
     }
     indexed(context, step, &relation, column, &names)
+}
+
+/// The column's foreign key is a clause of its own, `FOREIGN KEY (column)`: one beside the column goes with it.
+fn stands_alone(context: &Context<'_>, relation: &Relation, column: &str) -> bool {
+    let text = context
+        .before
+        .ddl(ObjectKind::Table, &relation.name)
+        .unwrap_or_default()
+        .join(";");
+    tokens::read(&text).windows(4).any(|words| match words {
+        [foreign, key, open, name] => {
+            let named = name.name().is_some_and(|name| context.same_identifier(&name, column));
+            foreign.is("foreign") && key.is("key") && open.is_symbol("(") && named
+        }
+        _ => false,
+    })
 }
 
 /// Indexes that use the column and have not been dropped by a statement above.
@@ -228,7 +246,8 @@ mod tests {
 
     const USERS: &str = "\
         CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, \"fullName\" TEXT, age INTEGER, a INTEGER, b INTEGER,
-            plain TEXT, twice INTEGER GENERATED ALWAYS AS (age * 2) VIRTUAL, CHECK (a < b));
+            plain TEXT, twice INTEGER GENERATED ALWAYS AS (age * 2) VIRTUAL, boss INTEGER, team INTEGER REFERENCES users (id),
+            CHECK (a < b), CONSTRAINT f FOREIGN KEY (\"boss\") REFERENCES users (id));
         CREATE INDEX \"users_Name\" ON users (\"fullName\");";
 
     #[test]
@@ -327,10 +346,12 @@ mod tests {
         reports("id", "the primary key of the table uses the column");
         reports("email", "a unique constraint of the table uses the column");
         reports("a", "a check of the table uses the column");
+        reports("boss", "a foreign key of the table uses the column");
         reports("age", "the column twice is computed from it");
         reports("fullName", "the index users_Name uses the column");
         rule.ignores(USERS, "ALTER TABLE users DROP COLUMN twice;");
         rule.ignores(USERS, "ALTER TABLE users DROP COLUMN plain;");
+        rule.ignores(USERS, "ALTER TABLE users DROP COLUMN team;");
         rule.ignores(
             USERS,
             "DROP INDEX \"users_Name\"; ALTER TABLE users DROP COLUMN \"fullName\";",
