@@ -11,13 +11,14 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ADD COLUMN` of a `serial` type or `GENERATED … AS IDENTITY` on a table that may hold rows. High where the \
-table is known to be large.
+**What it does.** Reports `ADD COLUMN` of a `serial` type or `GENERATED … AS IDENTITY` on a table that may hold rows. \
+High where the table is known to be large.
 
-**Why it matters.** Every row gets a number and is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading the table.
+**Why it matters.** Every row gets a number and is written anew, with all indexes, while ACCESS EXCLUSIVE keeps \
+everybody from reading the table.
 
-**Instead.** Make a sequence, add a plain column, set its default to `nextval`, fill the old rows in batches, and turn the column into an \
-identity when every row has a number.",
+**Instead.** Make a sequence, add a plain column, set its default to `nextval`, fill the old rows in batches, and turn \
+the column into an identity when every row has a number.",
     bad: "CREATE TABLE users (id uuid PRIMARY KEY);\n-- migration\n\
           ALTER TABLE users ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY;",
     good: "CREATE TABLE users (id uuid PRIMARY KEY);\n-- migration\n\
@@ -78,8 +79,8 @@ mod tests {
             Medium,
             &format!("adds the identity column app.Users.No and numbers every row: {ANEW}"),
         );
-        let message = "adds the serial column users.number and numbers every row: the table with about 7,000,000 rows is written anew, and \
-                       nobody can read or write it meanwhile";
+        let message = "adds the serial column users.number and numbers every row: the table with about 7,000,000 rows \
+                       is written anew, and nobody can read or write it meanwhile";
         assert_reports(
             &rule.on(USERS).rows("users", 7_000_000),
             "ALTER TABLE users ADD number serial;",

@@ -11,10 +11,12 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `CLUSTER`. High where the table is known to be large. `ALTER TABLE … CLUSTER ON` only notes the index and is not reported.
+**What it does.** Reports `CLUSTER`. High where the table is known to be large. `ALTER TABLE … CLUSTER ON` only notes \
+the index and is not reported.
 
-**Why it matters.** The table and its indexes are written anew in the order of one index, while ACCESS EXCLUSIVE keeps everybody from reading the table; \
-without a table's name that happens to every table that was clustered before. New rows do not keep the order.
+**Why it matters.** The table and its indexes are written anew in the order of one index, while ACCESS EXCLUSIVE keeps \
+everybody from reading the table; without a table's name that happens to every table that was clustered before. New \
+rows do not keep the order.
 
 **Instead.** `pg_repack` does the same and locks the table only for moments.",
     bad: "CLUSTER events USING events_at;",
@@ -36,7 +38,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let verb = step.verb("puts", "put");
         let Some(table) = other.objects.first() else {
             let message = format!(
-                "{verb} every table that was clustered before in order: each is written anew, and nobody can read or write it meanwhile"
+                "{verb} every table that was clustered before in order: each is written anew, and nobody can read or \
+                 write it meanwhile"
             );
             findings.report(&step, message).help(HELP);
             continue;
@@ -60,13 +63,15 @@ mod tests {
     #[test]
     fn tables_are_written_anew() {
         let rule = postgres(&RULE);
-        let message = "puts events in the order of an index: the table is written anew, and nobody can read or write it meanwhile";
+        let message = "puts events in the order of an index: the table is written anew, and nobody can read or write \
+        it meanwhile";
         rule.reports(T, "CLUSTER events USING events_at;", Medium, message);
         rule.reports(T, "CLUSTER VERBOSE \"public\".\"events\";", Medium, message);
-        let all = "puts every table that was clustered before in order: each is written anew, and nobody can read or write it meanwhile";
+        let all = "puts every table that was clustered before in order: each is written anew, and nobody can read or \
+        write it meanwhile";
         rule.reports("", "CLUSTER;", Medium, all);
-        let message = "puts events in the order of an index: the table with about 6,000,000 rows is written anew, and nobody can read or \
-                       write it meanwhile";
+        let message = "puts events in the order of an index: the table with about 6,000,000 rows is written anew, and \
+                       nobody can read or write it meanwhile";
         assert_reports(
             &rule.on(T).rows("events", 6_000_000),
             "CLUSTER events USING events_at;",

@@ -12,15 +12,17 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ALTER COLUMN … TYPE` where PostgreSQL writes every row and every index of the table anew, also as a step of \
-an enum that is made anew. Changes that only lift a limit (`varchar(20)` to `varchar(40)` or `text`, more digits of a `numeric` \
-with the same scale) leave the rows alone and are not reported, nor is `timestamp` to `timestamptz` in a session whose time zone \
-the migration sets to UTC (from PostgreSQL 12). High where the table is known to be large.
+**What it does.** Reports `ALTER COLUMN … TYPE` where PostgreSQL writes every row and every index of the table anew, \
+also as a step of an enum that is made anew. Changes that only lift a limit (`varchar(20)` to `varchar(40)` or `text`, \
+more digits of a `numeric` with the same scale) leave the rows alone and are not reported, nor is `timestamp` to \
+`timestamptz` in a session whose time zone the migration sets to UTC (from PostgreSQL 12). High where the table is \
+known to be large.
 
-**Why it matters.** The table is locked with ACCESS EXCLUSIVE until the last row is written: every query waits. It also needs the \
-room of the table once more, and replicas get all of it.
+**Why it matters.** The table is locked with ACCESS EXCLUSIVE until the last row is written: every query waits. It \
+also needs the room of the table once more, and replicas get all of it.
 
-**Instead.** Add a column of the new type, keep it in step with a trigger, fill it in batches, and let a short migration rename the two.",
+**Instead.** Add a column of the new type, keep it in step with a trigger, fill it in batches, and let a short \
+migration rename the two.",
     bad: "CREATE TABLE orders (id int PRIMARY KEY, total integer);\n-- migration\n\
           ALTER TABLE orders ALTER COLUMN total TYPE bigint;",
     good: "CREATE TABLE orders (id int PRIMARY KEY, note varchar(80));\n-- migration\n\
@@ -31,8 +33,8 @@ room of the table once more, and replicas get all of it.
 
 const HELP: &str = "add a column of the new type, fill it in batches, and let a short migration rename the two";
 
-const UTC_HELP: &str = "let the migration begin with `SET timezone = 'UTC'` where the stored times are meant as UTC: then the rows stay \
-                        as they are (from PostgreSQL 12)";
+const UTC_HELP: &str = "let the migration begin with `SET timezone = 'UTC'` where the stored times are meant as UTC: \
+                        then the rows stay as they are (from PostgreSQL 12)";
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     // The steps of an enum that is made anew are rewrites like any other.
@@ -187,7 +189,8 @@ mod tests {
     #[test]
     fn a_large_table_makes_it_high_and_a_small_one_silent() {
         let rule = postgres(&RULE);
-        let message = "changes t.id from integer to bigint: the table with about 5,000,000 rows is written anew, and nobody can read or write it meanwhile";
+        let message = "changes t.id from integer to bigint: the table with about 5,000,000 rows is written anew, and \
+        nobody can read or write it meanwhile";
         assert_reports(
             &rule.on(T).rows("t", 5_000_000),
             "ALTER TABLE t ALTER id TYPE bigint;",
@@ -211,11 +214,47 @@ mod tests {
         sqlite(&RULE).ignores("", "CREATE TABLE t (a int);");
     }
 
+    /// The engine says whether the statement writes the table anew, the rule which of its clauses does.
+    #[test]
+    fn the_engine_agrees() {
+        let rule = postgres(&RULE);
+        for (from, to, anew) in [
+            ("varchar(20)", "varchar(40)", false),
+            ("varchar(20)", "text", false),
+            ("text", "varchar", false),
+            ("text", "varchar(20)", true),
+            ("char(2)", "char(3)", true),
+            ("numeric(10,2)", "numeric(12,2)", false),
+            ("numeric(10,2)", "numeric(12,3)", true),
+            ("numeric(10,2)", "numeric", false),
+            ("int", "bigint", true),
+            ("bigint", "int", true),
+            ("timestamp(3)", "timestamp", false),
+            ("timestamp", "timestamp(3)", true),
+            ("timestamp", "timestamptz", true),
+            ("cidr", "inet", false),
+            ("inet", "cidr", true),
+            ("json", "jsonb", true),
+            ("text[]", "varchar[]", true),
+            ("xml", "text", false),
+            ("bit varying(4)", "bit varying(8)", false),
+            ("date", "timestamp", true),
+        ] {
+            let findings = rule
+                .on(&format!("CREATE TABLE t (c {from});"))
+                .check(&format!("ALTER TABLE t ALTER c TYPE {to};"));
+            assert_eq!(!findings.is_empty(), anew, "{from} to {to}");
+        }
+        let domain = "CREATE DOMAIN mail AS text; CREATE TABLE t (c text);";
+        rule.ignores(domain, "ALTER TABLE t ALTER c TYPE mail;");
+    }
+
     #[test]
     fn a_time_zone_may_keep_them() {
         let change = "ALTER TABLE t ALTER \"At\" TYPE timestamptz;";
         let message = format!(
-            "changes t.At from timestamp without time zone to timestamp with time zone where the session's time zone may not be UTC: {ANEW}"
+            "changes t.At from timestamp without time zone to timestamp with time zone where the session's time zone \
+             may not be UTC: {ANEW}"
         );
         let rule = postgres(&RULE);
         rule.reports(T, change, Medium, &message);
@@ -236,7 +275,8 @@ mod tests {
         let before = "CREATE TYPE \"Role\" AS ENUM ('a', 'b'); CREATE TABLE u (id int, role \"Role\");";
         let script = "BEGIN;\nCREATE TYPE \"Role_new\" AS ENUM ('a');\n\
                       ALTER TABLE u ALTER COLUMN role TYPE \"Role_new\" USING (role::text::\"Role_new\");\n\
-                      ALTER TYPE \"Role\" RENAME TO \"Role_old\";\nALTER TYPE \"Role_new\" RENAME TO \"Role\";\nDROP TYPE \"Role_old\";\nCOMMIT;";
+                      ALTER TYPE \"Role\" RENAME TO \"Role_old\";\nALTER TYPE \"Role_new\" RENAME TO \"Role\";\nDROP \
+                      TYPE \"Role_old\";\nCOMMIT;";
         postgres(&RULE).reports(
             before,
             script,

@@ -11,16 +11,19 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY` of a view that existed before the migration.
+**What it does.** Reports `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY` of a view that existed before the \
+migration.
 
-**Why it matters.** ACCESS EXCLUSIVE keeps everybody from reading the view while its query runs and its rows are written; \
-`WITH NO DATA` leaves it unreadable afterwards, too.
+**Why it matters.** ACCESS EXCLUSIVE keeps everybody from reading the view while its query runs and its rows are \
+written; `WITH NO DATA` leaves it unreadable afterwards, too.
 
-**Instead.** `REFRESH MATERIALIZED VIEW CONCURRENTLY` lets readers go on with the old rows. It needs a unique index over plain columns, without WHERE.",
+**Instead.** `REFRESH MATERIALIZED VIEW CONCURRENTLY` lets readers go on with the old rows. It needs a unique index \
+over plain columns, without WHERE.",
     bad: "CREATE TABLE sales (day date);\nCREATE MATERIALIZED VIEW report AS SELECT day FROM sales;\n\
           -- migration\nREFRESH MATERIALIZED VIEW report;",
     good: "CREATE TABLE sales (day date);\nCREATE MATERIALIZED VIEW report AS SELECT DISTINCT day FROM sales;\n\
-           CREATE UNIQUE INDEX report_day ON report (day);\n-- migration\nREFRESH MATERIALIZED VIEW CONCURRENTLY report;",
+           CREATE UNIQUE INDEX report_day ON report (day);\n-- migration\nREFRESH MATERIALIZED VIEW CONCURRENTLY \
+           report;",
     check,
     ..Rule::DEFAULT
 };
@@ -142,7 +145,8 @@ mod tests {
         );
         rule.ignores(
             VIEW,
-            "DROP MATERIALIZED VIEW \"Report\"; CREATE MATERIALIZED VIEW \"Report\" AS SELECT 1; REFRESH MATERIALIZED VIEW \"Report\";",
+            "DROP MATERIALIZED VIEW \"Report\"; CREATE MATERIALIZED VIEW \"Report\" AS SELECT 1; REFRESH MATERIALIZED \
+             VIEW \"Report\";",
         );
     }
 }

@@ -12,12 +12,15 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ALTER TABLE … SET ACCESS METHOD` (PostgreSQL 15 or newer) of a table that may hold rows. High where the table is known \
-to be large. A partitioned table has no rows of its own: there the method is one for partitions to come, and nothing is reported.
+**What it does.** Reports `ALTER TABLE … SET ACCESS METHOD` (PostgreSQL 15 or newer) of a table that may hold rows. \
+High where the table is known to be large. A partitioned table has no rows of its own: there the method is one for \
+partitions to come, and nothing is reported.
 
-**Why it matters.** Every row is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading the table.
+**Why it matters.** Every row is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading \
+the table.
 
-**Instead.** Make a new table with the method, move the rows over in batches, and let a short migration rename the two.",
+**Instead.** Make a new table with the method, move the rows over in batches, and let a short migration rename the \
+two.",
     bad: "CREATE TABLE events (id int);\n-- migration\nALTER TABLE events SET ACCESS METHOD columnar;",
     good: "CREATE TABLE events (id int);\n-- migration\nCREATE TABLE old_events (LIKE events) USING columnar;",
     check,
@@ -74,8 +77,8 @@ mod tests {
             &format!("gives logs.Events the access method heap: {ANEW}"),
         );
         let large = rule.on(T).rows("events", 4_000_000);
-        let message = "gives events the access method heap: the table with about 4,000,000 rows is written anew, and nobody can read or write it \
-                       meanwhile";
+        let message = "gives events the access method heap: the table with about 4,000,000 rows is written anew, and \
+                       nobody can read or write it meanwhile";
         assert_reports(&large, "ALTER TABLE events SET ACCESS METHOD heap;", High, message);
     }
 

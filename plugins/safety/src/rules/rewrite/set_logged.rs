@@ -11,10 +11,12 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ALTER TABLE … SET LOGGED` and `SET UNLOGGED` of a table that may hold rows. High where the table is known to be large.
+**What it does.** Reports `ALTER TABLE … SET LOGGED` and `SET UNLOGGED` of a table that may hold rows. High where the \
+table is known to be large.
 
-**Why it matters.** Every row is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading the table. SET LOGGED \
-sends all of it to the replicas; an unlogged table is empty there, and empty everywhere after a crash.
+**Why it matters.** Every row is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading \
+the table. SET LOGGED sends all of it to the replicas; an unlogged table is empty there, and empty everywhere after a \
+crash.
 
 **Instead.** Make the table as it shall be from the start, or make a new one and move the rows over in batches.",
     bad: "CREATE UNLOGGED TABLE sessions (id int);\n-- migration\nALTER TABLE sessions SET LOGGED;",
@@ -88,7 +90,8 @@ mod tests {
             Medium,
             &format!("makes fast logged: {ANEW}"),
         );
-        let message = "makes fast logged: the table with about 3,000,000 rows is written anew, and nobody can read or write it meanwhile";
+        let message = "makes fast logged: the table with about 3,000,000 rows is written anew, and nobody can read or \
+        write it meanwhile";
         assert_reports(
             &rule.on(T).rows("fast", 3_000_000),
             "ALTER TABLE fast SET LOGGED;",

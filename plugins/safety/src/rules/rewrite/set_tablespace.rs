@@ -13,13 +13,16 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `SET TABLESPACE` of a table, index or materialized view, and `ALTER TABLE ALL IN TABLESPACE`. High where the table is known to \
-be large. A partitioned table has no file of its own: there it is a setting for partitions to come, and nothing is reported.
+**What it does.** Reports `SET TABLESPACE` of a table, index or materialized view, and `ALTER TABLE ALL IN \
+TABLESPACE`. High where the table is known to be large. A partitioned table has no file of its own: there it is a \
+setting for partitions to come, and nothing is reported.
 
-**Why it matters.** The whole file is copied, through the write-ahead log, while ACCESS EXCLUSIVE keeps everybody from reading it.
+**Why it matters.** The whole file is copied, through the write-ahead log, while ACCESS EXCLUSIVE keeps everybody from \
+reading it.
 
-**Instead.** An index can be made in the other tablespace with CONCURRENTLY and the old one dropped; from PostgreSQL 14 on \
-`REINDEX (TABLESPACE …) INDEX CONCURRENTLY` does both. For a table: a new one there, filled in batches, or `pg_repack`.",
+**Instead.** An index can be made in the other tablespace with CONCURRENTLY and the old one dropped; from PostgreSQL \
+14 on `REINDEX (TABLESPACE …) INDEX CONCURRENTLY` does both. For a table: a new one there, filled in batches, or \
+`pg_repack`.",
     bad: "CREATE TABLE events (id int);\n-- migration\nALTER TABLE events SET TABLESPACE archive;",
     good: "CREATE TABLE events (id int);\nALTER TABLE events SET TABLESPACE archive;",
     check,
@@ -28,8 +31,8 @@ be large. A partitioned table has no file of its own: there it is a setting for 
 
 const TABLE_HELP: &str = "make a table there and move the rows over in batches, or use pg_repack --tablespace";
 
-const INDEX_HELP: &str = "make the index there with CREATE INDEX CONCURRENTLY and drop the old one; from PostgreSQL 14 on \
-                          REINDEX (TABLESPACE …) INDEX CONCURRENTLY does both";
+const INDEX_HELP: &str = "make the index there with CREATE INDEX CONCURRENTLY and drop the old one; from PostgreSQL 14 \
+                          on REINDEX (TABLESPACE …) INDEX CONCURRENTLY does both";
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for step in context.steps() {
@@ -41,7 +44,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 let to = details::text(other, "tablespace").unwrap_or_default();
                 let verb = step.verb("moves", "move");
                 let message = format!(
-                    "{verb} everything in a tablespace to {to}: nobody can read or write any of it until all of it has been copied"
+                    "{verb} everything in a tablespace to {to}: nobody can read or write any of it until all of it has \
+                     been copied"
                 );
                 findings
                     .report(&step, message)
@@ -78,7 +82,8 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, o
     let verb = step.verb("moves", "move");
     let message = match (is_index, &table) {
         (true, Some(table)) => format!(
-            "{verb} the index {} to the tablespace {to}: nobody can read or write the table {}{rows} until it has been copied",
+            "{verb} the index {} to the tablespace {to}: nobody can read or write the table {}{rows} until it has been \
+             copied",
             name.short(),
             table.short()
         ),
@@ -105,7 +110,8 @@ mod tests {
     use super::RULE;
     use crate::judge::{assert_ignores, assert_reports, postgres};
 
-    const T: &str = "CREATE TABLE events (id int); CREATE INDEX \"Events_id\" ON events (id); CREATE TABLE parts (id int) PARTITION BY RANGE (id);";
+    const T: &str = "CREATE TABLE events (id int); CREATE INDEX \"Events_id\" ON events (id); CREATE TABLE parts (id \
+    int) PARTITION BY RANGE (id);";
 
     #[test]
     fn the_file_is_copied() {
@@ -120,7 +126,8 @@ mod tests {
             T,
             "ALTER INDEX public.\"Events_id\" SET TABLESPACE fast;",
             Medium,
-            "moves the index Events_id to the tablespace fast: nobody can read or write the table events until it has been copied",
+            "moves the index Events_id to the tablespace fast: nobody can read or write the table events until it has \
+             been copied",
         );
         rule.reports(
             "",
@@ -132,13 +139,15 @@ mod tests {
             "",
             "ALTER TABLE ALL IN TABLESPACE old SET TABLESPACE new;",
             Medium,
-            "moves everything in a tablespace to new: nobody can read or write any of it until all of it has been copied",
+            "moves everything in a tablespace to new: nobody can read or write any of it until all of it has been \
+             copied",
         );
         assert_reports(
             &rule.on(T).rows("events", 9_000_000),
             "ALTER TABLE events SET TABLESPACE archive;",
             High,
-            "moves events with about 9,000,000 rows to the tablespace archive: nobody can read or write it until it has been copied",
+            "moves events with about 9,000,000 rows to the tablespace archive: nobody can read or write it until it \
+             has been copied",
         );
     }
 

@@ -12,13 +12,14 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ADD COLUMN … GENERATED ALWAYS AS (…) STORED` and a change of such an expression (`SET EXPRESSION`). High where the \
-table is known to be large.
+**What it does.** Reports `ADD COLUMN … GENERATED ALWAYS AS (…) STORED` and a change of such an expression (`SET \
+EXPRESSION`). High where the table is known to be large.
 
-**Why it matters.** Every row is computed and written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading the table.
+**Why it matters.** Every row is computed and written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody \
+from reading the table.
 
-**Instead.** From PostgreSQL 18 on a `VIRTUAL` column costs nothing. Otherwise add a plain column, keep it in step with a trigger, and \
-fill it in batches; or index the expression itself.",
+**Instead.** From PostgreSQL 18 on a `VIRTUAL` column costs nothing. Otherwise add a plain column, keep it in step \
+with a trigger, and fill it in batches; or index the expression itself.",
     bad: "CREATE TABLE users (id int PRIMARY KEY, name text);\n-- migration\n\
           ALTER TABLE users ADD COLUMN search text GENERATED ALWAYS AS (lower(name)) STORED;",
     good: "CREATE TABLE users (id int PRIMARY KEY, name text);\n-- migration\n\
@@ -117,7 +118,8 @@ mod tests {
         rule.reports("", ADD, Medium, &message);
         rule.reports(
             USERS,
-            "ALTER TABLE \"public\".\"users\" ADD \"Both\" text GENERATED ALWAYS AS (name || 'STORED') STORED, ADD x int;",
+            "ALTER TABLE \"public\".\"users\" ADD \"Both\" text GENERATED ALWAYS AS (name || 'STORED') STORED, ADD x \
+             int;",
             Medium,
             &format!("adds users.Both, which is computed and stored for every row: {ANEW}"),
         );
@@ -128,8 +130,8 @@ mod tests {
             &format!("changes what users.low is computed from, for every row at once: {ANEW}"),
         );
         let large = rule.on(USERS).rows("users", 1_000_000);
-        let message = "adds users.up, which is computed and stored for every row: the table with about 1,000,000 rows is written anew, and \
-                       nobody can read or write it meanwhile";
+        let message = "adds users.up, which is computed and stored for every row: the table with about 1,000,000 rows \
+                       is written anew, and nobody can read or write it meanwhile";
         assert_reports(&large, ADD, High, message);
     }
 

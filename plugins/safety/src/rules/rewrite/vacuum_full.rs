@@ -14,10 +14,11 @@ pub(super) const RULE: Rule = Rule {
     explanation: "\
 **What it does.** Reports `VACUUM FULL`. High where the table is known to be large.
 
-**Why it matters.** The table and its indexes are written anew while ACCESS EXCLUSIVE keeps everybody from reading the table; without a table's name \
-that happens to every table of the database, one after the other.
+**Why it matters.** The table and its indexes are written anew while ACCESS EXCLUSIVE keeps everybody from reading the \
+table; without a table's name that happens to every table of the database, one after the other.
 
-**Instead.** A plain `VACUUM` makes the room usable again without locking anybody out. To give it back to the system: `pg_repack`.",
+**Instead.** A plain `VACUUM` makes the room usable again without locking anybody out. To give it back to the system: \
+`pg_repack`.",
     bad: "VACUUM FULL events;",
     good: "VACUUM (ANALYZE) events;",
     check,
@@ -46,7 +47,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             }
         }
         if other.objects.is_empty() {
-            let message = "vacuums the whole database fully: each table is written anew, and nobody can read or write it meanwhile";
+            let message = "vacuums the whole database fully: each table is written anew, and nobody can read or write \
+            it meanwhile";
             findings.report(&step, message).help(HELP);
         }
     }
@@ -70,7 +72,8 @@ mod tests {
         let all =
             "vacuums the whole database fully: each table is written anew, and nobody can read or write it meanwhile";
         rule.reports("", "VACUUM FULL;", Medium, all);
-        let message = "vacuums events fully: the table with about 2,500,000 rows is written anew, and nobody can read or write it meanwhile";
+        let message = "vacuums events fully: the table with about 2,500,000 rows is written anew, and nobody can read \
+        or write it meanwhile";
         assert_reports(
             &rule.on(T).rows("events", 2_500_000),
             "VACUUM FULL events;",

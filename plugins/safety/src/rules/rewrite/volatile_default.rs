@@ -12,11 +12,13 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ADD COLUMN … DEFAULT` with a function that gives each row a value of its own (`gen_random_uuid()`, `random()`, \
-`clock_timestamp()`, `nextval()`), or with a function of your own, which is volatile unless it was declared otherwise. Constants and \
-`now()` are kept in the catalog (from PostgreSQL 11 on) and cost nothing. High where the table is known to be large.
+**What it does.** Reports `ADD COLUMN … DEFAULT` with a function that gives each row a value of its own \
+(`gen_random_uuid()`, `random()`, `clock_timestamp()`, `nextval()`), or with a function of your own, which is volatile \
+unless it was declared otherwise. Constants and `now()` are kept in the catalog (from PostgreSQL 11 on) and cost \
+nothing. High where the table is known to be large.
 
-**Why it matters.** Every row is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading the table.
+**Why it matters.** Every row is written anew, with all indexes, while ACCESS EXCLUSIVE keeps everybody from reading \
+the table.
 
 **Instead.** Add the column without a default, set the default for rows to come, and fill the others in batches.",
     bad: "CREATE TABLE users (id int PRIMARY KEY);\n-- migration\n\
@@ -108,7 +110,8 @@ mod tests {
     use crate::judge::{assert_ignores, assert_reports, postgres};
 
     const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, token uuid);";
-    const OWN: &str = "with a default that each row gets a value of its own from: the table is written anew, and nobody can read or write it meanwhile";
+    const OWN: &str = "with a default that each row gets a value of its own from: the table is written anew, and \
+    nobody can read or write it meanwhile";
 
     #[test]
     fn each_row_gets_its_own_value() {
@@ -135,12 +138,12 @@ mod tests {
             USERS,
             "ALTER TABLE users ADD key text DEFAULT cuid();",
             Medium,
-            "adds users.key with a default that calls a function which is volatile unless declared otherwise: the table is \
-             written anew, and nobody can read or write it meanwhile",
+            "adds users.key with a default that calls a function which is volatile unless declared otherwise: the \
+             table is written anew, and nobody can read or write it meanwhile",
         );
         let large = rule.on(USERS).rows("users", 2_000_000);
-        let message = "adds users.key with a default that each row gets a value of its own from: the table with about 2,000,000 rows is \
-                       written anew, and nobody can read or write it meanwhile";
+        let message = "adds users.key with a default that each row gets a value of its own from: the table with about \
+                       2,000,000 rows is written anew, and nobody can read or write it meanwhile";
         assert_reports(
             &large,
             "ALTER TABLE users ADD key uuid DEFAULT uuid_generate_v4();",
@@ -188,7 +191,8 @@ mod tests {
         }
         assert_eq!(
             text,
-            "ALTER TABLE users ADD COLUMN \"Key\" uuid UNIQUE, ALTER COLUMN \"Key\" SET DEFAULT gen_random_uuid(), ADD b int;"
+            "ALTER TABLE users ADD COLUMN \"Key\" uuid UNIQUE, ALTER COLUMN \"Key\" SET DEFAULT gen_random_uuid(), ADD \
+             b int;"
         );
         postgres(&RULE).ignores(USERS, &text);
     }

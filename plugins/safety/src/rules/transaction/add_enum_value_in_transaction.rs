@@ -11,14 +11,17 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `ALTER TYPE … ADD VALUE` for a server known to be older than PostgreSQL 12: high inside the file's own BEGIN … COMMIT or under \
-`-- tollgate:transaction on`, low beside other statements. An enum that the same transaction creates may get values at once.
+**What it does.** Reports `ALTER TYPE … ADD VALUE` for a server known to be older than PostgreSQL 12: high inside the \
+file's own BEGIN … COMMIT or under `-- tollgate:transaction on`, low beside other statements. An enum that the same \
+transaction creates may get values at once.
 
-**Why it matters.** The server refuses it inside a transaction block. Where the file has no BEGIN of its own, Tollgate runs it by itself: what stands above it is \
-committed before, so the migration is no longer applied as a whole or not at all.
+**Why it matters.** The server refuses it inside a transaction block. Where the file has no BEGIN of its own, Tollgate \
+runs it by itself: what stands above it is committed before, so the migration is no longer applied as a whole or not \
+at all.
 
 **Instead.** Add the value in a migration of its own.",
-    bad: "-- server 11\nCREATE TYPE status AS ENUM ('open');\n-- migration\nBEGIN;\nALTER TYPE status ADD VALUE 'done';\nCOMMIT;",
+    bad: "-- server 11\nCREATE TYPE status AS ENUM ('open');\n-- migration\nBEGIN;\nALTER TYPE status ADD VALUE \
+    'done';\nCOMMIT;",
     good: "-- server 11\nCREATE TYPE status AS ENUM ('open');\n-- migration\nALTER TYPE status ADD VALUE 'done';",
     check,
     ..Rule::DEFAULT
@@ -52,7 +55,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 .help("add the value in a migration of its own, without BEGIN and COMMIT");
         } else if context.migration.statements().len() > 1 {
             let message = format!(
-                "adds a value to {name}, which is committed by itself: what stands above it stays when something behind it fails"
+                "adds a value to {name}, which is committed by itself: what stands above it stays when something \
+                 behind it fails"
             );
             findings
                 .report(&step, message)
@@ -77,7 +81,8 @@ mod tests {
         let message = "adds a value to Status inside a transaction, which a server older than PostgreSQL 12 refuses";
         rule.reports("", &format!("-- why\nBEGIN; {ADD} COMMIT;"), High, message);
         rule.reports("", &format!("-- tollgate:transaction on\n{ADD}"), High, message);
-        let message = "adds a value to Status, which is committed by itself: what stands above it stays when something behind it fails";
+        let message = "adds a value to Status, which is committed by itself: what stands above it stays when something \
+        behind it fails";
         rule.reports("", &format!("SELECT 1; {ADD}"), Low, message);
     }
 

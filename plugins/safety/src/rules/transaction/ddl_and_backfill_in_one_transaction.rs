@@ -15,16 +15,19 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports the first statement of a transaction that changes many rows (`UPDATE`, `DELETE`, `MERGE`, `INSERT … SELECT`, also in CTEs \
-and DO blocks) while an earlier statement of the transaction holds a lock that keeps others from reading or writing a table; and one \
-whose table is altered later in the same transaction. A file is one transaction unless it says otherwise with BEGIN and COMMIT, with \
-`-- tollgate:transaction off`, or has statements that run by themselves, such as `CREATE INDEX CONCURRENTLY`. Changes of rows named by \
-their key, batches with LIMIT, and new, empty or small tables are not reported. High where every row of a table known to be large is changed.
+**What it does.** Reports the first statement of a transaction that changes many rows (`UPDATE`, `DELETE`, `MERGE`, \
+`INSERT … SELECT`, also in CTEs and DO blocks) while an earlier statement of the transaction holds a lock that keeps \
+others from reading or writing a table; and one whose table is altered later in the same transaction. A file is one \
+transaction unless it says otherwise with BEGIN and COMMIT, with `-- tollgate:transaction off`, or has statements that \
+run by themselves, such as `CREATE INDEX CONCURRENTLY`. Changes of rows named by their key, batches with LIMIT, and \
+new, empty or small tables are not reported. High where every row of a table known to be large is changed.
 
-**Why it matters.** `ALTER TABLE … ADD COLUMN` takes milliseconds, but its lock lasts until the transaction ends: with the `UPDATE` behind it the \
-table cannot even be read for minutes. In the other order the `ALTER` waits for every reader while all changed rows stay locked.
+**Why it matters.** `ALTER TABLE … ADD COLUMN` takes milliseconds, but its lock lasts until the transaction ends: with \
+the `UPDATE` behind it the table cannot even be read for minutes. In the other order the `ALTER` waits for every \
+reader while all changed rows stay locked.
 
-**Instead.** Three migrations: the schema change; the rows, in batches that commit; what needs the rows (`SET NOT NULL`, constraints).",
+**Instead.** Three migrations: the schema change; the rows, in batches that commit; what needs the rows (`SET NOT \
+NULL`, constraints).",
     bad: "CREATE TABLE users (id int PRIMARY KEY, email text);\n-- migration\n\
           ALTER TABLE users ADD COLUMN mail text;\nUPDATE users SET mail = lower(email);",
     good: "CREATE TABLE users (id int PRIMARY KEY, email text);\n-- migration\n\
@@ -101,7 +104,8 @@ fn report_behind(context: &Context<'_>, findings: &mut Findings<'_>, found: &Bac
 fn report_ahead(context: &Context<'_>, findings: &mut Findings<'_>, found: &Backfill<'_>, later: Span) {
     let table = found.table.short();
     let message = format!(
-        "{} in a transaction that alters {table} afterwards: that waits for everybody who uses {table} while the changed rows stay locked",
+        "{} in a transaction that alters {table} afterwards: that waits for everybody who uses {table} while the \
+         changed rows stay locked",
         found.what(context)
     );
     let finding = findings.report(&found.step, message);
@@ -138,12 +142,14 @@ mod tests {
     use super::RULE;
     use crate::judge::{assert_ignores, assert_reports, postgres, sqlite};
 
-    const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, email text, role text); CREATE TABLE \"Orders\" (id int PRIMARY KEY, user_id int);";
+    const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, email text, role text); CREATE TABLE \"Orders\" (id \
+    int PRIMARY KEY, user_id int);";
     const ADD: &str = "ALTER TABLE users ADD COLUMN mail text;";
     const FILL: &str = "UPDATE users SET mail = lower(email);";
-    const EVERY: &str = "updates every row of users in a transaction that has locked users before: nobody can read or write users until all rows are done";
-    const MANY: &str = "updates rows of users by a condition that may match many in a transaction that has locked users before: nobody can read or \
-                        write users until all rows are done";
+    const EVERY: &str = "updates every row of users in a transaction that has locked users before: nobody can read or \
+    write users until all rows are done";
+    const MANY: &str = "updates rows of users by a condition that may match many in a transaction that has locked \
+                        users before: nobody can read or write users until all rows are done";
 
     #[test]
     fn rows_are_changed_under_the_lock() {
@@ -163,20 +169,20 @@ mod tests {
             USERS,
             "ALTER TABLE users ADD org int; INSERT INTO \"Orders\" (user_id) SELECT id FROM users;",
             Medium,
-            "copies rows of a query into Orders in a transaction that has locked users before: nobody can read or write users until all rows \
-             are done",
+            "copies rows of a query into Orders in a transaction that has locked users before: nobody can read or \
+             write users until all rows are done",
         );
         rule.reports(
             USERS,
             "ALTER TABLE users DROP COLUMN role; DELETE FROM \"Orders\" WHERE user_id IS NULL;",
             Medium,
-            "deletes rows of Orders by a condition that may match many in a transaction that has locked users before: nobody can read or write \
-             users until all rows are done",
+            "deletes rows of Orders by a condition that may match many in a transaction that has locked users before: \
+             nobody can read or write users until all rows are done",
         );
         rule.reports(
             USERS,
-            "ALTER TABLE users ADD mail text; DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM users LOOP UPDATE users SET mail = r.email \
-             WHERE id = r.id; END LOOP; END $$;",
+            "ALTER TABLE users ADD mail text; DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM users LOOP UPDATE \
+             users SET mail = r.email WHERE id = r.id; END LOOP; END $$;",
             Medium,
             &MANY.replace("updates", "may update"),
         );
@@ -196,9 +202,11 @@ mod tests {
         );
         rule.reports(
             USERS,
-            "ALTER TABLE \"Orders\" ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID; UPDATE users SET role = 'x';",
+            "ALTER TABLE \"Orders\" ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID; UPDATE \
+             users SET role = 'x';",
             Medium,
-            "updates every row of users in a transaction that has locked users before: nobody can write users until all rows are done",
+            "updates every row of users in a transaction that has locked users before: nobody can write users until \
+             all rows are done",
         );
         rule.reports(
             USERS,
@@ -208,7 +216,8 @@ mod tests {
         );
         rule.reports(
             USERS,
-            "CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS 'UPDATE users SET role = lower(email)'; ALTER TABLE users ADD a int; SELECT fill();",
+            "CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS 'UPDATE users SET role = lower(email)'; ALTER TABLE \
+             users ADD a int; SELECT fill();",
             Medium,
             &EVERY.replace("updates", "calls fill, which updates"),
         );
@@ -229,16 +238,22 @@ mod tests {
         for script in [
             "CREATE TABLE seed (id int, mail text); INSERT INTO seed VALUES (1, 'x'); UPDATE seed SET mail = '';",
             "CREATE TEMP TABLE seed AS SELECT 1 AS id, 'x' AS email; UPDATE seed SET email = '';",
-            "CREATE TEMP TABLE seed (id int, mail text); INSERT INTO seed VALUES (1, 'x'); UPDATE users SET mail = s.mail FROM seed s WHERE s.id = users.id;",
-            "CREATE TABLE seed (id int); INSERT INTO seed VALUES (1); INSERT INTO \"Orders\" (user_id) SELECT id FROM seed;",
+            "CREATE TEMP TABLE seed (id int, mail text); INSERT INTO seed VALUES (1, 'x'); UPDATE users SET mail = \
+             s.mail FROM seed s WHERE s.id = users.id;",
+            "CREATE TABLE seed (id int); INSERT INTO seed VALUES (1); INSERT INTO \"Orders\" (user_id) SELECT id FROM \
+             seed;",
         ] {
             rule.ignores(USERS, &format!("{ADD} {script}"));
         }
         rule.reports(
             USERS,
-            &format!("{ADD} CREATE TEMP TABLE moved AS SELECT id, email FROM users; UPDATE users SET mail = m.email FROM moved m WHERE m.id = users.id;"),
+            &format!(
+                "{ADD} CREATE TEMP TABLE moved AS SELECT id, email FROM users; UPDATE users SET mail = m.email \
+            FROM moved m WHERE m.id = users.id;"
+            ),
             Medium,
-            "copies rows of a query into moved in a transaction that has locked users before: nobody can read or write users until all rows are done",
+            "copies rows of a query into moved in a transaction that has locked users before: nobody can read or write \
+             users until all rows are done",
         );
     }
 
@@ -246,9 +261,11 @@ mod tests {
     fn a_new_table_may_lock_an_old_one() {
         postgres(&RULE).reports(
             USERS,
-            "CREATE TABLE orgs (id int PRIMARY KEY, owner int REFERENCES users (id)); INSERT INTO orgs (id, owner) SELECT id, id FROM users;",
+            "CREATE TABLE orgs (id int PRIMARY KEY, owner int REFERENCES users (id)); INSERT INTO orgs (id, owner) \
+             SELECT id, id FROM users;",
             Medium,
-            "copies rows of a query into orgs in a transaction that has locked users before: nobody can write users until all rows are done",
+            "copies rows of a query into orgs in a transaction that has locked users before: nobody can write users \
+             until all rows are done",
         );
         postgres(&RULE).ignores(
             USERS,
@@ -258,8 +275,8 @@ mod tests {
 
     #[test]
     fn the_other_way_round() {
-        let message = "updates every row of users in a transaction that alters users afterwards: that waits for everybody who uses users while the \
-                       changed rows stay locked";
+        let message = "updates every row of users in a transaction that alters users afterwards: that waits for \
+                       everybody who uses users while the changed rows stay locked";
         let rule = postgres(&RULE);
         rule.reports(
             USERS,
@@ -283,8 +300,8 @@ mod tests {
     #[test]
     fn what_is_known_of_the_rows_counts() {
         let rule = postgres(&RULE);
-        let large = "updates every row of users with about 3,000,000 rows in a transaction that has locked users before: nobody can read or write \
-                     users until all rows are done";
+        let large = "updates every row of users with about 3,000,000 rows in a transaction that has locked users \
+                     before: nobody can read or write users until all rows are done";
         assert_reports(
             &rule.on(USERS).rows("users", 3_000_000),
             &format!("{ADD} {FILL}"),
@@ -316,7 +333,8 @@ mod tests {
             format!("-- tollgate:transaction off\n{ADD}\n{FILL}"),
             format!("{ADD} CREATE INDEX CONCURRENTLY i ON users (email); {FILL}"),
             format!(
-                "{ADD} DO $$ BEGIN LOOP UPDATE users SET mail = email WHERE id IN (SELECT id FROM users LIMIT 9); COMMIT; END LOOP; END $$;"
+                "{ADD} DO $$ BEGIN LOOP UPDATE users SET mail = email WHERE id IN (SELECT id FROM users LIMIT 9); \
+                 COMMIT; END LOOP; END $$;"
             ),
         ] {
             rule.ignores(USERS, &script);

@@ -12,17 +12,21 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `DETACH PARTITION` without `CONCURRENTLY` (PostgreSQL 14 or newer; where the version is not known, that is assumed) of a table that \
-existed before the migration.
+**What it does.** Reports `DETACH PARTITION` without `CONCURRENTLY` (PostgreSQL 14 or newer; where the version is not \
+known, that is assumed) of a table that existed before the migration.
 
-**Why it matters.** It takes ACCESS EXCLUSIVE on the partitioned table: it waits for every query on any partition, and every new query waits behind it.
+**Why it matters.** It takes ACCESS EXCLUSIVE on the partitioned table: it waits for every query on any partition, and \
+every new query waits behind it.
 
-**Instead.** `DETACH PARTITION … CONCURRENTLY`, alone in its migration. It waits without keeping others out. It does not work while there is a default partition.",
+**Instead.** `DETACH PARTITION … CONCURRENTLY`, alone in its migration. It waits without keeping others out. It does \
+not work while there is a default partition.",
     bad: "CREATE TABLE events (at date) PARTITION BY RANGE (at);\n\
-          CREATE TABLE events_2020 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n-- migration\n\
+          CREATE TABLE events_2020 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n-- \
+          migration\n\
           ALTER TABLE events DETACH PARTITION events_2020;",
     good: "CREATE TABLE events (at date) PARTITION BY RANGE (at);\n\
-           CREATE TABLE events_2020 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n-- migration\n\
+           CREATE TABLE events_2020 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n-- \
+           migration\n\
            ALTER TABLE events DETACH PARTITION events_2020 CONCURRENTLY;",
     check,
     ..Rule::DEFAULT
@@ -74,7 +78,8 @@ mod tests {
     use super::RULE;
     use crate::judge::{assert_ignores, postgres};
 
-    const T: &str = "CREATE TABLE \"Events\" (at int) PARTITION BY RANGE (at); CREATE TABLE old PARTITION OF \"Events\" FOR VALUES FROM (1) TO (2);";
+    const T: &str = "CREATE TABLE \"Events\" (at int) PARTITION BY RANGE (at); CREATE TABLE old PARTITION \
+    OF \"Events\" FOR VALUES FROM (1) TO (2);";
     const DETACH: &str = "ALTER TABLE \"Events\" DETACH PARTITION old;";
     const MESSAGE: &str =
         "detaches old from Events, which waits for every query on Events and keeps everybody out meanwhile";
@@ -114,7 +119,8 @@ mod tests {
         rule.ignores(T, "ALTER TABLE \"Events\" DETACH PARTITION old FINALIZE;");
         rule.ignores(
             "",
-            "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE q PARTITION OF p DEFAULT; ALTER TABLE p DETACH PARTITION q;",
+            "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE q PARTITION OF p DEFAULT; ALTER TABLE p DETACH \
+             PARTITION q;",
         );
         assert_ignores(&rule.on("CREATE TABLE a (b int);").pending(T), DETACH);
     }

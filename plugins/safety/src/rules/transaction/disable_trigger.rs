@@ -12,13 +12,16 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `DISABLE TRIGGER` on a table that existed before the migration, and `session_replication_role = replica`, which switches off all triggers and \
-foreign keys for the session. Low where the same transaction switches the trigger on again.
+**What it does.** Reports `DISABLE TRIGGER` on a table that existed before the migration, and \
+`session_replication_role = replica`, which switches off all triggers and foreign keys for the session. Low where the \
+same transaction switches the trigger on again.
 
-**Why it matters.** Foreign keys are triggers, too: with `ALL` nothing checks them, and nothing checks afterwards what was written meanwhile. What is switched on \
-again in the same transaction harms nobody else, but keeps everybody from writing the table until the transaction ends.
+**Why it matters.** Foreign keys are triggers, too: with `ALL` nothing checks them, and nothing checks afterwards what \
+was written meanwhile. What is switched on again in the same transaction harms nobody else, but keeps everybody from \
+writing the table until the transaction ends.
 
-**Instead.** Let the triggers run, in small batches if they are slow. Where that cannot be, switch off the one that is meant, and on again in the same transaction.",
+**Instead.** Let the triggers run, in small batches if they are slow. Where that cannot be, switch off the one that is \
+meant, and on again in the same transaction.",
     bad: "CREATE TABLE users (id int);\n-- migration\nALTER TABLE users DISABLE TRIGGER USER;",
     good: "CREATE TABLE users (id int);\n-- migration\nALTER TABLE users ENABLE TRIGGER USER;",
     check,
@@ -36,10 +39,12 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 report(context, findings, &step, toggle);
             }
             Operation::SetParameter(parameter) if switches_off(parameter) => {
-                let message = "switches off all triggers and foreign keys for what follows: nothing checks the rows that it writes";
-                findings
-                    .report(&step, message)
-                    .help("let the triggers run; where one must not, switch it off alone and on again in the same transaction");
+                let message = "switches off all triggers and foreign keys for what follows: nothing checks the rows \
+                that it writes";
+                findings.report(&step, message).help(
+                    "let the triggers run; where one must not, switch it off alone and on again in the same \
+                    transaction",
+                );
             }
             _ => {}
         }
@@ -124,7 +129,8 @@ mod tests {
             "",
             "ALTER TABLE app.users DISABLE TRIGGER ALL;",
             Medium,
-            "switches off all triggers of app.users with its foreign keys and does not switch on again what checks and keeps its rows",
+            "switches off all triggers of app.users with its foreign keys and does not switch on again what checks and \
+             keeps its rows",
         );
         rule.reports(
             T,
@@ -146,7 +152,8 @@ mod tests {
     #[test]
     fn they_are_switched_on_again() {
         let rule = postgres(&RULE);
-        let message = "switches off the trigger Noted of Users until the end of the transaction, and nobody else can write Users meanwhile";
+        let message = "switches off the trigger Noted of Users until the end of the transaction, and nobody else can \
+        write Users meanwhile";
         rule.reports(T, &format!("{OFF} UPDATE \"Users\" SET id = 1; {ON}"), Low, message);
         rule.reports(
             T,
@@ -154,7 +161,8 @@ mod tests {
             Low,
             message,
         );
-        let message = "switches off the trigger Noted of Users beyond the end of the transaction: rows that others write meanwhile miss it";
+        let message = "switches off the trigger Noted of Users beyond the end of the transaction: rows that others \
+        write meanwhile miss it";
         rule.reports(T, &format!("BEGIN; {OFF} COMMIT; {ON}"), Medium, message);
         rule.reports(T, &format!("-- tollgate:transaction off\n{OFF}\n{ON}"), Medium, message);
     }

@@ -11,16 +11,21 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `DROP TRIGGER` on a table that existed before the migration; medium where the migration creates the trigger again in a later \
-transaction, because rows that are written in between miss it. A trigger that is known not to be there, and triggers of new and empty tables, are not reported.
+**What it does.** Reports `DROP TRIGGER` on a table that existed before the migration; medium where the migration \
+creates the trigger again in a later transaction, because rows that are written in between miss it. A trigger that is \
+known not to be there, and triggers of new and empty tables, are not reported.
 
-**Why it matters.** ACCESS EXCLUSIVE keeps everybody from reading the table until the transaction ends. What the trigger kept in step is no longer kept, from that moment on \
-and for the old version of the application, too.
+**Why it matters.** ACCESS EXCLUSIVE keeps everybody from reading the table until the transaction ends. What the \
+trigger kept in step is no longer kept, from that moment on and for the old version of the application, too.
 
-**Instead.** To change a trigger: `CREATE OR REPLACE TRIGGER` (PostgreSQL 14 or newer), or a new body for its function. To take it away: after the application has stopped to rely on it.",
-    bad: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
-          CREATE TRIGGER noted BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION note();\n-- migration\nDROP TRIGGER noted ON users;",
-    good: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
+**Instead.** To change a trigger: `CREATE OR REPLACE TRIGGER` (PostgreSQL 14 or newer), or a new body for its \
+function. To take it away: after the application has stopped to rely on it.",
+    bad: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN \
+    NEW; END $$;\n\
+          CREATE TRIGGER noted BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION note();\n-- migration\nDROP \
+          TRIGGER noted ON users;",
+    good: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN \
+    NEW; END $$;\n\
            CREATE TRIGGER noted BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION note();\n-- migration\n\
            CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;",
     check,
@@ -81,7 +86,8 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, d
             .help("CREATE OR REPLACE TRIGGER (PostgreSQL 14 or newer) keeps only writers out");
     } else {
         let message = format!(
-            "{verb} the trigger {name} on {short} and creates it again in a later transaction: rows that are written in between miss it"
+            "{verb} the trigger {name} on {short} and creates it again in a later transaction: rows that are written \
+             in between miss it"
         );
         findings
             .report(step, message)
@@ -98,7 +104,9 @@ mod tests {
     use super::RULE;
     use crate::judge::{assert_ignores, postgres};
 
-    const T: &str = "CREATE TABLE \"Users\" (id int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+    const T: &str =
+        "CREATE TABLE \"Users\" (id int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+    RETURN NEW; END $$;
         CREATE TRIGGER \"Noted\" BEFORE UPDATE ON \"Users\" FOR EACH ROW EXECUTE FUNCTION f();";
     const CREATE: &str = "CREATE TRIGGER \"Noted\" BEFORE UPDATE ON \"Users\" FOR EACH ROW EXECUTE FUNCTION f();";
 
@@ -124,7 +132,8 @@ mod tests {
             T,
             &format!("BEGIN; DROP TRIGGER \"Noted\" ON \"Users\"; COMMIT; {CREATE}"),
             Medium,
-            "drops the trigger Noted on Users and creates it again in a later transaction: rows that are written in between miss it",
+            "drops the trigger Noted on Users and creates it again in a later transaction: rows that are written in \
+             between miss it",
         );
     }
 

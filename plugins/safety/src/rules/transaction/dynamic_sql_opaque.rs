@@ -11,12 +11,15 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `EXECUTE` of SQL that is put together at run time, and calls of functions that are not the server's own. Medium where the visible part shows a statement \
-that locks tables or changes rows (`ALTER TABLE`, `CREATE INDEX`, `UPDATE`, …). `EXECUTE` of a constant is read like any other statement and not reported.
+**What it does.** Reports `EXECUTE` of SQL that is put together at run time, and calls of functions that are not the \
+server's own. Medium where the visible part shows a statement that locks tables or changes rows (`ALTER TABLE`, \
+`CREATE INDEX`, `UPDATE`, …). `EXECUTE` of a constant is read like any other statement and not reported.
 
-**Why it matters.** Which tables are locked and how long, how many rows are changed: no rule can tell, and no reviewer either.
+**Why it matters.** Which tables are locked and how long, how many rows are changed: no rule can tell, and no reviewer \
+either.
 
-**Instead.** Write the statements out. Where the names are only known to the server, let it print them, and put what it prints into the migration.",
+**Instead.** Write the statements out. Where the names are only known to the server, let it print them, and put what \
+it prints into the migration.",
     bad: "DO $$ DECLARE t text; BEGIN\n  FOR t IN SELECT tablename FROM pg_tables LOOP\n\
           \x20   EXECUTE format('ALTER TABLE %I ADD COLUMN note text', t);\n  END LOOP;\nEND $$;",
     good: "DO $$ BEGIN\n  EXECUTE 'COMMENT ON TABLE users IS ''people''';\nEND $$;",
@@ -109,7 +112,8 @@ mod tests {
         rule.ignores("", "DO $$ BEGIN PERFORM pg_notify('a', 'b'); END $$;");
         rule.ignores(
             "",
-            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('DROP TABLE %I', 'a'); END $$;",
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('DROP TABLE %I', 'a'); END \
+             $$;",
         );
         sqlite(&RULE).ignores("", "SELECT f();");
     }

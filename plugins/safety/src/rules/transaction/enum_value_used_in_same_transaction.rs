@@ -12,16 +12,18 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports a statement that uses an enum value which the same transaction adds: as a default, in an `INSERT` or `UPDATE`, in a condition of an index or \
-constraint. High where the file itself holds both together with BEGIN and COMMIT, and the type of the column is known; medium where the engine can still commit the \
-value first, or where the text may belong to another column. An enum that the same transaction creates may be used at once.
+**What it does.** Reports a statement that uses an enum value which the same transaction adds: as a default, in an \
+`INSERT` or `UPDATE`, in a condition of an index or constraint. High where the file itself holds both together with \
+BEGIN and COMMIT, and the type of the column is known; medium where the engine can still commit the value first, or \
+where the text may belong to another column. An enum that the same transaction creates may be used at once.
 
-**Why it matters.** PostgreSQL refuses it: `unsafe use of new value` (55P04). Tollgate then commits the value by itself and goes on, so that a failure behind it leaves the \
-value in the database; other tools stop there.
+**Why it matters.** PostgreSQL refuses it: `unsafe use of new value` (55P04). Tollgate then commits the value by \
+itself and goes on, so that a failure behind it leaves the value in the database; other tools stop there.
 
 **Instead.** Add the value in a migration of its own, before the one that uses it.",
     bad: "CREATE TYPE status AS ENUM ('open');\nCREATE TABLE tasks (id int, status status);\n-- migration\n\
-          BEGIN;\nALTER TYPE status ADD VALUE 'done';\nALTER TABLE tasks ALTER COLUMN status SET DEFAULT 'done';\nCOMMIT;",
+          BEGIN;\nALTER TYPE status ADD VALUE 'done';\nALTER TABLE tasks ALTER COLUMN status SET DEFAULT \
+          'done';\nCOMMIT;",
     good: "CREATE TYPE status AS ENUM ('open', 'done');\nCREATE TABLE tasks (id int, status status);\n-- migration\n\
            ALTER TABLE tasks ALTER COLUMN status SET DEFAULT 'done';",
     check,
@@ -267,7 +269,8 @@ mod tests {
             // The engine finds out and commits the value first.
             rule.reports(T, &format!("{ADD} {script}"), Medium, USES);
         }
-        let maybe = "may use the value done of Status in the transaction that adds it: the server refuses that until it is committed";
+        let maybe = "may use the value done of Status in the transaction that adds it: the server refuses that until \
+        it is committed";
         rule.reports(
             "",
             &format!("BEGIN; {ADD} UPDATE tasks SET status = 'done'; COMMIT;"),
@@ -289,7 +292,8 @@ mod tests {
             format!("{ADD} -- 'done'\nUPDATE tasks SET status = 'open';"),
             format!("{ADD} COMMENT ON TABLE tasks IS 'done';"),
             format!(
-                "{ADD} CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN UPDATE tasks SET status = 'done'; END $$;"
+                "{ADD} CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN UPDATE tasks SET status = 'done'; \
+                 END $$;"
             ),
             format!("{ADD} ALTER TYPE \"Status\" ADD VALUE 'late' AFTER 'done';"),
         ] {

@@ -11,10 +11,11 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `LOCK TABLE` of an existing table in a mode that keeps others from writing (SHARE and stronger) or reading (ACCESS EXCLUSIVE, which is also \
-what it means without a mode).
+**What it does.** Reports `LOCK TABLE` of an existing table in a mode that keeps others from writing (SHARE and \
+stronger) or reading (ACCESS EXCLUSIVE, which is also what it means without a mode).
 
-**Why it matters.** The lock lasts until the transaction ends, whatever else the migration does meanwhile. Each statement takes the lock that it needs anyway.
+**Why it matters.** The lock lasts until the transaction ends, whatever else the migration does meanwhile. Each \
+statement takes the lock that it needs anyway.
 
 **Instead.** Leave it out. Where several tables have to be taken in a certain order, do nothing slow behind it.",
     bad: "CREATE TABLE users (id int);\n-- migration\nLOCK TABLE users;",

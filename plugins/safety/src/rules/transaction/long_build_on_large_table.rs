@@ -12,14 +12,19 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** With a connected database: reports index builds, also `CONCURRENTLY` and through `UNIQUE`, `PRIMARY KEY` and `EXCLUDE`, `REINDEX` and \
-`VALIDATE CONSTRAINT` on tables of a million rows or a gigabyte and more. Medium where others are kept out meanwhile, or where the deploy's statement timeout may cut it off.
+**What it does.** With a connected database: reports index builds, also `CONCURRENTLY` and through `UNIQUE`, `PRIMARY \
+KEY` and `EXCLUDE`, `REINDEX` and `VALIDATE CONSTRAINT` on tables of a million rows or a gigabyte and more. Medium \
+where others are kept out meanwhile, or where the deploy's statement timeout may cut it off.
 
-**Why it matters.** It runs for minutes to hours, loads disk and replicas, and holds the deploy; a concurrent build that is cut off leaves an invalid index.
+**Why it matters.** It runs for minutes to hours, loads disk and replicas, and holds the deploy; a concurrent build \
+that is cut off leaves an invalid index.
 
-**Instead.** Deploy it in a quiet hour and in a migration of its own, with `-- tollgate:timeout` where the deploy limits statements, and more `maintenance_work_mem`.",
-    bad: "CREATE TABLE users (id int);\n-- rows users 40000000\n-- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS users_id ON users (id);",
-    good: "CREATE TABLE users (id int);\n-- rows users 40000\n-- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS users_id ON users (id);",
+**Instead.** Deploy it in a quiet hour and in a migration of its own, with `-- tollgate:timeout` where the deploy \
+limits statements, and more `maintenance_work_mem`.",
+    bad: "CREATE TABLE users (id int);\n-- rows users 40000000\n-- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS \
+    users_id ON users (id);",
+    good: "CREATE TABLE users (id int);\n-- rows users 40000\n-- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS \
+    users_id ON users (id);",
     check,
     ..Rule::DEFAULT
 };
@@ -153,7 +158,8 @@ mod tests {
             .on(T)
             .rows("users", 40_000_000)
             .statement_timeout(90_000);
-        let message = "builds an index, on users with about 40,000,000 rows: that takes its time; the deploy cancels it after 90 s";
+        let message = "builds an index, on users with about 40,000,000 rows: that takes its time; the deploy cancels \
+        it after 90 s";
         assert_reports(&large, "CREATE INDEX CONCURRENTLY i ON users (id);", Medium, message);
     }
 

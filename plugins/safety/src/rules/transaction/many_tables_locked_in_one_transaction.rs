@@ -12,16 +12,19 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports a transaction that takes ACCESS EXCLUSIVE on five or more tables that were there before the migration, by two or more statements. New and \
-empty tables, tables that the migration drops, and partitions of a table that is locked with them do not count.
+**What it does.** Reports a transaction that takes ACCESS EXCLUSIVE on five or more tables that were there before the \
+migration, by two or more statements. New and empty tables, tables that the migration drops, and partitions of a table \
+that is locked with them do not count.
 
-**Why it matters.** Each lock is kept until the transaction ends. While it waits for the third table behind a long query, nobody can read the first two; and \
-an application that uses them in another order deadlocks with the migration.
+**Why it matters.** Each lock is kept until the transaction ends. While it waits for the third table behind a long \
+query, nobody can read the first two; and an application that uses them in another order deadlocks with the migration.
 
-**Instead.** One table a migration, or a few that nobody uses together. `-- tollgate:transaction off` lets go of each lock at once where the statements do not \
-need each other.",
-    bad: "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int); CREATE TABLE e (x int);\n-- migration\n\
-          ALTER TABLE a ADD COLUMN y int;\nALTER TABLE b ADD COLUMN y int;\nALTER TABLE c ADD COLUMN y int;\nALTER TABLE d ADD COLUMN y int;\n\
+**Instead.** One table a migration, or a few that nobody uses together. `-- tollgate:transaction off` lets go of each \
+lock at once where the statements do not need each other.",
+    bad: "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int); CREATE TABLE \
+    e (x int);\n-- migration\n\
+          ALTER TABLE a ADD COLUMN y int;\nALTER TABLE b ADD COLUMN y int;\nALTER TABLE c ADD COLUMN y int;\nALTER \
+          TABLE d ADD COLUMN y int;\n\
           ALTER TABLE e ADD COLUMN y int;",
     good: "CREATE TABLE a (x int); CREATE TABLE b (x int);\n-- migration\n\
            ALTER TABLE a ADD COLUMN y int;\nALTER TABLE b ADD COLUMN y int;",
@@ -92,7 +95,8 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, transaction: &Tran
         .map(|held| held.lock.relation.short())
         .collect();
     let message = format!(
-        "takes {} tables for itself in one transaction ({} and {} more): none of them can be read until the last has been locked and changed",
+        "takes {} tables for itself in one transaction ({} and {} more): none of them can be read until the last has \
+         been locked and changed",
         locked.len(),
         named.join(", "),
         locked.len() - named.len(),
@@ -114,7 +118,8 @@ mod tests {
     use super::RULE;
     use crate::judge::{assert_ignores, postgres};
 
-    const T: &str = "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE \"D\" (x int); CREATE TABLE e (x int);";
+    const T: &str = "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE \"D\" (x \
+    int); CREATE TABLE e (x int);";
 
     /// One statement a table.
     fn alter(tables: &[&str]) -> String {
@@ -127,8 +132,8 @@ mod tests {
     #[test]
     fn many_tables_by_several_statements() {
         let rule = postgres(&RULE);
-        let message = "takes 5 tables for itself in one transaction (a, b, c and 2 more): none of them can be read until the last has been locked and \
-                       changed";
+        let message = "takes 5 tables for itself in one transaction (a, b, c and 2 more): none of them can be read \
+                       until the last has been locked and changed";
         let all = alter(&["a", "b", "public.c", "\"D\"", "e"]);
         rule.reports(T, &all, Medium, message);
         rule.reports(T, &format!("-- why\nBEGIN;\n{all}COMMIT;"), Medium, message);
@@ -173,7 +178,8 @@ mod tests {
     #[test]
     fn a_partitioned_table_is_one() {
         let before = "CREATE TABLE p (x int) PARTITION BY LIST (x); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
-            CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3); CREATE TABLE a (x int);";
+            CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3); CREATE \
+            TABLE a (x int);";
         postgres(&RULE).ignores(before, &alter(&["p", "a"]));
     }
 }

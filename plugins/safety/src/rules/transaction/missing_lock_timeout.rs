@@ -12,16 +12,18 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports the first statement that takes a lock which keeps others out of an existing table while no `lock_timeout` limits how long it waits. \
-A deploy sets one for every statement (`deploy.statement_lock_timeout_ms`, 5 s unless configured otherwise), so this is about configurations and files \
-(`-- tollgate:lock-timeout 0`) that switch it off without setting one of their own, and about files that set it to 0.
+**What it does.** Reports the first statement that takes a lock which keeps others out of an existing table while no \
+`lock_timeout` limits how long it waits. A deploy sets one for every statement (`deploy.statement_lock_timeout_ms`, 5 \
+s unless configured otherwise), so this is about configurations and files (`-- tollgate:lock-timeout 0`) that switch \
+it off without setting one of their own, and about files that set it to 0.
 
-**Why it matters.** The statement waits behind one long query, and every other query on the table waits behind the statement: one forgotten report \
-stops the application.
+**Why it matters.** The statement waits behind one long query, and every other query on the table waits behind the \
+statement: one forgotten report stops the application.
 
 **Instead.** `SET LOCAL lock_timeout = '5s'`, or leave it to the deploy, which tries again after a pause.",
     bad: "CREATE TABLE users (id int);\n-- migration\nSET lock_timeout = 0;\nALTER TABLE users ADD COLUMN name text;",
-    good: "CREATE TABLE users (id int);\n-- migration\nSET lock_timeout = '2s';\nALTER TABLE users ADD COLUMN name text;",
+    good: "CREATE TABLE users (id int);\n-- migration\nSET lock_timeout = '2s';\nALTER TABLE users ADD COLUMN name \
+    text;",
     check,
     ..Rule::DEFAULT
 };

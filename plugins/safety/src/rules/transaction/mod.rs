@@ -2,6 +2,7 @@
 
 mod add_enum_value_in_transaction;
 mod backfill;
+mod condition;
 mod ddl_and_backfill_in_one_transaction;
 mod detach_partition_not_concurrent;
 mod disable_trigger;

@@ -3,7 +3,8 @@
 //! The engine has parsed the statement; the contract keeps of it which table and columns it changes. Whether a condition
 //! names a handful of rows or may match any number of them is read here from the words.
 
-use crate::tokens::{self, Kind, Token};
+use super::condition::reach_of;
+use crate::tokens::{self, Token};
 
 /// Rows that a statement may touch, the fewest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +21,6 @@ pub(super) enum Reach {
 
 /// Most rows of a batch that is limited by LIMIT.
 const BATCH: u64 = 50_000;
-
-/// Most values of a list that names rows.
-const LIST: usize = 1_000;
 
 /// What is known of the table beyond the statement.
 pub(super) struct Facts<'k> {
@@ -215,7 +213,7 @@ fn limits(query: &[Token<'_>]) -> bool {
     at.is_some_and(|at| limit_of(query[at..].windows(2)).is_some())
 }
 
-fn limit_of<'s, 't: 's>(mut pairs: impl Iterator<Item = &'s [Token<'t>]>) -> Option<u64> {
+pub(super) fn limit_of<'s, 't: 's>(mut pairs: impl Iterator<Item = &'s [Token<'t>]>) -> Option<u64> {
     let pair = pairs.find(|pair| pair[0].is("limit") || pair[0].is("first") || pair[0].is("next"))?;
     pair[1]
         .text
@@ -300,7 +298,7 @@ fn sources(tokens: &[Token<'_>], in_from: bool) -> Vec<Vec<String>> {
 }
 
 /// `schema.table`, and one past it.
-fn dotted(tokens: &[Token<'_>], from: usize) -> (Vec<String>, usize) {
+pub(super) fn dotted(tokens: &[Token<'_>], from: usize) -> (Vec<String>, usize) {
     let mut name: Vec<String> = tokens.get(from).and_then(Token::name).into_iter().collect();
     let mut at = from + 1;
     while !name.is_empty() && tokens.get(at).is_some_and(|token| token.is_symbol(".")) {
@@ -308,200 +306,6 @@ fn dotted(tokens: &[Token<'_>], from: usize) -> (Vec<String>, usize) {
         at += 2;
     }
     (name, at)
-}
-
-/// What one part of a condition says about a column.
-#[derive(Debug, PartialEq, Eq)]
-enum Says {
-    /// Its value is one of these few.
-    Bound(Vec<String>),
-    From(String),
-    UpTo(String),
-    Between(String),
-    /// It is a key that a subquery with LIMIT gives.
-    Limited(String),
-    Nothing,
-}
-
-fn reach_of(condition: &[Token<'_>], names: &[String], facts: &Facts<'_>) -> Reach {
-    let condition = tokens::bare(condition);
-    let branches = tokens::split(condition, |token| token.is("or"));
-    if branches.len() > 1 {
-        let worst = branches.into_iter().map(|branch| reach_of(branch, names, facts)).max();
-        return worst.unwrap_or(Reach::Many);
-    }
-    let mut best = Reach::Many;
-    let mut said = Vec::new();
-    for part in conjuncts(condition) {
-        let part = tokens::bare(part);
-        if tokens::at_top(part).any(|(_, token)| token.is("or")) || conjuncts(part).len() > 1 {
-            best = best.min(reach_of(part, names, facts));
-        } else {
-            said.push(says(part, names, facts));
-        }
-    }
-    best.min(judge(&said, facts))
-}
-
-fn judge(said: &[Says], facts: &Facts<'_>) -> Reach {
-    let is_key = |column: &str| column == "ctid" || facts.keys.iter().any(|key| key.as_slice() == [column.to_owned()]);
-    let bound: Vec<&String> = said
-        .iter()
-        .filter_map(|of| match of {
-            Says::Bound(columns) => Some(columns),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    let named = facts
-        .keys
-        .iter()
-        .any(|key| !key.is_empty() && key.iter().all(|column| bound.contains(&column)));
-    let batch = said.iter().any(|of| match of {
-        Says::Limited(column) | Says::Between(column) => is_key(column),
-        Says::Bound(columns) => columns.iter().any(|column| column == "ctid"),
-        Says::From(column) => is_key(column) && said.contains(&Says::UpTo(column.clone())),
-        _ => false,
-    });
-    if named || batch {
-        Reach::Few
-    } else if bound.iter().any(|column| (facts.varied)(column)) {
-        Reach::Named
-    } else {
-        Reach::Many
-    }
-}
-
-/// Parts joined by AND; that of BETWEEN belongs to it.
-fn conjuncts<'s, 't>(condition: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    let mut between = false;
-    for (at, token) in tokens::at_top(condition) {
-        if token.is("between") {
-            between = true;
-        } else if token.is("and") {
-            if between {
-                between = false;
-            } else {
-                parts.push(&condition[from..at]);
-                from = at + 1;
-            }
-        }
-    }
-    parts.push(&condition[from..]);
-    parts
-}
-
-fn says(part: &[Token<'_>], names: &[String], facts: &Facts<'_>) -> Says {
-    let comparison = tokens::at_top(part).find(|(_, token)| {
-        ["=", "<", "<=", ">", ">="].iter().any(|symbol| token.is_symbol(symbol))
-            || token.is("in")
-            || token.is("between")
-    });
-    let Some((at, word)) = comparison else {
-        return Says::Nothing;
-    };
-    let (left, right) = (tokens::bare(&part[..at]), tokens::bare(&part[at + 1..]));
-    let mut columns = columns(left, names);
-    let mut right = right;
-    let mut flipped = false;
-    if columns.is_empty() && word.kind == Kind::Symbol && is_constant(left, facts) {
-        columns = self::columns(right, names);
-        right = left;
-        flipped = true;
-    }
-    let Some(column) = columns.first().cloned() else {
-        return Says::Nothing;
-    };
-    if word.is("between") {
-        let ends = tokens::split(right, |token| token.is("and"));
-        let constant = ends.iter().all(|end| is_constant(end, facts));
-        return if constant { Says::Between(column) } else { Says::Nothing };
-    }
-    let query = right.iter().any(|token| token.is("select"));
-    if query && is_correlated(right, names) {
-        return Says::Nothing;
-    }
-    if query {
-        let several = word.is("in") || right.first().is_some_and(|token| token.is("any") || token.is("some"));
-        return match (several, limit_of(right.windows(2))) {
-            (false, _) if word.is_symbol("=") => Says::Bound(columns),
-            (true, Some(_)) => Says::Limited(column),
-            _ => Says::Nothing,
-        };
-    }
-    let list = right
-        .iter()
-        .filter(|token| matches!(token.kind, Kind::Literal | Kind::Number))
-        .count();
-    if !is_constant(right, facts) || list > LIST {
-        return Says::Nothing;
-    }
-    match (word.text, flipped) {
-        (">" | ">=", false) | ("<" | "<=", true) => Says::From(column),
-        ("<" | "<=", false) | (">" | ">=", true) => Says::UpTo(column),
-        _ => Says::Bound(columns),
-    }
-}
-
-/// The subquery is another one for each row: it names the table outside of it.
-fn is_correlated(query: &[Token<'_>], names: &[String]) -> bool {
-    let hidden = |name: &String| {
-        query.iter().enumerate().any(|(at, token)| {
-            let after = query.get(at + 1);
-            token.name().as_ref() == Some(name)
-                && at > 0
-                && (query[at - 1].is("from")
-                    || query[at - 1].is("join")
-                    || query[at - 1].is("as")
-                    || query[at - 1].is_symbol("."))
-                && !after.is_some_and(|next| next.is("as") || next.is_symbol("."))
-        })
-    };
-    query.windows(2).any(|pair| {
-        let name = pair[0].name().filter(|_| pair[1].is_symbol("."));
-        name.is_some_and(|name| names.contains(&name) && !hidden(&name))
-    })
-}
-
-/// The columns on one side of a comparison; empty when it is anything else.
-fn columns(side: &[Token<'_>], names: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    for item in tokens::split(side, |token| token.is_symbol(",")) {
-        let (name, next) = dotted(item, 0);
-        let cast = item.get(next).is_none_or(|token| token.is_symbol("::"));
-        match name.split_last() {
-            Some((column, qualifiers)) if cast && qualifiers.iter().all(|of| names.contains(of)) => {
-                found.push(column.clone());
-            }
-            _ => return Vec::new(),
-        }
-    }
-    found
-}
-
-/// Values that are written out. Words are types behind a cast, and variables where there can be any.
-fn is_constant(side: &[Token<'_>], facts: &Facts<'_>) -> bool {
-    let mut cast = false;
-    let mut values = 0;
-    let constant = side.iter().all(|token| {
-        cast |= token.is_symbol("::") || token.is("as");
-        match token.kind {
-            Kind::Literal | Kind::Number => {
-                values += 1;
-                true
-            }
-            Kind::Symbol => ["::", "(", ")", "[", "]", ",", "-", "."].contains(&token.text),
-            Kind::Word if facts.variables => {
-                values += 1;
-                true
-            }
-            Kind::Word => cast || ["any", "array", "cast", "in"].iter().any(|word| token.is(word)),
-            Kind::Quoted => cast || facts.variables,
-        }
-    });
-    constant && values > 0
 }
 
 #[cfg(test)]
@@ -615,11 +419,13 @@ mod tests {
             ),
             ("INSERT INTO t SELECT * FROM tiny", Few),
             (
-                "INSERT INTO t (a) SELECT j.\"a\", CASE WHEN 'x' = ANY(j.b) THEN 1 END FROM \"u\" j WHERE j.b = 'E' ON CONFLICT (a) DO NOTHING",
+                "INSERT INTO t (a) SELECT j.\"a\", CASE WHEN 'x' = ANY(j.b) THEN 1 END FROM \"u\" j WHERE j.b = 'E' ON \
+                 CONFLICT (a) DO NOTHING",
                 Named,
             ),
             (
-                "INSERT INTO t (a) SELECT u.a FROM tiny x JOIN u ON u.id = x.id WHERE x.b IS NULL ON CONFLICT DO NOTHING",
+                "INSERT INTO t (a) SELECT u.a FROM tiny x JOIN u ON u.id = x.id WHERE x.b IS NULL ON CONFLICT DO \
+                 NOTHING",
                 Many,
             ),
             ("INSERT INTO t SELECT * FROM u LIMIT 100", Few),

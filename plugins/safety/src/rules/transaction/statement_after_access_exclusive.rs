@@ -13,17 +13,20 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports the first statement of a transaction that reads or writes a whole table (builds an index, tests a constraint, writes a table anew) \
-while an earlier statement of the same transaction holds ACCESS EXCLUSIVE on a table that the slow statement alone would not lock so. \
-Quick statements in a row are not reported, nor is work on new, empty or small tables. Changes of many rows are \
-`ddl-and-backfill-in-one-transaction`, `VALIDATE` of a constraint that the same transaction adds is `validate-in-same-transaction`. High where the \
-table that is worked through is known to be large, low for a foreign key of new columns that have no value yet.
+**What it does.** Reports the first statement of a transaction that reads or writes a whole table (builds an index, \
+tests a constraint, writes a table anew) while an earlier statement of the same transaction holds ACCESS EXCLUSIVE on \
+a table that the slow statement alone would not lock so. Quick statements in a row are not reported, nor is work on \
+new, empty or small tables. Changes of many rows are `ddl-and-backfill-in-one-transaction`, `VALIDATE` of a constraint \
+that the same transaction adds is `validate-in-same-transaction`. High where the table that is worked through is known \
+to be large, low for a foreign key of new columns that have no value yet.
 
-**Why it matters.** `ALTER TABLE … ADD COLUMN` takes milliseconds. With a `CREATE INDEX` behind it in the same transaction the table cannot even be \
-read until the index is built, while the index alone would only have kept writers out.
+**Why it matters.** `ALTER TABLE … ADD COLUMN` takes milliseconds. With a `CREATE INDEX` behind it in the same \
+transaction the table cannot even be read until the index is built, while the index alone would only have kept writers \
+out.
 
 **Instead.** Put the slow statement into a migration of its own, or at least above the quick one.",
-    bad: "CREATE TABLE users (id int PRIMARY KEY, email text);\nCREATE TABLE events (id int PRIMARY KEY, at date);\n-- migration\n\
+    bad: "CREATE TABLE users (id int PRIMARY KEY, email text);\nCREATE TABLE events (id int PRIMARY KEY, at date);\n-- \
+    migration\n\
           ALTER TABLE users ADD COLUMN name text;\nALTER TABLE events ADD CONSTRAINT recent CHECK (at > '2020-01-01');",
     good: "CREATE TABLE users (id int PRIMARY KEY, email text);\n-- migration\n\
            ALTER TABLE users ADD COLUMN name text;\nALTER TABLE users ALTER COLUMN name SET DEFAULT '';",
@@ -190,7 +193,10 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, 
     let locked = worst.lock.relation.short();
     let finding = findings.report(
         &step,
-        format!("{does} in a transaction that has locked {locked} before: nobody can read or write {locked} until that is done"),
+        format!(
+            "{does} in a transaction that has locked {locked} before: nobody can read or write {locked} until that \
+        is done"
+        ),
     );
     if size::of(context, &step, &work.relation) == Size::Large {
         finding.severity(Severity::High);
@@ -214,8 +220,10 @@ mod tests {
     use super::RULE;
     use crate::judge::{assert_ignores, assert_reports, postgres};
 
-    const T: &str = "CREATE TABLE users (id int PRIMARY KEY, email text); CREATE TABLE \"Orders\" (id int PRIMARY KEY, user_id int, no int);";
-    const INDEX: &str = "reads every row of users in a transaction that has locked users before: nobody can read or write users until that is done";
+    const T: &str = "CREATE TABLE users (id int PRIMARY KEY, email text); CREATE TABLE \"Orders\" (id int PRIMARY KEY, \
+    user_id int, no int);";
+    const INDEX: &str = "reads every row of users in a transaction that has locked users before: nobody can read or \
+    write users until that is done";
 
     #[test]
     fn slow_work_under_a_lock_that_it_does_not_need() {
@@ -234,14 +242,17 @@ mod tests {
         );
         rule.reports(
             T,
-            "-- why\nBEGIN; ALTER TABLE public.users RENAME email TO mail; CREATE UNIQUE INDEX i ON users (mail); COMMIT;",
+            "-- why\nBEGIN; ALTER TABLE public.users RENAME email TO mail; CREATE UNIQUE INDEX i ON users (mail); \
+             COMMIT;",
             Medium,
             INDEX,
         );
-        let other = "of Orders in a transaction that has locked users before: nobody can read or write users until that is done";
+        let other = "of Orders in a transaction that has locked users before: nobody can read or write users until \
+        that is done";
         rule.reports(
             T,
-            "ALTER TABLE users ADD name text; ALTER TABLE \"Orders\" ALTER no SET NOT NULL; CREATE INDEX i ON users (name);",
+            "ALTER TABLE users ADD name text; ALTER TABLE \"Orders\" ALTER no SET NOT NULL; CREATE INDEX i ON users \
+             (name);",
             Medium,
             &format!("reads every row {other}"),
         );
@@ -249,13 +260,16 @@ mod tests {
             T,
             "ALTER TABLE users ADD name text; ALTER TABLE \"Orders\" ALTER no TYPE bigint;",
             Medium,
-            "writes Orders anew in a transaction that has locked users before: nobody can read or write users until that is done",
+            "writes Orders anew in a transaction that has locked users before: nobody can read or write users until \
+             that is done",
         );
         rule.reports(
             T,
-            "ALTER TABLE \"Orders\" ADD owner int; ALTER TABLE \"Orders\" ADD CONSTRAINT f FOREIGN KEY (owner) REFERENCES users (id);",
+            "ALTER TABLE \"Orders\" ADD owner int; ALTER TABLE \"Orders\" ADD CONSTRAINT f FOREIGN KEY (owner) \
+             REFERENCES users (id);",
             Low,
-            "reads every row of Orders in a transaction that has locked Orders before: nobody can read or write Orders until that is done",
+            "reads every row of Orders in a transaction that has locked Orders before: nobody can read or write Orders \
+             until that is done",
         );
     }
 
@@ -263,8 +277,8 @@ mod tests {
     fn the_size_of_what_is_worked_through_counts() {
         let rule = postgres(&RULE);
         let script = "ALTER TABLE users ADD name text; CREATE INDEX i ON \"Orders\" (no);";
-        let message = "reads every row of Orders with about 5,000,000 rows in a transaction that has locked users before: nobody can read or write \
-                       users until that is done";
+        let message = "reads every row of Orders with about 5,000,000 rows in a transaction that has locked users \
+                       before: nobody can read or write users until that is done";
         assert_reports(
             &rule.on(T).rows("Orders", 5_000_000).rows("users", 50),
             script,
@@ -278,7 +292,8 @@ mod tests {
     fn quick_statements_and_locks_that_are_needed_anyway() {
         let rule = postgres(&RULE);
         for script in [
-            "ALTER TABLE users ADD name text; ALTER TABLE users ALTER name SET DEFAULT ''; ALTER TABLE \"Orders\" ADD x int;",
+            "ALTER TABLE users ADD name text; ALTER TABLE users ALTER name SET DEFAULT ''; ALTER TABLE \"Orders\" ADD \
+             x int;",
             "ALTER TABLE users ADD name text; ALTER TABLE users ALTER id TYPE bigint;",
             "CREATE INDEX i ON users (email); ALTER TABLE users ADD name text;",
             "CREATE TABLE t (a int); ALTER TABLE t ADD b int; CREATE INDEX i ON t (b);",

@@ -11,12 +11,14 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports BEGIN and COMMIT that cut a file into more transactions than it needs (low); `ROLLBACK` of all that a file's transaction did (high); \
-`PREPARE TRANSACTION` (medium); and a DO block that commits inside a transaction of the file (high). A file that is one BEGIN … COMMIT from beginning to end is \
-not reported, nor is one that begins with `-- tollgate:transaction off`.
+**What it does.** Reports BEGIN and COMMIT that cut a file into more transactions than it needs (low); `ROLLBACK` of \
+all that a file's transaction did (high); `PREPARE TRANSACTION` (medium); and a DO block that commits inside a \
+transaction of the file (high). A file that is one BEGIN … COMMIT from beginning to end is not reported, nor is one \
+that begins with `-- tollgate:transaction off`.
 
-**Why it matters.** A file without them is applied and recorded in one transaction, or not at all. With them, what stands above a failing statement stays in the \
-database. After a `ROLLBACK` the migration counts as applied and nothing of it is there; a COMMIT inside a DO block fails when a transaction is around it.
+**Why it matters.** A file without them is applied and recorded in one transaction, or not at all. With them, what \
+stands above a failing statement stays in the database. After a `ROLLBACK` the migration counts as applied and nothing \
+of it is there; a COMMIT inside a DO block fails when a transaction is around it.
 
 **Instead.** Leave them out; put what has to be committed first into a migration of its own.",
     bad: "BEGIN;\nCREATE TABLE a (b int);\nCOMMIT;\nCREATE TABLE c (d int);",
@@ -208,7 +210,8 @@ mod tests {
     #[test]
     fn a_block_cannot_commit_in_it() {
         let rule = postgres(&RULE);
-        let block = "DO $$ BEGIN LOOP DELETE FROM a WHERE ctid IN (SELECT ctid FROM a LIMIT 9); EXIT WHEN NOT FOUND; COMMIT; END LOOP; END $$;";
+        let block = "DO $$ BEGIN LOOP DELETE FROM a WHERE ctid IN (SELECT ctid FROM a LIMIT 9); EXIT WHEN NOT FOUND; \
+        COMMIT; END LOOP; END $$;";
         let message = "fails: a block cannot commit while the file's own transaction is around it";
         rule.reports("", &format!("BEGIN; {block} COMMIT;"), High, message);
         rule.reports(

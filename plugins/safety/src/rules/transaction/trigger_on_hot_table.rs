@@ -11,16 +11,19 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `CREATE TRIGGER` on a table that existed before the migration and may hold rows; medium where the table is known to be large. Triggers of \
-views and of new, empty and small tables are not reported.
+**What it does.** Reports `CREATE TRIGGER` on a table that existed before the migration and may hold rows; medium \
+where the table is known to be large. Triggers of views and of new, empty and small tables are not reported.
 
-**Why it matters.** SHARE ROW EXCLUSIVE keeps everybody from writing the table until the transaction ends. From then on every write pays for the trigger's function, and \
-fails when the function fails.
+**Why it matters.** SHARE ROW EXCLUSIVE keeps everybody from writing the table until the transaction ends. From then \
+on every write pays for the trigger's function, and fails when the function fails.
 
-**Instead.** Nothing, where the trigger is meant: create it in a migration of its own, so that the lock is short, and try its function on real rows before.",
-    bad: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n-- migration\n\
+**Instead.** Nothing, where the trigger is meant: create it in a migration of its own, so that the lock is short, and \
+try its function on real rows before.",
+    bad: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN \
+    NEW; END $$;\n-- migration\n\
           CREATE TRIGGER noted BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION note();",
-    good: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
+    good: "CREATE TABLE users (id int);\nCREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN \
+    NEW; END $$;\n\
            CREATE TRIGGER noted BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION note();",
     check,
     ..Rule::DEFAULT
@@ -48,7 +51,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let rows = size::in_words(context, &step, table);
         let table = table.short();
         let message = format!(
-            "{} the trigger {} on {table}{rows}: nobody can write {table} until the transaction ends, and every write runs it from then on",
+            "{} the trigger {} on {table}{rows}: nobody can write {table} until the transaction ends, and every write \
+             runs it from then on",
             step.verb("puts", "put"),
             created.name.name
         );
@@ -78,7 +82,8 @@ mod tests {
         let rule = postgres(&RULE);
         let message = |table: &str| {
             format!(
-                "puts the trigger Noted on {table}: nobody can write {table} until the transaction ends, and every write runs it from then on"
+                "puts the trigger Noted on {table}: nobody can write {table} until the transaction ends, and every \
+                 write runs it from then on"
             )
         };
         rule.reports(T, &on("public.\"Users\""), Low, &message("Users"));
@@ -89,8 +94,8 @@ mod tests {
             Low,
             &message("Users"),
         );
-        let large = "puts the trigger Noted on Users with about 2,000,000 rows: nobody can write Users until the transaction ends, and every write \
-                     runs it from then on";
+        let large = "puts the trigger Noted on Users with about 2,000,000 rows: nobody can write Users until the \
+                     transaction ends, and every write runs it from then on";
         assert_reports(&rule.on(T).rows("Users", 2_000_000), &on("\"Users\""), Medium, large);
     }
 

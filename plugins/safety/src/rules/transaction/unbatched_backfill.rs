@@ -13,27 +13,31 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** Reports `UPDATE`, `DELETE`, `MERGE` and `INSERT … SELECT` on a table that may hold rows, where the statement does not say that \
-it touches few of them: not the rows of a key (`WHERE id = …`, `id IN (…)`), not a range of the key, not a batch with `LIMIT`. Joins, CTEs \
-and DO blocks are looked through. A DO block that commits inside its loop is not reported, nor are `INSERT … VALUES`, new and empty tables, and \
-tables of up to 10,000 rows where a database is connected. High for every row of a table known to be large, low where values of a column \
-that is no key are named.
+**What it does.** Reports `UPDATE`, `DELETE`, `MERGE` and `INSERT … SELECT` on a table that may hold rows, where the \
+statement does not say that it touches few of them: not the rows of a key (`WHERE id = …`, `id IN (…)`), not a range \
+of the key, not a batch with `LIMIT`. Joins, CTEs and DO blocks are looked through. A DO block that commits inside its \
+loop is not reported, nor are `INSERT … VALUES`, new and empty tables, and tables of up to 10,000 rows where a \
+database is connected. High for every row of a table known to be large, low where values of a column that is no key \
+are named.
 
-**Why it matters.** Every changed row stays locked until the statement ends, so the application's writes wait for it. The old versions of all rows \
-stay on disk as long, autovacuum cannot clear any table meanwhile, replicas fall behind, and a failure near the end loses all of it.
+**Why it matters.** Every changed row stays locked until the statement ends, so the application's writes wait for it. \
+The old versions of all rows stay on disk as long, autovacuum cannot clear any table meanwhile, replicas fall behind, \
+and a failure near the end loses all of it.
 
-**Instead.** Change a few thousand rows at a time and commit after each time: a DO block or procedure with `COMMIT` in its loop, in a \
-file that begins with `-- tollgate:transaction off`, or a job of the application.",
-    bad: "CREATE TABLE users (id int PRIMARY KEY, email text, mail text);\n-- migration\nUPDATE users SET mail = lower(email);",
+**Instead.** Change a few thousand rows at a time and commit after each time: a DO block or procedure with `COMMIT` in \
+its loop, in a file that begins with `-- tollgate:transaction off`, or a job of the application.",
+    bad: "CREATE TABLE users (id int PRIMARY KEY, email text, mail text);\n-- migration\nUPDATE users SET mail = \
+    lower(email);",
     good: "CREATE TABLE users (id int PRIMARY KEY, email text, mail text);\n-- migration\n-- tollgate:transaction off\n\
-           DO $$\nBEGIN\n  LOOP\n    UPDATE users SET mail = lower(email)\n    WHERE id IN (SELECT id FROM users WHERE mail IS NULL LIMIT 5000);\n\
+           DO $$\nBEGIN\n  LOOP\n    UPDATE users SET mail = lower(email)\n    WHERE id IN (SELECT id FROM users WHERE \
+           mail IS NULL LIMIT 5000);\n\
            \x20   EXIT WHEN NOT FOUND;\n    COMMIT;\n  END LOOP;\nEND $$;",
     check,
     ..Rule::DEFAULT
 };
 
-const HELP: &str = "change a few thousand rows at a time: a DO block with COMMIT in its loop, in a file that begins with \
-                    `-- tollgate:transaction off`, or a job of the application";
+const HELP: &str = "change a few thousand rows at a time: a DO block with COMMIT in its loop, in a file that begins \
+                    with `-- tollgate:transaction off`, or a job of the application";
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for found in backfill::of(context).iter().filter(|found| found.in_use) {
@@ -70,7 +74,8 @@ mod tests {
     use crate::judge::{assert_ignores, assert_reports, postgres, sqlite};
 
     const USERS: &str = "CREATE TYPE kind AS ENUM ('a', 'b');
-        CREATE TABLE users (id uuid PRIMARY KEY, email text UNIQUE, \"mailLower\" text, org int, no int, kind kind, adapter text, UNIQUE (org, no));
+        CREATE TABLE users (id uuid PRIMARY KEY, email text UNIQUE, \"mailLower\" text, org int, no int, kind kind, \
+        adapter text, UNIQUE (org, no));
         CREATE TABLE \"Orders\" (id int PRIMARY KEY, user_id uuid, total int);";
     const LOCKED: &str = "in one statement: they stay locked until the last of them is done";
 
@@ -97,7 +102,8 @@ mod tests {
             "UPDATE users SET org = 1 WHERE org <> 1;",
             "UPDATE users SET org = 1 WHERE kind = 'a';",
             "UPDATE users SET org = 1 WHERE id = '1' OR email LIKE 'a%';",
-            "WITH o AS (SELECT user_id, max(total) AS total FROM \"Orders\" GROUP BY 1) UPDATE users SET org = o.total FROM o WHERE o.user_id = users.id;",
+            "WITH o AS (SELECT user_id, max(total) AS total FROM \"Orders\" GROUP BY 1) UPDATE users SET org = o.total \
+             FROM o WHERE o.user_id = users.id;",
             "WITH changed AS (UPDATE users SET org = 2 WHERE org IS NULL RETURNING id) SELECT count(*) FROM changed;",
             "MERGE INTO users u USING \"Orders\" o ON o.user_id = u.id WHEN MATCHED THEN UPDATE SET org = 1;",
         ] {
@@ -120,8 +126,8 @@ mod tests {
     #[test]
     fn rows_of_a_query() {
         let rule = postgres(&RULE);
-        let message = "copies rows of a query into Orders, in one statement: nothing of it can be kept when it fails, and it holds back vacuum \
-                       until it is done";
+        let message = "copies rows of a query into Orders, in one statement: nothing of it can be kept when it fails, \
+                       and it holds back vacuum until it is done";
         rule.reports(
             USERS,
             "INSERT INTO \"Orders\" (user_id) SELECT id FROM users;",
@@ -130,7 +136,8 @@ mod tests {
         );
         rule.reports(
             USERS,
-            "WITH moved AS (SELECT id FROM users) INSERT INTO public.\"Orders\" (user_id) SELECT id FROM moved ON CONFLICT DO NOTHING;",
+            "WITH moved AS (SELECT id FROM users) INSERT INTO public.\"Orders\" (user_id) SELECT id FROM moved ON \
+             CONFLICT DO NOTHING;",
             Medium,
             message,
         );
@@ -178,8 +185,8 @@ mod tests {
             &rule.on(USERS).rows("users", 8_000_000),
             "UPDATE users SET adapter = 'b' WHERE adapter = 'a';",
             Medium,
-            "updates rows of users with about 8,000,000 rows by a condition that may match many, in one statement: they stay locked until the \
-             last of them is done",
+            "updates rows of users with about 8,000,000 rows by a condition that may match many, in one statement: \
+             they stay locked until the last of them is done",
         );
         // Data that comes with the application: what is deleted is written out again.
         rule.ignores(
@@ -192,27 +199,31 @@ mod tests {
     fn batches() {
         let rule = postgres(&RULE);
         for script in [
-            "UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org IS NULL LIMIT 1000 FOR UPDATE SKIP LOCKED);",
+            "UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org IS NULL LIMIT 1000 FOR UPDATE SKIP \
+             LOCKED);",
             "DELETE FROM users WHERE ctid = ANY(ARRAY(SELECT ctid FROM users WHERE org IS NULL LIMIT 10000));",
-            "WITH batch AS (SELECT id FROM users LIMIT 500) UPDATE users SET org = 1 FROM batch WHERE batch.id = users.id;",
+            "WITH batch AS (SELECT id FROM users LIMIT 500) UPDATE users SET org = 1 FROM batch WHERE batch.id = \
+             users.id;",
             "UPDATE users SET org = 1 WHERE id BETWEEN '0' AND '1';",
-            "DO $$ BEGIN LOOP UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org IS NULL LIMIT 9); EXIT WHEN NOT FOUND; COMMIT; \
-             END LOOP; END $$;",
+            "DO $$ BEGIN LOOP UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org IS NULL LIMIT 9); \
+             EXIT WHEN NOT FOUND; COMMIT; END LOOP; END $$;",
         ] {
             rule.ignores(USERS, script);
         }
-        let message = "may update rows of users by a condition that may match many, in a loop that never commits: they stay locked until the last \
-                       of them is done";
+        let message = "may update rows of users by a condition that may match many, in a loop that never commits: they \
+                       stay locked until the last of them is done";
         for script in [
-            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM users LOOP UPDATE users SET org = 1 WHERE id = r.id; END LOOP; END $$;",
-            "do $x$ BEGIN LOOP UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org IS NULL LIMIT 9); EXIT WHEN NOT FOUND; \
-             -- COMMIT;\n END LOOP; END $x$ LANGUAGE plpgsql;",
+            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM users LOOP UPDATE users SET org = 1 WHERE id = \
+             r.id; END LOOP; END $$;",
+            "do $x$ BEGIN LOOP UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org IS NULL LIMIT 9); \
+             EXIT WHEN NOT FOUND; -- COMMIT;\n END LOOP; END $x$ LANGUAGE plpgsql;",
         ] {
             rule.reports(USERS, script, Medium, message);
         }
         rule.ignores(
             USERS,
-            "DO $$ DECLARE one uuid := '1'; BEGIN FOR i IN 1..3 LOOP NULL; END LOOP; UPDATE users SET org = 1 WHERE id = one; END $$;",
+            "DO $$ DECLARE one uuid := '1'; BEGIN FOR i IN 1..3 LOOP NULL; END LOOP; UPDATE users SET org = 1 WHERE id \
+             = one; END $$;",
         );
         rule.reports(
             USERS,
@@ -225,8 +236,9 @@ mod tests {
     #[test]
     fn through_a_function_of_the_same_file() {
         let rule = postgres(&RULE);
-        let function = "CREATE FUNCTION app.fill(many int) RETURNS void LANGUAGE plpgsql AS $$\nDECLARE n int;\nBEGIN\n  n := 1;\n  UPDATE public.users SET \
-                        \"mailLower\" = lower(email) WHERE \"mailLower\" IS NULL;\nEND $$;";
+        let function = "CREATE FUNCTION app.fill(many int) RETURNS void LANGUAGE plpgsql AS $$\nDECLARE n \
+                        int;\nBEGIN\n  n := 1;\n  UPDATE public.users SET \"mailLower\" = lower(email) \
+                        WHERE \"mailLower\" IS NULL;\nEND $$;";
         let message =
             format!("calls app.fill, which updates rows of users by a condition that may match many, {LOCKED}");
         rule.reports(USERS, &format!("{function} SELECT app.fill(5);"), Medium, &message);
@@ -239,20 +251,22 @@ mod tests {
                 function.replace("WHERE \"mailLower\" IS NULL", "WHERE id = 'x'")
             ),
         );
-        let procedure = "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN LOOP UPDATE users SET org = 1 WHERE id IN (SELECT id FROM users WHERE org \
-                         IS NULL LIMIT 9); EXIT WHEN NOT FOUND; COMMIT; END LOOP; END $$;";
+        let procedure = "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN LOOP UPDATE users SET org = 1 WHERE id \
+                         IN (SELECT id FROM users WHERE org IS NULL LIMIT 9); EXIT WHEN NOT FOUND; COMMIT; END LOOP; \
+                         END $$;";
         rule.ignores(USERS, &format!("{procedure} CALL fill();"));
-        let message = "calls fill, which updates rows of users by a condition that may match many, in a loop that never commits: they stay locked until \
-                       the last of them is done";
+        let message = "calls fill, which updates rows of users by a condition that may match many, in a loop that \
+                       never commits: they stay locked until the last of them is done";
         rule.reports(
             USERS,
             &format!("{} CALL fill();", procedure.replace("COMMIT;", "")),
             Medium,
             message,
         );
-        let copies = "CREATE FUNCTION copy_all() RETURNS void LANGUAGE sql AS 'INSERT INTO \"Orders\" (user_id) SELECT id FROM users';";
-        let message = "calls copy_all, which copies rows of a query into Orders, in one statement: nothing of it can be kept when it fails, and it holds \
-                       back vacuum until it is done";
+        let copies = "CREATE FUNCTION copy_all() RETURNS void LANGUAGE sql AS 'INSERT INTO \"Orders\" (user_id) SELECT \
+        id FROM users';";
+        let message = "calls copy_all, which copies rows of a query into Orders, in one statement: nothing of it can \
+                       be kept when it fails, and it holds back vacuum until it is done";
         rule.reports(
             USERS,
             &format!("{copies} SELECT copy_all(); DROP FUNCTION copy_all();"),
@@ -275,7 +289,8 @@ mod tests {
         );
         assert_ignores(&rule.on(USERS).rows("users", 0), "UPDATE users SET org = 1;");
         assert_ignores(&rule.on(USERS).rows("users", 10_000), "UPDATE users SET org = 1;");
-        let large = "updates every row of users with about 2,000,000 rows, in one statement: they stay locked until the last of them is done";
+        let large = "updates every row of users with about 2,000,000 rows, in one statement: they stay locked until \
+        the last of them is done";
         assert_reports(
             &rule.on(USERS).rows("users", 2_000_000),
             "UPDATE users SET org = 1;",
