@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Medium,
     explanation: "\
 **What it does.** Reports `DROP INDEX`. High when it is the only unique index behind a constraint or the referenced side of a \
-foreign key. Silent when the migration makes an index over the same key, or drops the table.
+foreign key. Silent when the table has another index that serves the same queries after the migration, or is dropped.
 
 **Why it matters.** Queries that used it read the whole table, often only noticed under load. Without a unique index, equal \
 rows come in, and the index cannot be made again until they are merged.
@@ -90,7 +90,10 @@ fn made_again(context: &Context<'_>, step: &Step<'_>, dropped: &Dropped) -> bool
 fn has_same_key_after(context: &Context<'_>, table: &ObjectName, index: &Index) -> bool {
     context.after.relation(table).is_some_and(|after| {
         after.indexes.iter().any(|other| {
-            other.keys == index.keys && other.predicate == index.predicate && (other.unique || !index.unique)
+            let same = other.keys == index.keys && (other.unique || !index.unique);
+            // A B-tree that begins with the keys serves the same queries, though it refuses no duplicates of them.
+            let longer = !index.unique && index.method == "btree" && other.keys.starts_with(&index.keys);
+            (same || longer) && other.method == index.method && other.predicate == index.predicate
         })
     })
 }
@@ -196,6 +199,7 @@ mod tests {
             USERS,
             "DROP INDEX users_email; CREATE UNIQUE INDEX users_email ON users (email);",
         );
+        rule.ignores(USERS, "CREATE INDEX o2 ON users (org, id); DROP INDEX \"users_Org\";");
         rule.ignores(USERS, "DROP INDEX users_email; DROP TABLE users;");
         rule.ignores(USERS, "DROP INDEX \"users_Org\"; ALTER TABLE users DROP COLUMN org;");
         rule.ignores("", "CREATE TABLE t (a int); CREATE INDEX i ON t (a); DROP INDEX i;");

@@ -1,7 +1,7 @@
 //! `set-not-null`: a column becomes required while rows may hold no value.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step, thousands};
-use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, Operation, Severity};
+use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, ObjectName, Operation, Severity};
 
 use crate::rebuild;
 
@@ -56,7 +56,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
         && (relation.column(&original.column).is_some_and(|column| column.not_null)
             || relation.constraints.iter().any(|constraint| {
                 constraint.kind == ConstraintKind::Check
-                    && constraint.validated
+                    && (constraint.validated || is_validated_above(context, step, &column.table, &constraint.name))
                     && constraint
                         .expression
                         .as_deref()
@@ -66,6 +66,18 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
         return;
     }
     report_nulls(context, findings, step, column, &original, filled);
+}
+
+/// A statement above tests the constraint on all rows.
+fn is_validated_above(context: &Context<'_>, step: &Step<'_>, table: &ObjectName, name: &str) -> bool {
+    context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::ValidateConstraint(validated) => {
+                validated.name == name && context.same(ObjectKind::Table, &validated.table, table)
+            }
+            _ => false,
+        })
 }
 
 /// A column that the migration has added: its rows have the default, or NULL.
@@ -249,6 +261,10 @@ mod tests {
             "CREATE TABLE users (email text); ALTER TABLE users ALTER COLUMN email SET NOT NULL;",
         );
         rule.ignores("CREATE TABLE users (email text, CHECK (\"email\" IS NOT NULL));", SET);
+        let later =
+            "CREATE TABLE users (email text); ALTER TABLE users ADD CONSTRAINT c CHECK (email IS NOT NULL) NOT VALID;";
+        rule.ignores(later, &format!("ALTER TABLE users VALIDATE CONSTRAINT c; {SET}"));
+        rule.reports(later, SET, Medium, MESSAGE);
         rule.ignores(
             USERS,
             "ALTER TABLE users ADD plan text DEFAULT 'free'; ALTER TABLE users ALTER plan SET NOT NULL;",

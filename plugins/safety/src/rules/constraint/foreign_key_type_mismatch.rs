@@ -4,7 +4,7 @@ use tollgate_plugin::rules::{Context, Findings, Rule};
 use tollgate_plugin::{Dialect, Severity};
 
 use super::types::{self, Verdict};
-use super::{new_foreign_keys, referenced_columns};
+use super::{new_foreign_keys, place, referenced_columns};
 
 pub(super) const RULE: Rule = Rule {
     id: "foreign-key-type-mismatch",

@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{Dialect, Edit, Index, Severity, Suggestion};
 
-use super::{Added, column_with_value, new_foreign_keys};
+use super::{Added, column_with_value, new_foreign_keys, place};
 use crate::size::{self, Size};
 use crate::{sql, tokens};
 
@@ -51,7 +51,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         };
         let message =
             format!("makes {what} refer to {to} without an index on {them}: each delete in {to} reads all of {from}");
-        let finding = findings.report(&step, message);
+        let finding = findings.report_at(step.statement.index, place(context, &step, &added), message);
         if size == Some(Size::Large) {
             finding.severity(Severity::Medium);
         }
@@ -176,6 +176,25 @@ mod tests {
             "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users (id);",
         );
         assert_ignores(&rule.on(SHOP).rows("orders", 400), ADD);
+    }
+
+    #[test]
+    fn each_key_is_pointed_at() {
+        let script = "CREATE TABLE t (a int NOT NULL REFERENCES users (id), \"B\" int,
+            CONSTRAINT x FOREIGN KEY (\"B\", org) REFERENCES users (org, id), org int);";
+        let findings = postgres(&RULE).on(SHOP).check(script);
+        let places: Vec<&str> = findings
+            .iter()
+            .filter_map(|finding| finding.at)
+            .map(|at| at.of(script))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                "a int NOT NULL REFERENCES users (id)",
+                "CONSTRAINT x FOREIGN KEY (\"B\", org) REFERENCES users (org, id)",
+            ]
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod validate_in_same_transaction;
 use tollgate_plugin::rules::{Context, Rule, Step};
 use tollgate_plugin::{
     AddedColumn, Constraint, ConstraintDefinition, ConstraintKind, CreatedTable, Edit, Finding, ObjectKind, ObjectName,
-    Operation, Suggestion,
+    Operation, Span, Suggestion,
 };
 
 use crate::sql;
@@ -167,6 +167,39 @@ fn new_foreign_keys<'a>(context: &'a Context<'a>) -> Vec<(Step<'a>, Added<'a>)> 
         added.definition.kind == ConstraintKind::ForeignKey && !temporary && !step.effect.conditional
     })
     .collect()
+}
+
+/// Where the script writes a foreign key: inside CREATE TABLE the column or the clause, otherwise the step's clause.
+fn place(context: &Context<'_>, step: &Step<'_>, added: &Added<'_>) -> Span {
+    if !matches!(added.with, With::Table(_)) {
+        return step.effect.at;
+    }
+    let tokens = sql::statement_tokens(context, step.statement);
+    let inside = tokens.split(|token| token.depth == 0).find(|inside| !inside.is_empty());
+    let elements = inside
+        .unwrap_or_default()
+        .split(|token| token.depth == 1 && token.is_symbol(","));
+    let found = elements
+        .filter(|element| writes_key(element, &added.definition.columns))
+        .find_map(|element| Some((element.first()?.start, element.last()?.end)));
+    found.map_or(step.effect.at, |(start, end)| Span { start, end })
+}
+
+/// `column … REFERENCES` or `FOREIGN KEY (columns)`.
+fn writes_key(element: &[sql::Token<'_>], columns: &[String]) -> bool {
+    let names = |tokens: &[sql::Token<'_>]| tokens.iter().filter_map(sql::Token::name).collect::<Vec<_>>();
+    let clause = element
+        .windows(2)
+        .position(|words| words[0].is("foreign") && words[1].is("key"));
+    match clause {
+        Some(at) => {
+            let key = element[at + 2..]
+                .split(|token| token.depth == 1)
+                .find(|key| !key.is_empty());
+            key.is_some_and(|key| names(key) == columns)
+        }
+        None => element.iter().any(|token| token.is("references")) && names(&element[..1]).first() == columns.first(),
+    }
 }
 
 /// The column that a condition says has a value: `x` of `(x) IS NOT NULL`.
