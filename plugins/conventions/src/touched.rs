@@ -1,13 +1,14 @@
 //! What a migration touches, in the words that its name can be made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_plugin::rules::Context;
 use tollgate_plugin::{Change, ObjectKind, ObjectName, Operation};
 
 /// What a migration touches, by the words of its names.
 pub(crate) struct Touched {
-    tables: BTreeSet<(Option<String>, String)>,
+    /// By their names in lower case: the schema makes no difference to what a migration can be called.
+    tables: BTreeMap<String, ObjectName>,
     /// Something else than rows changes.
     schema: bool,
     /// Words, stemmed, of tables and of all that belongs to them.
@@ -20,7 +21,7 @@ impl Touched {
     /// What the whole script touches.
     pub(crate) fn by(context: &Context<'_>) -> Self {
         let mut touched = Self {
-            tables: BTreeSet::new(),
+            tables: BTreeMap::new(),
             schema: false,
             words: BTreeSet::new(),
             members: BTreeSet::new(),
@@ -40,19 +41,18 @@ impl Touched {
         }
         for (change, _) in context.changes() {
             if let Change::TableRebuild(rebuild) = change {
-                touched
-                    .tables
-                    .retain(|(_, name)| !name.eq_ignore_ascii_case(&rebuild.temporary.name));
-                touched.table(context, &rebuild.table);
+                touched.tables.remove(&rebuild.temporary.name.to_lowercase());
+                touched.table(&rebuild.table);
             }
         }
         touched
     }
 
-    fn table(&mut self, context: &Context<'_>, name: &ObjectName) {
-        let resolved = context.resolve(ObjectKind::Table, name);
-        self.words.extend(words(&resolved.name).iter().map(|word| stem(word)));
-        self.tables.insert((resolved.schema, resolved.name));
+    fn table(&mut self, name: &ObjectName) {
+        self.words.extend(words(&name.name).iter().map(|word| stem(word)));
+        self.tables
+            .entry(name.name.to_lowercase())
+            .or_insert_with(|| name.clone());
     }
 
     fn member(&mut self, name: &str) {
@@ -64,7 +64,7 @@ impl Touched {
         match operation {
             Operation::CreateTable(created) => {
                 if !created.temporary {
-                    self.table(context, &created.name);
+                    self.table(&created.name);
                     self.words.extend(
                         created
                             .columns
@@ -75,46 +75,46 @@ impl Touched {
                 }
             }
             Operation::AddColumn(added) => {
-                self.table(context, &added.table);
+                self.table(&added.table);
                 self.member(&added.column.name);
             }
             Operation::DropColumn(dropped) => {
-                self.table(context, &dropped.column.table);
+                self.table(&dropped.column.table);
                 self.member(&dropped.column.column);
             }
             Operation::RenameColumn(rename) => {
-                self.table(context, &rename.from.table);
+                self.table(&rename.from.table);
                 self.member(&rename.from.column);
                 self.member(&rename.to);
             }
             Operation::AlterColumnType(change) => {
-                self.table(context, &change.column.table);
+                self.table(&change.column.table);
                 self.member(&change.column.column);
             }
             Operation::SetNotNull(column) | Operation::DropNotNull(column) | Operation::DropDefault(column) => {
-                self.table(context, &column.table);
+                self.table(&column.table);
                 self.member(&column.column);
             }
             Operation::SetDefault(set) => {
-                self.table(context, &set.column.table);
+                self.table(&set.column.table);
                 self.member(&set.column.column);
             }
             Operation::SetIdentity(set) => {
-                self.table(context, &set.column.table);
+                self.table(&set.column.table);
                 self.member(&set.column.column);
             }
             Operation::AddConstraint(added) => {
-                self.table(context, &added.table);
+                self.table(&added.table);
                 for name in added.constraint.name.iter().chain(&added.constraint.columns) {
                     self.member(name);
                 }
             }
             Operation::ValidateConstraint(named) | Operation::DropConstraint(named) => {
-                self.table(context, &named.table);
+                self.table(&named.table);
                 self.member(&named.name);
             }
             Operation::CreateIndex(index) => {
-                self.table(context, &index.table);
+                self.table(&index.table);
                 for name in index
                     .name
                     .iter()
@@ -131,17 +131,17 @@ impl Touched {
     fn other(&mut self, context: &Context<'_>, operation: &Operation) {
         match operation {
             Operation::Insert(change) | Operation::Update(change) | Operation::Delete(change) => {
-                self.table(context, &change.table);
+                self.table(&change.table);
                 for column in &change.columns {
                     self.words.extend(words(column).iter().map(|word| stem(word)));
                 }
             }
-            Operation::Truncate(truncation) => self.table(context, &truncation.table),
+            Operation::Truncate(truncation) => self.table(&truncation.table),
             Operation::RowSecurity(toggle) | Operation::ForceRowSecurity(toggle) | Operation::EnableTrigger(toggle) => {
-                self.table(context, &toggle.table);
+                self.table(&toggle.table);
             }
             Operation::AttachPartition(partition) | Operation::DetachPartition(partition) => {
-                self.table(context, &partition.table);
+                self.table(&partition.table);
                 self.member(&partition.partition.name);
             }
             Operation::Drop(dropped) => self.object(context, dropped.kind, &dropped.name, dropped.on.as_ref()),
@@ -163,17 +163,17 @@ impl Touched {
 
     fn object(&mut self, context: &Context<'_>, kind: ObjectKind, name: &ObjectName, on: Option<&ObjectName>) {
         if kind == ObjectKind::Table {
-            self.table(context, name);
+            self.table(name);
         } else {
             self.member(&name.name);
         }
         if let Some(on) = on {
-            self.table(context, on);
+            self.table(on);
         }
         if kind == ObjectKind::Index
             && let Some(table) = context.before.index_owner(name)
         {
-            self.table(context, &table);
+            self.table(&table);
         }
     }
 
@@ -182,13 +182,8 @@ impl Touched {
         if !self.schema {
             return None;
         }
-        match self.tables.iter().collect::<Vec<_>>().as_slice() {
-            [(schema, name)] => Some(ObjectName {
-                schema: schema.clone(),
-                name: name.clone(),
-            }),
-            _ => None,
-        }
+        let mut tables = self.tables.values();
+        tables.next().filter(|_| tables.next().is_none()).cloned()
     }
 
     /// The word is part of a name, or of the words that stand for any object.
@@ -202,7 +197,8 @@ impl Touched {
     /// A word of the name is one of the table's, or the name of something that belongs to it stands in full.
     pub(crate) fn names_something(&self, words: &[String]) -> bool {
         let joined: String = words.concat();
-        let of_table = self.tables.iter().any(|(_, table)| {
+        let of_table = self.tables.values().any(|table| {
+            let table = table.name.as_str();
             let of_table: Vec<String> = self::words(table).iter().map(|word| stem(word)).collect();
             joined.contains(&folded(table)) || words.iter().any(|word| of_table.contains(&stem(word)))
         });
