@@ -23,7 +23,7 @@ fn a_reviewer_can_allow_it() {
     status: 0
     -- stdout
     applied 4_drop [duration]
-    1 migration checked: 1 warning, 1 allowed by comments
+    1 migration checked: 2 warnings, 1 allowed by comments
     1 migration applied in [duration]
     -- stderr
     destructive::drop-view
@@ -37,6 +37,18 @@ fn a_reviewer_can_allow_it() {
      3 │ -- tollgate:allow drop-table -- archived
        ╰────
       help: change it with CREATE OR REPLACE VIEW, or stop reading it first
+
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of posts
+       ╭─[migrations/4_drop/migration.sql:4:1]
+     3 │ -- tollgate:allow drop-table -- archived
+     4 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     ");
 }
 
@@ -100,8 +112,19 @@ fn an_allowance_for_another_rule_or_statement_allows_nothing() {
     $ tollgate check 4_drop
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 1 allowed by comments
+    1 migration checked: 1 blocking, 1 warning, 1 note, 1 allowed by comments
     -- stderr
+    tollgate::unused-suppression
+
+      ☞ allows drop-column at a statement where nothing of that is found
+       ╭─[migrations/4_drop/migration.sql:1:19]
+     1 │ -- tollgate:allow drop-column, drop-view -- not this one
+       ·                   ─────┬─────
+       ·                        ╰── low
+     2 │ DROP VIEW titles;
+       ╰────
+      help: remove it, or move it above the statement that it is for
+
     destructive::drop-table
 
       × drops the table posts with all its rows
@@ -112,6 +135,18 @@ fn an_allowance_for_another_rule_or_statement_allows_nothing() {
        ·         ╰── high: blocks a deploy
        ╰────
       help: rename the table first and drop it later, or keep a copy of its rows
+
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of posts
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     ");
     project.migration(
         "4_drop",
@@ -121,6 +156,18 @@ fn an_allowance_for_another_rule_or_statement_allows_nothing() {
     $ tollgate check 4_drop
     status: 0
     -- stdout
-    1 migration checked: 2 allowed by comments
+    1 migration checked: 1 warning, 2 allowed by comments
+    -- stderr
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of posts
+       ╭─[migrations/4_drop/migration.sql:4:1]
+     3 │ DROP VIEW titles;
+     4 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     ");
 }

@@ -102,11 +102,11 @@ fn what_destroys_blocks_everything() {
         );
         seen
     });
-    assert_snapshot!(seen, @"
+    assert_snapshot!(seen, @r#"
     $ tollgate check 4_drop
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 1 warning
+    1 migration checked: 1 blocking, 2 warnings
     -- stderr
     destructive::drop-view
 
@@ -131,6 +131,18 @@ fn what_destroys_blocks_everything() {
        ╰────
       help: rename the table first and drop it later, or keep a copy of its rows
 
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of posts
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
+
 
     $ tollgate deploy --dry-run
     status: 3
@@ -139,7 +151,9 @@ fn what_destroys_blocks_everything() {
        taken back: lossless
     2. 4_drop 2 statements
        taken back: lossy: the rows of posts
-    2 migrations checked: 1 blocking, 1 warning
+    2 migrations checked: 1 blocking, 2 warnings
+    what is meant can be approved, to be reviewed with the migration:
+      tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     a deploy would be blocked; nothing was changed
     -- stderr
     destructive::drop-view
@@ -165,11 +179,25 @@ fn what_destroys_blocks_everything() {
        ╰────
       help: rename the table first and drop it later, or keep a copy of its rows
 
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of posts
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
+
 
     $ tollgate deploy
     status: 3
     -- stdout
-    2 migrations checked: 1 blocking, 1 warning
+    2 migrations checked: 1 blocking, 2 warnings
+    what is meant can be approved, to be reviewed with the migration:
+      tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
     -- stderr
     destructive::drop-view
@@ -194,7 +222,19 @@ fn what_destroys_blocks_everything() {
        ·         ╰── high: blocks a deploy
        ╰────
       help: rename the table first and drop it later, or keep a copy of its rows
-    ");
+
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows of posts
+       ╭─[migrations/4_drop/migration.sql:3:1]
+     2 │ DROP VIEW titles;
+     3 │ DROP TABLE posts;
+       · ────────┬───────
+       ·         ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
+    "#);
 }
 
 #[test]
@@ -284,10 +324,16 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     $ tollgate plugin list
     status: 0
     -- stdout
+    tollgate 0.1.0 (the engine's own rules): on
+      policy: What only the engine can tell: suppressions, ways back, edited files
+      4 of 4 rules on (--rules lists them)
     destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
       27 of 27 rules on (--rules lists them)
+    github 0.1.0 (builtin:github): off, it has no endpoint
+      notifier: Writes deployment statuses and a comment on the pull request on GitHub
+      may use http:api
     rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
     slack 0.1.0 (builtin:slack): off, SLACK_WEBHOOK_URL is not set
@@ -309,7 +355,7 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     out_of_order = "warn"  # from default
 
     [check]
-    block_at = "medium"  # from tollgate.toml:2
+    block_at = "medium"  # from tollgate.toml:2 [environments.production]
 
     [deploy]
     idle_timeout_ms = 60000  # from default
@@ -324,6 +370,10 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     [plugins.destructive]
     grant = ["catalog.probe"]  # from default
     source = "builtin:destructive"  # from default
+
+    [plugins.github]
+    grant = ["http:api"]  # from default
+    source = "builtin:github"  # from default
 
     [plugins.rollback]
     grant = []  # from default

@@ -44,6 +44,7 @@ fn every_command_on_both_databases() {
         );
         for (command, schema, status) in [
             ("check", "check", 0),
+            ("approve --list", "approve", 0),
             ("status", "status", 5),
             ("deploy --dry-run", "deploy", 0),
             ("deploy", "deploy", 0),
@@ -120,18 +121,21 @@ fn there_is_a_schema_for_every_command_and_no_other() {
         .collect();
     names.sort();
     let expected = [
+        "approve",
         "baseline",
         "check",
         "config-show",
         "deploy",
         "doctor",
         "error",
+        "explain",
         "init",
         "lock-acquire",
         "lock-release",
         "lock-status",
         "new",
         "plugin-list",
+        "preview",
         "reset",
         "resolve",
         "rollback",
