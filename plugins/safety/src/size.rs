@@ -1,14 +1,17 @@
 //! Whether a table is large enough for a scan or a rewrite to be felt.
 
 use tollgate_plugin::ObjectKind;
-use tollgate_plugin::ObjectName;
 use tollgate_plugin::rules::{Context, Step, thousands};
+use tollgate_plugin::{ObjectName, RelationKind};
 
 /// A table with no more rows than this is read and written anew in milliseconds.
 pub(crate) const SMALL_ROWS: u64 = 10_000;
 
 /// Nor is one small that takes more bytes than this: few rows may hold long values.
 pub(crate) const SMALL_BYTES: u64 = 64 << 20;
+
+/// Whatever lies in so few bytes is read and written anew at once, however many rows that are.
+pub(crate) const TINY_BYTES: u64 = 8 << 20;
 
 /// From so many rows on a scan takes seconds to minutes.
 pub(crate) const LARGE_ROWS: u64 = 1_000_000;
@@ -43,6 +46,13 @@ pub(crate) fn before(context: &Context<'_>, original: &ObjectName) -> Size {
     let estimated = relation.as_ref().and_then(|relation| relation.estimated_rows);
     if estimated.is_some_and(|rows| rows >= LARGE_ROWS) || bytes.is_some_and(|bytes| bytes >= LARGE_BYTES) {
         return Size::Large;
+    }
+    // A partitioned table has no bytes of its own.
+    let stored = relation
+        .as_ref()
+        .is_some_and(|relation| relation.kind != RelationKind::PartitionedTable);
+    if stored && bytes.is_some_and(|bytes| bytes <= TINY_BYTES) {
+        return Size::Small;
     }
     let counted = context.before.count_rows(original, SMALL_ROWS + 1);
     if counted.is_ok_and(|rows| rows <= SMALL_ROWS) && bytes.is_none_or(|bytes| bytes <= SMALL_BYTES) {

@@ -1,13 +1,13 @@
 //! `ddl-and-backfill-in-one-transaction`: a table stays locked while rows are changed.
 
 use tollgate_plugin::rules::{Context, Findings, Rule};
-use tollgate_plugin::{Dialect, ObjectKind, Operation, Severity, Span, Statement};
+use tollgate_plugin::{Dialect, ObjectKind, Operation, Severity, Span};
 
 use super::backfill::{self, Backfill};
-use super::held::{self, Held};
+use super::held::{self, Held, Watch};
 use super::rows::Reach;
 use crate::size::Size;
-use crate::transactions::{self, Kind, Transaction};
+use crate::transactions::{self, Kind};
 
 pub(super) const RULE: Rule = Rule {
     id: "ddl-and-backfill-in-one-transaction",
@@ -48,27 +48,29 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     if backfills.is_empty() {
         return;
     }
+    let watch = Watch::new(context);
     for transaction in transactions::of(context) {
-        if transaction.kind == Kind::Alone {
-            continue;
-        }
         let inside = backfills
             .iter()
-            .filter(|found| transaction.contains(found.step.statement));
-        let (mut behind, mut ahead) = (None, None);
-        for found in inside {
-            if behind.is_none() {
-                let mut held = held::when(context, &transaction, found.step.statement);
-                held.extend(held::inside(context, &found.step));
-                behind = (!held.is_empty()).then_some((found, held));
-            }
-            if ahead.is_none() && found.in_use {
-                ahead = altered_later(context, &transaction, found).map(|later| (found, later));
-            }
+            .filter(|found| transaction.kind != Kind::Alone && transaction.contains(found.step.statement));
+        let inside: Vec<&Backfill<'_>> = inside.collect();
+        if inside.is_empty() {
+            continue;
         }
+        let held = watch.of(&transaction);
+        let behind = inside.iter().find_map(|found| {
+            let mut held = held::before(&held, found.step.statement);
+            held.extend(watch.inside(&found.step));
+            (!held.is_empty()).then_some((found, held))
+        });
+        let ahead = || {
+            let in_use = inside.iter().filter(|found| found.in_use);
+            let mut later = in_use.filter_map(|found| Some((found, altered_later(context, &held, found)?)));
+            later.next()
+        };
         if let Some((found, held)) = behind {
             report_behind(context, findings, found, &held);
-        } else if let Some((found, later)) = ahead {
+        } else if let Some((found, later)) = ahead() {
             report_ahead(context, findings, found, later);
         }
     }
@@ -122,17 +124,14 @@ fn level(found: &Backfill<'_>) -> Severity {
 }
 
 /// Where a later statement of the transaction locks the table of the rows against everybody.
-fn altered_later(context: &Context<'_>, transaction: &Transaction<'_>, found: &Backfill<'_>) -> Option<Span> {
-    let locks = |statement: &&Statement| {
-        held::by(context, statement).iter().any(|held| {
-            held.lock.mode.blocks_reads() && context.same(ObjectKind::Table, &held.lock.relation, &found.table)
-        }) && !statement
-            .effects
-            .iter()
-            .any(|effect| matches!(effect.operation, Operation::Truncate(_)))
-    };
-    let later = transaction.after(found.step.statement).find(locks)?;
-    later.effects.first().map(|effect| effect.at)
+fn altered_later(context: &Context<'_>, held: &[Held<'_>], found: &Backfill<'_>) -> Option<Span> {
+    let later = held.iter().find(|held| {
+        held.step.statement.index > found.step.statement.index
+            && held.lock.mode.blocks_reads()
+            && context.same(ObjectKind::Table, &held.lock.relation, &found.table)
+            && !matches!(held.step.effect.operation, Operation::Truncate(_))
+    })?;
+    Some(later.step.effect.at)
 }
 
 #[cfg(test)]

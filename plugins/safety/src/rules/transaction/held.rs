@@ -24,67 +24,102 @@ impl Held<'_> {
     }
 }
 
-/// The first effect of a statement: where a finding about the whole of it points.
-pub(super) fn first_step<'a>(context: &Context<'a>, statement: &Statement) -> Option<Step<'a>> {
-    context.all_steps().find(|step| step.statement.index == statement.index)
+/// The locks of a migration, with what has to be known of it to tell which of them matter.
+pub(super) struct Watch<'c, 'a> {
+    context: &'c Context<'a>,
+    steps: Vec<Step<'a>>,
+    /// Tables that the migration drops: whoever still used one would fail anyway.
+    dropped: Vec<&'a ObjectName>,
 }
 
-/// Locks of one statement that keep others from writing, on tables that were there before and may hold rows. A table
-/// that the migration drops is not counted: whoever still used it would fail anyway.
-pub(super) fn by<'a>(context: &Context<'a>, statement: &'a Statement) -> Vec<Held<'a>> {
-    let blocking = |lock: &&TableLock| lock.mode.blocks_writes() && is_table(lock.kind);
-    let mut locks = context.locks(statement).iter().filter(blocking).peekable();
-    if locks.peek().is_none() {
-        return Vec::new();
+impl<'c, 'a> Watch<'c, 'a> {
+    /// Reads the script once; locks are asked for when a rule wants them.
+    pub(super) fn new(context: &'c Context<'a>) -> Self {
+        let steps: Vec<Step<'a>> = context.all_steps().collect();
+        let dropped = steps.iter().filter_map(|step| match &step.effect.operation {
+            Operation::Drop(dropped) if !step.effect.conditional && is_table(dropped.kind) => Some(&dropped.name),
+            _ => None,
+        });
+        Self {
+            context,
+            dropped: dropped.collect(),
+            steps,
+        }
     }
-    let Some(step) = first_step(context, statement) else {
-        return Vec::new();
-    };
-    locks
-        .filter(|lock| context.may_hold_rows(&step, &lock.relation) && !is_dropped(context, &lock.relation))
-        .map(|lock| Held { step, lock })
-        .collect()
+
+    /// What a statement does.
+    pub(super) fn steps_of(&self, statement: &Statement) -> &[Step<'a>] {
+        let of = |step: &Step<'_>| step.statement.index;
+        let from = self.steps.partition_point(|step| of(step) < statement.index);
+        let upto = self.steps.partition_point(|step| of(step) <= statement.index);
+        &self.steps[from..upto]
+    }
+
+    /// Locks of one statement that keep others from writing, on tables that were there before, may hold rows and stay.
+    pub(super) fn by(&self, statement: &'a Statement) -> Vec<Held<'a>> {
+        let Some(step) = self.steps_of(statement).first() else {
+            return Vec::new();
+        };
+        let context = self.context;
+        let locks = context.locks(statement).iter();
+        locks
+            .filter(|lock| lock.mode.blocks_writes() && is_table(lock.kind))
+            .filter(|lock| context.may_hold_rows(step, &lock.relation))
+            .filter(|lock| !self.is_dropped(&lock.relation))
+            .map(|lock| Held { step: *step, lock })
+            .collect()
+    }
+
+    /// All of a transaction, in the order in which they are taken.
+    pub(super) fn of(&self, transaction: &Transaction<'a>) -> Vec<Held<'a>> {
+        transaction
+            .statements
+            .iter()
+            .flat_map(|statement| self.by(statement))
+            .collect()
+    }
+
+    /// Locks that earlier clauses of the same statement have taken when it gets to `step`: in a DO block.
+    pub(super) fn inside(&self, step: &Step<'a>) -> Vec<Held<'a>> {
+        let takes = |earlier: &&Step<'_>| {
+            earlier.effect.at.start < step.effect.at.start
+                && !matches!(
+                    earlier.effect.operation,
+                    Operation::Insert(_)
+                        | Operation::Update(_)
+                        | Operation::Delete(_)
+                        | Operation::SetParameter(_)
+                        | Operation::Dynamic(_)
+                )
+        };
+        let Some(first) = self.steps_of(step.statement).iter().find(takes) else {
+            return Vec::new();
+        };
+        let held = self.by(first.statement).into_iter();
+        held.map(|held| Held { step: *first, ..held }).collect()
+    }
+
+    fn is_dropped(&self, relation: &ObjectName) -> bool {
+        let same = |name: &&ObjectName| self.context.same(ObjectKind::Table, name, relation);
+        self.dropped.iter().any(same)
+    }
 }
 
-/// Locks that earlier clauses of the same statement have taken when it gets to `step`: in a DO block.
-pub(super) fn inside<'a>(context: &Context<'a>, step: &Step<'_>) -> Vec<Held<'a>> {
-    let takes = |earlier: &Step<'_>| {
-        earlier.statement.index == step.statement.index
-            && earlier.effect.at.start < step.effect.at.start
-            && !matches!(
-                earlier.effect.operation,
-                Operation::Insert(_)
-                    | Operation::Update(_)
-                    | Operation::Delete(_)
-                    | Operation::SetParameter(_)
-                    | Operation::Dynamic(_)
-            )
-    };
-    let Some(first) = context.all_steps().find(takes) else {
-        return Vec::new();
-    };
-    let held = by(context, first.statement).into_iter();
-    held.map(|held| Held { step: first, ..held }).collect()
-}
-
-/// Locks that a transaction holds when `statement` begins: the strongest on each table, with the statement that took it
-/// first in that mode.
-pub(super) fn when<'a>(context: &Context<'a>, transaction: &Transaction<'a>, statement: &Statement) -> Vec<Held<'a>> {
+/// Those that are held when `statement` begins: on each table the strongest.
+pub(super) fn before<'a>(held: &[Held<'a>], statement: &Statement) -> Vec<Held<'a>> {
     let mut found: Vec<Held<'a>> = Vec::new();
-    for earlier in transaction.before(statement) {
-        for held in by(context, earlier) {
-            match found.iter_mut().find(|known| known.lock.relation == held.lock.relation) {
-                Some(known) if known.lock.mode < held.lock.mode => *known = held,
-                Some(_) => {}
-                None => found.push(held),
-            }
+    for held in held.iter().filter(|held| held.step.statement.index < statement.index) {
+        match found.iter_mut().find(|known| known.lock.relation == held.lock.relation) {
+            Some(known) if known.lock.mode < held.lock.mode => *known = *held,
+            Some(_) => {}
+            None => found.push(*held),
         }
     }
     found
 }
 
 /// The kinds of relations that applications read or write.
-pub(super) fn is_table(kind: ObjectKind) -> bool {
+fn is_table(kind: ObjectKind) -> bool {
     matches!(
         kind,
         ObjectKind::Table | ObjectKind::MaterializedView | ObjectKind::ForeignTable
@@ -98,17 +133,4 @@ pub(super) fn mode_on(context: &Context<'_>, statement: &Statement, relation: &O
         .filter(|lock| lock.relation == *relation)
         .map(|lock| lock.mode)
         .max()
-}
-
-/// Some statement of the migration drops the table.
-fn is_dropped(context: &Context<'_>, relation: &ObjectName) -> bool {
-    context.all_steps().any(|step| match &step.effect.operation {
-        Operation::Drop(dropped) => {
-            !step.effect.conditional
-                && dropped.kind != ObjectKind::Index
-                && context.same(ObjectKind::Table, &dropped.name, relation)
-                && is_table(dropped.kind)
-        }
-        _ => false,
-    })
 }

@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule};
 use tollgate_plugin::{Dialect, Operation, Severity};
 
-use super::held::{self, Held};
+use super::held::{Held, Watch};
 use crate::transactions::{self, Kind, Transaction};
 
 pub(super) const RULE: Rule = Rule {
@@ -69,9 +69,10 @@ fn may_take(operation: &Operation) -> bool {
 }
 
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, transaction: &Transaction<'_>) {
+    let watch = Watch::new(context);
     let mut locked: Vec<Held<'_>> = Vec::new();
     for statement in transaction.statements {
-        for held in held::by(context, statement) {
+        for held in watch.by(statement) {
             let known = locked.iter().any(|known| known.lock.relation == held.lock.relation);
             if held.lock.mode.blocks_reads() && !known {
                 locked.push(held);

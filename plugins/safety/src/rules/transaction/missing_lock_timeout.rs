@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule};
 use tollgate_plugin::{Dialect, Operation, Severity, Statement};
 
-use super::held;
+use super::held::Watch;
 use crate::transactions::{self, Kind};
 
 pub(super) const RULE: Rule = Rule {
@@ -29,6 +29,7 @@ statement: one forgotten report stops the application.
 };
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let watch = Watch::new(context);
     let mut session = context.lock_timeout_ms().is_some();
     for transaction in transactions::of(context) {
         let mut limited = session;
@@ -38,7 +39,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 if !local {
                     session = on;
                 }
-            } else if !limited && let Some(held) = held::by(context, statement).first() {
+            } else if !limited && let Some(held) = watch.by(statement).first() {
                 let table = held.lock.relation.short();
                 let verb = held.step.verb("waits", "wait");
                 let message = format!(

@@ -3,7 +3,7 @@
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{ColumnName, ConstraintKind, Dialect, ObjectKind, Operation, Severity, Statement, TableLock};
 
-use super::held::{self, Held};
+use super::held::{self, Held, Watch};
 use crate::size::{self, Size};
 use crate::transactions::{self, Kind, Transaction};
 
@@ -36,23 +36,21 @@ out.
 };
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let watch = Watch::new(context);
     for transaction in transactions::of(context) {
         let later = transaction.statements.get(1..).unwrap_or_default();
-        if transaction.kind == Kind::Alone || !later.iter().any(|statement| may_be_slow(context, statement)) {
+        if transaction.kind == Kind::Alone || !later.iter().any(|statement| may_be_slow(context, &watch, statement)) {
             continue;
         }
-        if let Some((slow, work, held)) = first(context, &transaction) {
-            report(context, findings, slow, work, &held);
+        if let Some((slow, work, held)) = first(context, &watch, &transaction) {
+            report(context, findings, &watch, slow, work, &held);
         }
     }
 }
 
 /// A look at the words, before the engine is asked for locks.
-fn may_be_slow(context: &Context<'_>, statement: &Statement) -> bool {
-    let mut steps = context
-        .all_steps()
-        .filter(|step| step.statement.index == statement.index);
-    steps.any(|step| {
+fn may_be_slow(context: &Context<'_>, watch: &Watch<'_, '_>, statement: &Statement) -> bool {
+    watch.steps_of(statement).iter().any(|step| {
         let table = match &step.effect.operation {
             Operation::CreateIndex(index) if !index.concurrently => &index.table,
             Operation::AddConstraint(added) => &added.table,
@@ -71,21 +69,26 @@ fn may_be_slow(context: &Context<'_>, statement: &Statement) -> bool {
             Operation::Other(_) => return true,
             _ => return false,
         };
-        context.may_hold_rows(&step, table)
+        context.may_hold_rows(step, table)
     })
 }
 
 /// The first slow statement under a lock that it would not take itself.
 fn first<'a>(
     context: &Context<'a>,
+    watch: &Watch<'_, 'a>,
     transaction: &Transaction<'a>,
 ) -> Option<(&'a Statement, &'a TableLock, Vec<Held<'a>>)> {
+    let all = watch.of(transaction);
     transaction.statements.iter().skip(1).find_map(|statement| {
-        let work = slow_work(context, transaction, statement)?;
-        let mut held = held::when(context, transaction, statement);
+        let mut held = held::before(&all, statement);
+        held.retain(|held| held.lock.mode.blocks_reads());
+        if held.is_empty() {
+            return None;
+        }
+        let work = slow_work(context, watch, transaction, statement)?;
         held.retain(|held| {
-            held.lock.mode.blocks_reads()
-                && held::mode_on(context, statement, &held.lock.relation).is_none_or(|mode| !mode.blocks_reads())
+            held::mode_on(context, statement, &held.lock.relation).is_none_or(|mode| !mode.blocks_reads())
         });
         (!held.is_empty()).then_some((statement, work, held))
     })
@@ -94,6 +97,7 @@ fn first<'a>(
 /// A table that the statement reads or writes whole, and that is not known to be small.
 fn slow_work<'a>(
     context: &Context<'a>,
+    watch: &Watch<'_, 'a>,
     transaction: &Transaction<'a>,
     statement: &'a Statement,
 ) -> Option<&'a TableLock> {
@@ -103,8 +107,8 @@ fn slow_work<'a>(
     if only_validates_own(context, transaction, statement) {
         return None;
     }
-    let step = held::first_step(context, statement)?;
-    works.find(|lock| size::of(context, &step, &lock.relation) != Size::Small)
+    let step = watch.steps_of(statement).first()?;
+    works.find(|lock| size::of(context, step, &lock.relation) != Size::Small)
 }
 
 /// VALIDATE of constraints that the transaction has added itself.
@@ -125,13 +129,8 @@ fn only_validates_own(context: &Context<'_>, transaction: &Transaction<'_>, stat
 }
 
 /// The clause that takes its time; the first one where it cannot be told.
-fn slow_step<'a>(context: &Context<'a>, statement: &Statement) -> Option<Step<'a>> {
-    let steps = || {
-        context
-            .all_steps()
-            .filter(|step| step.statement.index == statement.index)
-    };
-    let slow = |step: &Step<'_>| {
+fn slow_step<'s, 'a>(steps: &'s [Step<'a>]) -> Option<&'s Step<'a>> {
+    let slow = |step: &&Step<'_>| {
         matches!(
             step.effect.operation,
             Operation::AddConstraint(_)
@@ -141,11 +140,9 @@ fn slow_step<'a>(context: &Context<'a>, statement: &Statement) -> Option<Step<'a
                 | Operation::ValidateConstraint(_)
         )
     };
-    let adds = |step: &Step<'_>| matches!(step.effect.operation, Operation::AddColumn(_));
-    steps()
-        .find(slow)
-        .or_else(|| steps().find(adds))
-        .or_else(|| steps().next())
+    let adds = |step: &&Step<'_>| matches!(step.effect.operation, Operation::AddColumn(_));
+    let found = steps.iter().find(slow).or_else(|| steps.iter().find(adds));
+    found.or_else(|| steps.first())
 }
 
 /// A foreign key of columns that the migration has added without a value: it is read over, and nothing is looked up.
@@ -178,13 +175,20 @@ fn tests_nothing(context: &Context<'_>, step: &Step<'_>) -> bool {
     added.constraint.kind == ConstraintKind::ForeignKey && !filled && added.constraint.columns.iter().any(gives_none)
 }
 
-fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, work: &TableLock, held: &[Held<'_>]) {
-    let Some(step) = slow_step(context, slow) else {
+fn report(
+    context: &Context<'_>,
+    findings: &mut Findings<'_>,
+    watch: &Watch<'_, '_>,
+    slow: &Statement,
+    work: &TableLock,
+    held: &[Held<'_>],
+) {
+    let Some(step) = slow_step(watch.steps_of(slow)) else {
         return;
     };
     let Some(worst) = held.first() else { return };
     let table = work.relation.short();
-    let rows = size::in_words(context, &step, &work.relation);
+    let rows = size::in_words(context, step, &work.relation);
     let does = if work.rewrites {
         format!("{} {table}{rows} anew", step.verb("writes", "write"))
     } else {
@@ -192,15 +196,15 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, slow: &Statement, 
     };
     let locked = worst.lock.relation.short();
     let finding = findings.report(
-        &step,
+        step,
         format!(
             "{does} in a transaction that has locked {locked} before: nobody can read or write {locked} until that \
         is done"
         ),
     );
-    if size::of(context, &step, &work.relation) == Size::Large {
+    if size::of(context, step, &work.relation) == Size::Large {
         finding.severity(Severity::High);
-    } else if tests_nothing(context, &step) {
+    } else if tests_nothing(context, step) {
         finding.severity(Severity::Low);
     }
     for held in held.iter().take(3) {
