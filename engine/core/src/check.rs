@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use serde::Serialize;
 use tollgate_host::Plugin;
-use tollgate_host::types::{Outcome, Server, Severity, TimeLimits};
+use tollgate_host::types::{Server, Severity, TimeLimits};
 use tollgate_schema::{Context, Schema};
 
 use crate::approval::Approvals;
@@ -295,7 +295,6 @@ impl CheckRequest<'_> {
 
     fn judge(&self, court: &Court, (migration, before, after): &Case) -> CheckedMigration {
         let mut way_back = || {
-            let generated = |plan: RollbackPlan| plan.outcome();
             rollback::generate(
                 self.generators,
                 court.server,
@@ -305,7 +304,6 @@ impl CheckRequest<'_> {
                 Source::Generated,
             )
             .ok()
-            .map(generated)
         };
         judge(
             court,
@@ -359,7 +357,7 @@ pub(crate) fn judge(
     migration: &ReadMigration,
     before: &Schema,
     after: &Schema,
-    way_back: &mut dyn FnMut() -> Option<Outcome>,
+    way_back: &mut dyn FnMut() -> Option<RollbackPlan>,
 ) -> CheckedMigration {
     let (mut judgement, used) = court.judge(policies, migration, before, after);
     rules::add(court, policies, migration, used, &mut judgement, way_back);

@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::plan::{self, ReadMigration};
 use crate::pragma;
 use crate::project::{self, Project};
-use crate::rollback::{self, RollbackPlan, Source};
+use crate::rollback::{self, Source};
 
 /// What is to be applied, and what is said of it. The catalog's snapshot ends here: an open one would make CREATE INDEX
 /// CONCURRENTLY wait for us for ever.
@@ -129,7 +129,7 @@ fn make_plan(
             Ok(plan) => (Some(plan), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let mut outcome = || rollback.as_ref().map(RollbackPlan::outcome);
+        let mut way_back = || rollback.clone();
         let approvals = &project.settings.approvals;
         let checked = check::judge(
             &court,
@@ -138,7 +138,7 @@ fn make_plan(
             migration,
             before,
             after,
-            &mut outcome,
+            &mut way_back,
         );
         plan.push(PlannedMigration {
             checked,

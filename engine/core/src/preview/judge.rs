@@ -48,10 +48,7 @@ pub(super) fn judge(
         schema.apply_script(migration.script())?;
         if wanted {
             let generators = &project.generators;
-            let mut way_back = || {
-                let plan = rollback::generate(generators, asked, migration, &before, &schema, Source::Kept);
-                plan.ok().map(|plan| plan.outcome())
-            };
+            let mut way_back = || rollback::generate(generators, asked, migration, &before, &schema, Source::Kept).ok();
             let (approvals, policies) = (&project.settings.approvals, &project.policies);
             let judged = check::judge(&court, approvals, policies, migration, &before, &schema, &mut way_back);
             checked.push(judged);

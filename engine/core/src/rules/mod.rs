@@ -9,13 +9,14 @@ mod suppressions;
 
 use std::collections::BTreeMap;
 
-use tollgate_host::types::{Description, Finding, Outcome, Rule, Severity};
+use tollgate_host::types::{Description, Finding, Rule, Severity};
 
 use self::known::Known;
 use self::rollback_procedure::rollback_procedure;
 use self::suppressions::{unknown_suppressions, unused_suppressions};
 use crate::plan::ReadMigration;
 use crate::policy::{Court, JudgedFinding, Judgement, Level, Policy, Scales, Used};
+use crate::rollback::RollbackPlan;
 use crate::suppress::AllowedRule;
 
 pub use edited::Edit;
@@ -106,7 +107,7 @@ pub(crate) fn add(
     migration: &ReadMigration,
     used: Used,
     judgement: &mut Judgement,
-    way_back: &mut dyn FnMut() -> Option<Outcome>,
+    way_back: &mut dyn FnMut() -> Option<RollbackPlan>,
 ) {
     let own = &court.rules;
     let mut sum = Sum {

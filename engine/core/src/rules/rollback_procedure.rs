@@ -6,6 +6,7 @@ use tollgate_sql::Script;
 use super::{OwnRule, ROLLBACK_PROCEDURE, finding};
 use crate::comments;
 use crate::policy::JudgedFinding;
+use crate::rollback::RollbackPlan;
 
 pub(super) const RULE: OwnRule = OwnRule {
     id: ROLLBACK_PROCEDURE,
@@ -13,7 +14,7 @@ pub(super) const RULE: OwnRule = OwnRule {
     summary: "A migration with a high finding and without a way back",
     explanation: "\
 Reports a migration in which something is found at the level high, also something that a comment allows, and for which \
-there is neither a `down.sql` nor a generated rollback that loses nothing nor a note in the file that begins with \
+there is neither a `down.sql` nor a generated rollback of that statement which loses nothing nor a note in the file that begins with \
 `-- rollback:`.
 
 Whoever has to take it back at night should not have to find out then that a backup is the only way, or where that is.
@@ -57,26 +58,55 @@ pub(crate) fn rollback_procedure(
     severity: Severity,
     script: &Script,
     found: &[JudgedFinding],
-    way_back: &mut dyn FnMut() -> Option<Outcome>,
+    way_back: &mut dyn FnMut() -> Option<RollbackPlan>,
 ) -> Option<Finding> {
     if !concerns(found) || has_note(script) {
         return None;
     }
-    let first = found.iter().find(|judged| judged.finding.severity == Severity::High)?;
-    let why = match way_back() {
-        Some(Outcome::Lossless) => return None,
-        Some(Outcome::Lossy(lost)) => format!("the generated rollback does not bring back {lost}"),
-        Some(Outcome::Irreversible(why)) => format!("no rollback can be generated: {why}"),
-        Some(Outcome::Declined) | None => "no rollback can be generated".to_owned(),
-    };
-    let reported = format!("{}/{}", first.plugin, first.finding.rule);
+    let plan = way_back();
+    let high = found.iter().filter(|judged| judged.finding.severity == Severity::High);
+    let (judged, why) = high
+        .filter_map(|judged| Some((judged, missing(plan.as_ref(), script, judged.finding.statement)?)))
+        .next()?;
+    let reported = format!("{}/{}", judged.plugin, judged.finding.rule);
     let message = format!("has no way back from what {reported} reports: there is no down.sql, and {why}");
     Some(Finding {
-        statement: first.finding.statement,
-        span: first.finding.span,
+        statement: judged.finding.statement,
+        span: judged.finding.span,
         help: Some("write a down.sql, or say in the file how it is taken back: `-- rollback: …`".to_owned()),
         ..finding(ROLLBACK_PROCEDURE, severity, message)
     })
+}
+
+/// What the generated rollback lacks for a statement, or for the whole file; `None`: nothing.
+fn missing(plan: Option<&RollbackPlan>, script: &Script, statement: Option<usize>) -> Option<String> {
+    let Some(plan) = plan else {
+        return Some("no rollback can be generated".to_owned());
+    };
+    let part = RollbackPlan {
+        steps: plan
+            .steps
+            .iter()
+            .filter(|step| belong_together(script, step.undoes, statement))
+            .cloned()
+            .collect(),
+        ..plan.clone()
+    };
+    match part.outcome() {
+        Outcome::Lossless => None,
+        Outcome::Lossy(lost) => Some(format!("the generated rollback does not bring back {lost}")),
+        Outcome::Irreversible(why) => Some(format!("no rollback can be generated: {why}")),
+        Outcome::Declined => Some("no rollback can be generated".to_owned()),
+    }
+}
+
+/// Whether a step that undoes the one statement has to do with the other: it is the same, or part of the same change.
+fn belong_together(script: &Script, undoes: Option<usize>, statement: Option<usize>) -> bool {
+    let (Some(undoes), Some(statement)) = (undoes, statement) else {
+        return true;
+    };
+    let change = |index: usize| script.statements.get(index)?.part_of;
+    undoes == statement || change(undoes).is_some_and(|whole| change(statement) == Some(whole))
 }
 
 #[cfg(test)]
@@ -86,6 +116,7 @@ mod tests {
     use tollgate_sql::{Dialect, parse};
 
     use super::*;
+    use crate::rollback::{PlannedStep, Source};
 
     fn judged(severity: Severity) -> JudgedFinding {
         JudgedFinding {
@@ -101,35 +132,55 @@ mod tests {
         }
     }
 
-    fn reported(text: &str, severity: Severity, outcome: Option<&Outcome>) -> Option<String> {
+    /// The message, where the rollback of each statement has this outcome.
+    fn reported(text: &str, severity: Severity, outcomes: Option<&[Outcome]>) -> Option<String> {
         let script = parse(Dialect::Postgres, text).unwrap();
-        rollback_procedure(Severity::Medium, &script, &[judged(severity)], &mut || outcome.cloned())
+        let step = |(undoes, outcome): (usize, &Outcome)| PlannedStep {
+            undoes: Some(undoes),
+            generator: None,
+            outcome: outcome.clone(),
+            sql: Vec::new(),
+            transactional: true,
+        };
+        let plan = outcomes.map(|outcomes| RollbackPlan {
+            migration: String::new(),
+            checksum: String::new(),
+            source: Source::Generated,
+            steps: outcomes.iter().enumerate().map(step).collect(),
+        });
+        rollback_procedure(Severity::Medium, &script, &[judged(severity)], &mut || plan.clone())
             .map(|finding| finding.message)
     }
 
     #[test]
     fn a_high_finding_needs_a_way_back() {
         let head = "has no way back from what destructive/drop-table reports: there is no down.sql, and ";
+        let lossy = || Outcome::Lossy("the rows of a".to_owned());
         for (outcome, why) in [
-            (None, "no rollback can be generated"),
-            (Some(Outcome::Declined), "no rollback can be generated"),
             (
-                Some(Outcome::Lossy("the rows of a".to_owned())),
-                "the generated rollback does not bring back the rows of a",
+                Outcome::Declined,
+                "no rollback can be generated: no rollback generator knows how to undo every statement",
             ),
+            (lossy(), "the generated rollback does not bring back the rows of a"),
             (
-                Some(Outcome::Irreversible("gone".to_owned())),
+                Outcome::Irreversible("gone".to_owned()),
                 "no rollback can be generated: gone",
             ),
         ] {
-            let found = reported("DROP TABLE a;", Severity::High, outcome.as_ref());
+            let found = reported("DROP TABLE a;", Severity::High, Some(&[outcome]));
             assert_eq!(found, Some(format!("{head}{why}")));
         }
+        let nobody = reported("DROP TABLE a;", Severity::High, None);
+        assert_eq!(nobody, Some(format!("{head}no rollback can be generated")));
         assert_eq!(
-            reported("DROP TABLE a;", Severity::High, Some(&Outcome::Lossless)),
+            reported("DROP TABLE a;", Severity::High, Some(&[Outcome::Lossless])),
             None
         );
         assert_eq!(reported("DROP TABLE a;", Severity::Medium, None), None);
+        // What is lost by other statements is not what was found.
+        let two = "DROP TABLE a; DELETE FROM b;";
+        assert_eq!(reported(two, Severity::High, Some(&[Outcome::Lossless, lossy()])), None);
+        assert!(reported(two, Severity::High, Some(&[lossy(), Outcome::Lossless])).is_some());
     }
 
     #[test]
