@@ -546,3 +546,33 @@ fn an_approval_is_somebodys_with_a_reason_and_of_something() {
     For more information, try '--help'.
     ");
 }
+
+#[test]
+fn what_is_enforced_can_be_approved_and_not_allowed() {
+    let seen = both(|project, database| {
+        about_to_drop(project, database);
+        project.file(
+            "tollgate.toml",
+            "[plugins.destructive.rules]\ndrop-table = { level = \"high\", enforced = true }\n",
+        );
+        project.migration(
+            "4_drop",
+            "DROP VIEW titles;\n-- tollgate:allow drop-table -- moved\nDROP TABLE posts;\n",
+        );
+        let allowed = project.run(&["deploy"]);
+        assert_eq!(allowed.status, Some(3), "{allowed}");
+        project.succeed(&[
+            "approve",
+            "4_drop",
+            "--rule",
+            "drop-table",
+            "--by",
+            "alice",
+            "--reason",
+            "moved",
+        ]);
+        project.succeed(&["deploy"]);
+        recorded(database)
+    });
+    assert_snapshot!(seen, @"deploy succeeded: 4_drop destructive/drop-table 2 high file alice moved 64 64");
+}

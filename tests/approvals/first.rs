@@ -495,3 +495,30 @@ fn mistakes_in_what_is_required_are_pointed_out() {
       help: name a variable: `key = "env:TOLLGATE_RECEIPT_KEY"`
     "#);
 }
+
+#[test]
+fn no_receipt_is_written_of_another_database_than_the_environments() {
+    let seen = both(|project, database| {
+        let staging = database.another();
+        staging.run("VACUUM;");
+        blog(project);
+        project.file(
+            "tollgate.toml",
+            &format!("[environments.staging]\ndatabase.url = \"{}\"\n", staging.url()),
+        );
+        // DATABASE_URL goes before it.
+        let refused = talk_with(project, &[SIGNED], &["-e staging deploy --receipt receipt.json"]);
+        assert_eq!(tables(database) + &tables(&staging), "");
+        refused
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate -e staging deploy --receipt receipt.json
+    status: 2
+    -- stderr
+    warning: the variable DATABASE_URL goes before the url of [environments.staging]; there, name a variable of its own: env:NAME
+    receipt::environment
+
+      × DATABASE_URL leads elsewhere than the environment that the receipt would be of
+      help: take DATABASE_URL away, or name another variable in the environment: env:NAME
+    ");
+}

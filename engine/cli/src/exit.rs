@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// The command line or the configuration is wrong; nothing was attempted.
     Usage,
-    /// A policy blocks.
+    /// A policy blocks, or another environment has to come first.
     Blocked,
     /// Somebody else holds the lock.
     Locked,
@@ -58,7 +58,7 @@ Exit status:
   0  done, or nothing to do
   1  the operation failed
   2  wrong arguments or configuration
-  3  blocked by a policy
+  3  blocked by a policy until somebody approves, or until another environment has come first
   4  the lock is held by somebody else
   5  the database is not in the expected state (pending for `status`, failed, missing, edited)
   130, 143, 129  interrupted: Ctrl-C, SIGTERM, the terminal was closed";

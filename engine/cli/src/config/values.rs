@@ -27,11 +27,11 @@ impl Config {
     pub fn values(&self) -> Vec<Setting> {
         const SECTIONS: [&str; 17] = [
             "development",
+            "requires",
             "database",
             "prisma",
             "migrations",
             "check",
-            "requires",
             "approvals",
             "teams",
             "receipt",

@@ -75,6 +75,8 @@ fn a_prisma_project_is_found() {
     # [environments.production]
     # database.url = "env:PRODUCTION_DATABASE_URL"
     # check.block_at = "medium"
+    # requires = "staging" # everything has to be deployed there first, with the same text
+    # approvals.approvers = ["alice@example.org"] # who may let something pass that a policy stops
 
     # `tollgate reset` drops everything, so it works only where this is said.
     # [environments.development]

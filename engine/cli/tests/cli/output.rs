@@ -26,6 +26,9 @@ fn version_and_help_are_no_mistakes() {
       new          Make an empty migration
       check        Ask the policies about the migrations, without a database and without applying
                    anything
+      explain      Explain a migration (what each statement does, and what it locks) or a rule
+      approve      Approve what a policy found: writes approvals.toml beside the migrations, to be
+                   reviewed with them
       deploy       Check pending migrations, apply them, tell people
       status       Show which migrations are applied, pending, failed, missing or edited
       doctor       Look at everything that a deploy depends on: connection, privileges, locks, load,
@@ -33,9 +36,13 @@ fn version_and_help_are_no_mistakes() {
       rollback     Take applied migrations back
       resolve      Tell the ledger what happened to migrations, without running anything
       lock         Keep deploys away for a while, see who does, take the lock away
+      preview      Try the migrations on a database that is made for it and removed afterwards
       baseline     Take over a database that has tables and no ledger
       reset        Drop everything and apply all migrations again, then seed
       seed         Fill the database with rows to work with
+      ci           Set a workflow up that checks, previews and deploys migrations, and the steps that it
+                   consists of
+      notify       Try whether people can be told, and send what has not arrived
       plugin       Look at the plugins
       config       Look at the configuration
       completions  Print a completion script for your shell
@@ -61,7 +68,7 @@ fn version_and_help_are_no_mistakes() {
       0  done, or nothing to do
       1  the operation failed
       2  wrong arguments or configuration
-      3  blocked by a policy
+      3  blocked by a policy until somebody approves, or until another environment has come first
       4  the lock is held by somebody else
       5  the database is not in the expected state (pending for `status`, failed, missing, edited)
       130, 143, 129  interrupted: Ctrl-C, SIGTERM, the terminal was closed
