@@ -92,8 +92,10 @@ fn has_same_key_after(context: &Context<'_>, table: &ObjectName, index: &Index) 
         after.indexes.iter().any(|other| {
             let same = other.keys == index.keys && (other.unique || !index.unique);
             // A B-tree that begins with the keys serves the same queries, though it refuses no duplicates of them.
-            let longer = !index.unique && index.method == "btree" && other.keys.starts_with(&index.keys);
-            (same || longer) && other.method == index.method && other.predicate == index.predicate
+            // It also finds what a hash finds.
+            let longer = !index.unique && other.method == "btree" && other.keys.starts_with(&index.keys);
+            let method = other.method == index.method || (index.method == "hash" && other.method == "btree");
+            (same || longer) && method && other.predicate == index.predicate
         })
     })
 }
@@ -200,6 +202,9 @@ mod tests {
             "DROP INDEX users_email; CREATE UNIQUE INDEX users_email ON users (email);",
         );
         rule.ignores(USERS, "CREATE INDEX o2 ON users (org, id); DROP INDEX \"users_Org\";");
+        let hash = "CREATE TABLE t (a int, b int, UNIQUE (a, b)); CREATE INDEX h ON t USING hash (a); CREATE INDEX g ON t USING gin (a);";
+        rule.ignores(hash, "DROP INDEX h;");
+        rule.reports(hash, "DROP INDEX g;", Medium, "drops the index g of t");
         rule.ignores(USERS, "DROP INDEX users_email; DROP TABLE users;");
         rule.ignores(USERS, "DROP INDEX \"users_Org\"; ALTER TABLE users DROP COLUMN org;");
         rule.ignores("", "CREATE TABLE t (a int); CREATE INDEX i ON t (a); DROP INDEX i;");

@@ -162,6 +162,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_may_be_gone_by_then() {
+        let rule = postgres(&RULE);
+        let add = "ALTER TABLE users ADD COLUMN plan text NOT NULL;";
+        rule.ignores(USERS, &format!("DELETE FROM public.users; {add}"));
+        rule.ignores(USERS, &format!("TRUNCATE users; {add}"));
+        rule.ignores(
+            USERS,
+            &format!("ALTER TABLE users RENAME TO u; TRUNCATE u; ALTER TABLE u RENAME TO users; {add}"),
+        );
+        rule.reports(USERS, &format!("DELETE FROM users WHERE id > 3; {add}"), High, MESSAGE);
+        rule.reports(
+            USERS,
+            &format!("TRUNCATE users; INSERT INTO users VALUES (1); {add}"),
+            High,
+            MESSAGE,
+        );
+        rule.reports(
+            USERS,
+            &format!("DO $$ BEGIN DELETE FROM users; END $$; {add}"),
+            High,
+            MESSAGE,
+        );
+    }
+
+    #[test]
     fn something_gives_a_value() {
         let rule = postgres(&RULE);
         rule.ignores(USERS, "ALTER TABLE users ADD COLUMN plan text NOT NULL DEFAULT 'free';");

@@ -231,11 +231,11 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the table can hold rows when the step runs. `false` only where that is known: made by this migration or
-    /// by one of the same plan and not filled since, or counted and found empty.
+    /// by one of the same plan, or emptied by a statement above, and not filled since; or counted and found empty.
     pub fn may_hold_rows(&self, step: &Step<'_>, table: &ObjectName) -> bool {
         let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
-        if self.history.filled(table, step.ordinal, &same) {
-            return true;
+        if let Some(filled) = self.history.filled(table, step.ordinal, &same) {
+            return filled;
         }
         match self.original(step, ObjectKind::Table, table) {
             None => false,

@@ -15,6 +15,7 @@ pub(super) struct History {
 enum Event {
     Created(ObjectKind, ObjectName),
     Filled(ObjectName),
+    Emptied(ObjectName),
     Renamed(ObjectKind, ObjectName, ObjectName),
     ColumnAdded(ObjectName, String),
     ColumnRenamed(ObjectName, String, String),
@@ -54,6 +55,8 @@ impl History {
             Operation::Insert(change) | Operation::Update(change) => Some(Event::Filled(change.table.clone())),
             // From here on only what is certain to happen: a safe reading must not rest on what may not be there.
             _ if conditional => None,
+            Operation::Delete(change) => (!change.filtered).then(|| Event::Emptied(change.table.clone())),
+            Operation::Truncate(truncation) => Some(Event::Emptied(truncation.table.clone())),
             Operation::CreateTable(table) if table.if_not_exists => None,
             Operation::CreateTable(table) => {
                 self.events
@@ -197,20 +200,22 @@ impl History {
         false
     }
 
-    /// Rows were written to the table earlier in the script.
-    pub(super) fn filled(&self, table: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
+    /// Whether rows were written to the table earlier in the script, or it was emptied or made and not filled since.
+    /// `None`: neither.
+    pub(super) fn filled(&self, table: &ObjectName, ordinal: usize, same: Same<'_>) -> Option<bool> {
         let mut table = table.clone();
         for event in self.earlier(ordinal) {
             match event {
-                Event::Filled(filled) if same(filled, &table) => return true,
+                Event::Filled(filled) if same(filled, &table) => return Some(true),
+                Event::Emptied(emptied) if same(emptied, &table) => return Some(false),
                 Event::Renamed(kind, from, to) if class(*kind) == ObjectKind::Table && same(to, &table) => {
                     table.clone_from(from);
                 }
-                Event::Created(ObjectKind::Table, made) if same(made, &table) => return false,
+                Event::Created(ObjectKind::Table, made) if same(made, &table) => return Some(false),
                 _ => {}
             }
         }
-        false
+        None
     }
 
     /// Newest first.
