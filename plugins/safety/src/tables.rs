@@ -18,8 +18,8 @@ pub(crate) struct Busy {
     rows: Option<String>,
 }
 
-/// The table when a step runs; `None` where nobody can be using it: the migration has made it, it is known to hold
-/// nothing, or the catalog says that it is small.
+/// The table when a step runs; `None` where nobody can be waiting for it: the migration has made it, it is known to hold
+/// nothing, the catalog says that it is small, or its rows are not its own (views, foreign tables).
 pub(crate) fn busy(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> Option<Busy> {
     let original = context.original(step, ObjectKind::Table, table)?;
     busy_before(context, &original, table.short())
@@ -30,12 +30,17 @@ pub(crate) fn busy_before(context: &Context<'_>, original: &ObjectName, name: St
     if !context.held_rows(original) {
         return None;
     }
+    let relation = context.before.relation(original);
+    let elsewhere = |relation: &Rc<Relation>| matches!(relation.kind, RelationKind::View | RelationKind::ForeignTable);
+    if relation.as_ref().is_some_and(elsewhere) {
+        return None;
+    }
     let size = size::before(context, original);
     if size == Size::Small {
         return None;
     }
     Some(Busy {
-        relation: context.before.relation(original),
+        relation,
         large: size == Size::Large,
         name,
         rows: context.rows_in_words(original),

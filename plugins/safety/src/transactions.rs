@@ -87,6 +87,11 @@ impl<'a> Transactions<'a> {
             .is_some_and(|transaction| transaction.contains(right))
     }
 
+    /// The file itself wants the statement inside a transaction.
+    pub(crate) fn is_fixed(&self, statement: &Statement) -> bool {
+        self.wanted == Some(Wanted::Whole) || self.begin_of(statement).is_some()
+    }
+
     /// The statement that begins the file's own transaction around this one.
     pub(crate) fn begin_of(&self, statement: &Statement) -> Option<u32> {
         let transaction = self.containing(statement)?;

@@ -17,6 +17,8 @@ impl Schema {
             return Ok(None);
         };
         let mut index = self.index_of(create, &relation);
+        // Without partitions ON ONLY leaves nothing out.
+        index.valid = index.valid || self.children(&table)?.is_empty();
         index.name = match &create.name {
             Some(name) => {
                 if self.taken(&ObjectName {
@@ -37,6 +39,33 @@ impl Schema {
             }
         }
         Ok(Some(name))
+    }
+
+    /// ALTER INDEX … ATTACH PARTITION: an index that was made for the parent alone can be used once every partition has
+    /// one like it. Which of them are attached is not kept: those that are there are taken to be.
+    pub(super) fn attach_index(&mut self, index: &ObjectName) -> Result<(), BaseError> {
+        let index = self.find(ObjectKind::Index, index)?;
+        let Some(table) = self.index_owner(&index)? else {
+            return Ok(());
+        };
+        let relation = self.get(&table)?;
+        let own = relation.and_then(|relation| relation.indexes.iter().find(|own| own.name == index.name).cloned());
+        let Some(own) = own.filter(|own| !own.valid) else {
+            return Ok(());
+        };
+        for child in self.children(&table)? {
+            let child = self.get(&child)?;
+            let has_one =
+                child.is_some_and(|child| child.indexes.iter().any(|other| other.valid && is_like(other, &own)));
+            if !has_one {
+                return Ok(());
+            }
+        }
+        self.edit(&table, |relation| {
+            let own = relation.indexes.iter_mut().find(|own| own.name == index.name);
+            own.into_iter().for_each(|own| own.valid = true);
+        })?;
+        Ok(())
     }
 
     fn index_of(&self, create: &CreateIndex, relation: &Relation) -> Index {
@@ -92,6 +121,12 @@ impl Schema {
             })
         })
     }
+}
+
+/// The server takes the one for a partition of the other.
+fn is_like(one: &Index, other: &Index) -> bool {
+    (&one.parts, &one.method, &one.predicate, one.unique)
+        == (&other.parts, &other.method, &other.predicate, other.unique)
 }
 
 /// Whether an operator class is the one the server takes anyway, and so does not print.

@@ -61,7 +61,8 @@ impl Schema {
             O::DetachPartition { partition, .. } => self.detach_partition(partition),
             O::Inherit { table, parent, inherit } => self.inherit(table, parent, *inherit),
             O::CreateIndex(index) => self.create_index(index).map(|_| ()),
-            O::AttachIndex { .. } | O::RefreshView { .. } | O::Transaction(_) => Ok(()),
+            O::AttachIndex { index, child: _ } => self.attach_index(index),
+            O::RefreshView { .. } | O::Transaction(_) => Ok(()),
             O::Drop(drop) => self.apply_drop(drop),
             O::Rename {
                 kind,

@@ -225,3 +225,28 @@ fn privileges_policies_and_triggers() {
     function public.f2() -> trigger
 ");
 }
+
+#[test]
+fn an_index_of_the_parent_can_be_used_once_every_partition_has_one() {
+    const PARENT: &str = "
+        CREATE TABLE m (at date, v int) PARTITION BY RANGE (at);
+        CREATE TABLE m1 PARTITION OF m FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+        CREATE TABLE m2 PARTITION OF m FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+        CREATE INDEX i ON ONLY m (v); CREATE INDEX i1 ON m1 (v);";
+    let valid = |more: &str| {
+        let schema = crate::replayed(Dialect::Postgres, &format!("{PARENT} {more}"));
+        let parent = schema.relation(&crate::name("public.m")).unwrap().unwrap();
+        parent.indexes.iter().find(|index| index.name == "i").unwrap().valid
+    };
+    let alone = crate::replayed(
+        Dialect::Postgres,
+        "CREATE TABLE m (v int) PARTITION BY LIST (v); CREATE INDEX i ON ONLY m (v);",
+    );
+    assert!(alone.relation(&crate::name("public.m")).unwrap().unwrap().indexes[0].valid);
+    assert!(!valid(""));
+    assert!(!valid("ALTER INDEX i ATTACH PARTITION i1;"));
+    assert!(!valid("CREATE INDEX i2 ON m2 (at); ALTER INDEX i ATTACH PARTITION i1;"));
+    assert!(valid(
+        "ALTER INDEX i ATTACH PARTITION i1; CREATE INDEX i2 ON m2 (v); ALTER INDEX public.i ATTACH PARTITION i2;"
+    ));
+}

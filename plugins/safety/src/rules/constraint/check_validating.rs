@@ -106,6 +106,8 @@ mod tests {
             "CREATE TABLE t (a int CHECK (a > 0)); ALTER TABLE t ADD CHECK (a < 5);",
         );
         rule.ignores(ORDERS, "ALTER TABLE orders VALIDATE CONSTRAINT positive;");
+        let foreign = "CREATE FOREIGN TABLE far (a int) SERVER there;";
+        rule.ignores(foreign, "ALTER TABLE far ADD CHECK (a > 0);");
         assert_ignores(
             &rule.on(ORDERS).pending("CREATE TABLE t (a int);"),
             "ALTER TABLE t ADD CHECK (a > 0);",

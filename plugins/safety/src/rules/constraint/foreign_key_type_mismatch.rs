@@ -61,7 +61,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 shown(&to.data_type)
             );
             findings
-                .report(&step, message)
+                .report_at(step.statement.index, place(context, &step, &added), message)
                 .severity(severity)
                 .help("give both columns the same type");
         }

@@ -35,7 +35,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>, kind: Co
         } else {
             "build a unique index CONCURRENTLY, then add the constraint USING INDEX"
         });
-        let inside = transactions.begin_of(step.statement).is_some() || transactions.wanted.is_some();
+        let inside = transactions.is_fixed(step.statement);
         if !inside && !step.effect.conditional && matches!(added.with, With::Itself) {
             finding.suggestions.extend(suggestion(context, &step, &added, &table));
         }

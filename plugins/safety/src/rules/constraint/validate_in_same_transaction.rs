@@ -99,6 +99,8 @@ mod tests {
         rule.reports(SHOP, script, Medium, &MESSAGE.replace(" c ", " orders_user_id_fkey "));
         let script = format!("CREATE INDEX CONCURRENTLY i ON orders (id); {BOTH}");
         rule.reports(SHOP, &script, Medium, MESSAGE);
+        let script = "ALTER TABLE orders ADD CONSTRAINT c CHECK (amount > 0) NOT VALID, VALIDATE CONSTRAINT c;";
+        rule.reports(SHOP, script, Medium, MESSAGE);
         let message = MESSAGE.replace("orders stays", "orders (about 4,000,000 rows) stays");
         assert_reports(&rule.on(SHOP).rows("orders", 4_000_000), BOTH, High, &message);
     }

@@ -48,7 +48,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             "{verb} the index {name} under a lock that waits for every query of {table}, and all later ones for it"
         );
         let finding = findings.report(&step, message);
-        let inside = transactions.begin_of(step.statement).is_some() || transactions.wanted.is_some();
+        let inside = transactions.is_fixed(step.statement);
         if step.effect.conditional || inside {
             finding.help("drop it CONCURRENTLY, outside of a transaction and of any block");
             continue;

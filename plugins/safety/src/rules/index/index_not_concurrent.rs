@@ -54,7 +54,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             table.shown()
         );
         let finding = findings.report(&step, message).severity(table.severity());
-        let inside = transactions.begin_of(step.statement).is_some() || transactions.wanted.is_some();
+        let inside = transactions.is_fixed(step.statement);
         if step.effect.conditional || inside {
             finding.help("build it CONCURRENTLY, outside of a transaction and of any block");
         } else {

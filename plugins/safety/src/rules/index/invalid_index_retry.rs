@@ -21,7 +21,9 @@ write keeps it up to date.
 
 **Instead.** Drop it first (`DROP INDEX CONCURRENTLY IF EXISTS`), or build it anew with `REINDEX INDEX CONCURRENTLY`. On a \
 partitioned table: attach the indexes that are missing.",
-    bad: "CREATE TABLE logs (at date, line text) PARTITION BY RANGE (at);\nCREATE INDEX logs_at_idx ON ONLY logs (at);\n\
+    bad: "CREATE TABLE logs (at date, line text) PARTITION BY RANGE (at);\n\
+          CREATE TABLE logs_2026 PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');\n\
+          CREATE INDEX logs_at_idx ON ONLY logs (at);\n\
           -- migration\nCREATE INDEX IF NOT EXISTS logs_at_idx ON logs (at);",
     good: "CREATE TABLE logs (at date, line text);\nCREATE INDEX logs_at_idx ON logs (at);\n\
            -- migration\nCREATE INDEX CONCURRENTLY IF NOT EXISTS logs_at_idx ON logs (at);",
@@ -98,7 +100,8 @@ mod tests {
 
     const USERS: &str =
         "CREATE TABLE users (id int, email text); CREATE INDEX i ON users (email); CREATE INDEX \"J\" ON users (id);";
-    const PARENT: &str = "CREATE TABLE t (a int) PARTITION BY RANGE (a); CREATE INDEX k ON ONLY t (a);";
+    const PARENT: &str = "CREATE TABLE t (a int) PARTITION BY RANGE (a);
+        CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (9); CREATE INDEX k ON ONLY t (a); CREATE INDEX k1 ON t1 (a);";
 
     #[test]
     fn the_invalid_index_stays() {
@@ -134,6 +137,10 @@ mod tests {
             assert_ignores(&test, script);
         }
         rule.ignores("", "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON users (email);");
+        let attached = format!("{PARENT} ALTER INDEX k ATTACH PARTITION k1;");
+        rule.ignores(&attached, "CREATE INDEX IF NOT EXISTS k ON t (a);");
+        let alone = "CREATE TABLE t (a int) PARTITION BY RANGE (a); CREATE INDEX k ON ONLY t (a);";
+        rule.ignores(alone, "CREATE INDEX IF NOT EXISTS k ON t (a);");
     }
 
     #[test]

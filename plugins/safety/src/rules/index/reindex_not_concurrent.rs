@@ -52,7 +52,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let verb = step.verb("builds", "build");
         let message = format!("{verb} {}: writes and most queries wait meanwhile", rebuilt.what);
         let finding = findings.report(&step, message).severity(rebuilt.severity);
-        let inside = transactions.begin_of(step.statement).is_some() || transactions.wanted.is_some();
+        let inside = transactions.is_fixed(step.statement);
         if target == "system" {
             finding.help("system catalogs cannot be rebuilt concurrently: do it while nobody works");
         } else if context.server().older_than(12) {
