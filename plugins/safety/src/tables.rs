@@ -22,7 +22,20 @@ pub(crate) struct Busy {
 /// nothing, the catalog says that it is small, or its rows are not its own (views, foreign tables).
 pub(crate) fn busy(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> Option<Busy> {
     let original = context.original(step, ObjectKind::Table, table)?;
+    if context.before.exists(ObjectKind::Table, &original).is_none() && is_made_if_absent(context, step, &original) {
+        return None;
+    }
     busy_before(context, &original, table.short())
+}
+
+/// A statement above says CREATE TABLE IF NOT EXISTS: where nothing is known of the database, it is meant to make it.
+fn is_made_if_absent(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> bool {
+    context
+        .steps_before(step)
+        .any(|earlier| match &earlier.effect.operation {
+            Operation::CreateTable(made) => context.same(ObjectKind::Table, &made.name, table),
+            _ => false,
+        })
 }
 
 /// The same for a table by its name before the migration; `name` is what messages call it.

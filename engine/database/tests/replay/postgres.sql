@@ -241,6 +241,13 @@ ALTER SEQUENCE low START 1;
 ALTER SEQUENCE typed_seq AS smallint;
 ALTER SEQUENCE down NO MINVALUE MAXVALUE 5 CACHE 7;
 -- step: partitions of partitions
+CREATE TABLE lone (a int, b int) PARTITION BY LIST (a);
+CREATE INDEX lone_a ON ONLY lone (a);
+CREATE TABLE lone_1 PARTITION OF lone FOR VALUES IN (1);
+CREATE INDEX lone_b ON ONLY lone (b);
+CREATE INDEX lone_1_b ON lone_1 (b);
+ALTER INDEX lone_b ATTACH PARTITION lone_1_b;
+CREATE INDEX lone_ab ON ONLY lone (a, b);
 CREATE TABLE top (a int, b int NOT NULL, PRIMARY KEY (a, b)) PARTITION BY LIST (a);
 CREATE TABLE middle (a int NOT NULL, b int NOT NULL) PARTITION BY LIST (b);
 CREATE TABLE leaf PARTITION OF middle FOR VALUES IN (1);

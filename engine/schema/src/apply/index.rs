@@ -62,8 +62,9 @@ impl Schema {
             }
         }
         self.edit(&table, |relation| {
-            let own = relation.indexes.iter_mut().find(|own| own.name == index.name);
-            own.into_iter().for_each(|own| own.valid = true);
+            for own in relation.indexes.iter_mut().filter(|own| own.name == index.name) {
+                own.valid = true;
+            }
         })?;
         Ok(())
     }

@@ -147,6 +147,11 @@ mod tests {
         let rule = postgres(&RULE);
         rule.ignores(USERS, "CREATE INDEX CONCURRENTLY i ON users (email);");
         rule.ignores("", "CREATE TABLE t (a int); CREATE INDEX i ON t (a);");
+        let if_absent = "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX IF NOT EXISTS i ON t (a);";
+        rule.ignores("", if_absent);
+        let there = "CREATE TABLE t (a int);";
+        let message = "builds the index i on t, which nobody can write to until it is done";
+        rule.reports(there, if_absent, Medium, message);
         rule.ignores("", "CREATE TABLE t AS SELECT 1 AS a; CREATE INDEX i ON t (a);");
         assert_ignores(
             &rule.on(USERS).pending("CREATE TABLE t (a int);"),
