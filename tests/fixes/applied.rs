@@ -168,3 +168,16 @@ fn files_outside_of_the_folder_are_not_fixed() {
         INDEX
     );
 }
+
+/// What is known counts only while the file stays as it is.
+#[test]
+fn migrations_with_known_findings_are_left_alone() {
+    let project = project(INDEX);
+    project.run(&["check", "--write-baseline"]);
+    project.migration(LATER, "CREATE INDEX orders_user_idx ON orders (user_id);\n");
+    fix(&project, &["check", "--fix", "--baseline", "--assume-unapplied"]);
+    assert_eq!(scripts(&project)[CHANGE], INDEX);
+    assert!(scripts(&project)[LATER].contains("CONCURRENTLY"));
+    fix(&project, &["check", "--fix", "--baseline", CHANGE]);
+    assert_eq!(scripts(&project)[CHANGE], FIXED, "whoever names it means it");
+}

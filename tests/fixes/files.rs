@@ -33,6 +33,7 @@ fn what_is_allowed_is_not_fixed() {
     assert_snapshot!(fix(&project, &["check", "--fix", CHANGE]), @"
     $ tollgate check --fix 20260901120000_change_users
     status: 0
+    nothing to fix
     ");
     assert_eq!(scripts(&project)[CHANGE], script);
 }

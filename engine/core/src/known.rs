@@ -173,6 +173,11 @@ impl KnownFindings {
         }
     }
 
+    /// The migrations that it names something of.
+    pub fn migrations(&self) -> impl Iterator<Item = &str> {
+        self.migrations.iter().map(|migration| migration.name.as_str())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.migrations.iter().map(|migration| migration.findings.len()).sum()

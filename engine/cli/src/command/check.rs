@@ -87,7 +87,9 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let dialect = schema.dialect;
     let loaded = Loader::new(&config, ui)?.load(&[Kind::Policy, Kind::Rollback])?;
     let asked = request(&config, &selected, schema.clone(), &loaded)?;
-    let fixed = args.fix.run(&config, &args.targets, &selected, asked, ui)?;
+    let fixed = args
+        .fix
+        .run(&config, (&args.targets, &args.baseline), &selected, asked, ui)?;
     if let Some(fixed) = fixed.as_ref().filter(|fixed| fixed.any()) {
         selected = args.targets.select(&config, ui)?;
         selected.add(fixed.made());

@@ -110,6 +110,9 @@ pub fn run(request: &FixRequest<'_>, ui: &Ui) -> Result<Fixed, Failure> {
     for migration in &refused {
         ui.report(&unfixed(migration));
     }
+    if fixed.is_empty() && refused.is_empty() {
+        ui.line("nothing to fix");
+    }
     let unfixed = refused.into_iter().map(|refused| UnfixedDocument {
         name: refused.migration,
         tried: refused.tried.iter().map(applied).collect(),

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::folder::{Folder, MigrationFile, SCRIPT_FILE};
 use crate::plan;
 
-use self::unit::{Progress, Unit};
+use self::unit::Unit;
 
 pub use edits::{EditError, apply};
 pub use write::{WriteError, write};
@@ -160,23 +160,22 @@ impl Fixer<'_> {
             self.compare(&mut units, &before, &now);
             // Whoever has just been refused is as it was.
             let now = self.assemble(&mut units);
-            let names: BTreeSet<String> = units.iter().flat_map(|unit| unit.names.iter().cloned()).collect();
+            let working = units.iter().filter(|unit| !unit.rests);
+            let names: BTreeSet<String> = working.flat_map(|unit| unit.names.iter().cloned()).collect();
             let judged = (self.judge)(&now, &names)?;
-            let mut changed = false;
-            for unit in &mut units {
+            for unit in units.iter_mut().filter(|unit| !unit.rests) {
                 let mine: Vec<&CheckedMigration> = unit
                     .names
                     .iter()
                     .filter_map(|name| judged.iter().find(|checked| checked.name == *name))
                     .collect();
-                let progress = if round < ROUNDS {
-                    unit.advance(&mine, self.manual, self.context.dialect)
+                if round < ROUNDS {
+                    unit.advance(&mine, self.manual, self.context.dialect);
                 } else {
-                    unit.give_up("its fixes go round in circles")
-                };
-                changed |= progress == Progress::Changed;
+                    unit.give_up("its fixes go round in circles");
+                }
             }
-            if !changed {
+            if units.iter().all(|unit| unit.rests) {
                 return Ok(self.report(units));
             }
             before = now;
@@ -236,14 +235,11 @@ impl Fixer<'_> {
             split.iter().filter_map(|unit| unit.names.last().map(String::as_str)),
         );
         for (at, unit) in split.iter_mut().enumerate() {
-            let same = match (old.get(at), new.get(at)) {
-                (Some(old), Some(new)) => difference::compare(old, new, &Options::default()),
-                _ => {
-                    unit.refuse("the fixed SQL cannot be followed");
-                    continue;
-                }
+            let (Some(old), Some(new)) = (old.get(at), new.get(at)) else {
+                unit.refuse("the fixed SQL cannot be followed");
+                continue;
             };
-            match same {
+            match difference::compare(old, new, &Options::default()) {
                 Ok(found) if found.is_empty() => {}
                 Ok(_) => unit.refuse("the statements would not make the same schema in several migrations"),
                 Err(error) => unit.refuse(&format!("the fixed SQL cannot be followed: {error}")),

@@ -12,15 +12,6 @@ use crate::folder::MigrationFile;
 use crate::plan;
 use crate::policy::JudgedFinding;
 
-/// What a round has come to for a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Its scripts are others than before, and have to be judged.
-    Changed,
-    /// There is nothing more to do.
-    Rests,
-}
-
 /// A policy and its rule.
 type Key = (String, String);
 type Counts = BTreeMap<Key, usize>;
@@ -40,6 +31,8 @@ pub(super) struct Unit {
     pub(super) tried: Vec<AppliedFix>,
     /// Why it stays as it was.
     pub(super) refused: Option<String>,
+    /// There is nothing more to do.
+    pub(super) rests: bool,
     /// What was found before anything was changed.
     originally: Option<Counts>,
     /// What the last round did.
@@ -76,6 +69,7 @@ impl Unit {
             fixes: Vec::new(),
             tried: Vec::new(),
             refused: None,
+            rests: false,
             originally: None,
             step: None,
             merge: true,
@@ -100,6 +94,7 @@ impl Unit {
             self.merge = false;
         } else {
             self.refused = Some(why.to_owned());
+            self.rests = true;
             self.tried = std::mem::take(&mut self.fixes);
         }
         self.fixes.clear();
@@ -110,34 +105,21 @@ impl Unit {
     }
 
     /// Ends the work on a migration that does not come to rest.
-    pub(super) fn give_up(&mut self, why: &str) -> Progress {
-        if self.refused.is_none() && self.step.is_some() {
-            self.merge = false;
-            self.refuse(why);
-        }
-        Progress::Rests
+    pub(super) fn give_up(&mut self, why: &str) {
+        self.merge = false;
+        self.refuse(why);
     }
 
     /// Looks at what is said of the parts, and follows the next suggestions.
-    pub(super) fn advance(&mut self, judged: &[&CheckedMigration], manual: bool, dialect: Dialect) -> Progress {
-        if self.refused.is_some() {
-            return Progress::Rests;
-        }
+    pub(super) fn advance(&mut self, judged: &[&CheckedMigration], manual: bool, dialect: Dialect) {
         match self.try_to_advance(judged, manual, dialect) {
-            Ok(progress) => progress,
-            Err(why) => {
-                self.refuse(&why);
-                Progress::Changed
-            }
+            Ok(changed) => self.rests = !changed,
+            Err(why) => self.refuse(&why),
         }
     }
 
-    fn try_to_advance(
-        &mut self,
-        judged: &[&CheckedMigration],
-        manual: bool,
-        dialect: Dialect,
-    ) -> Result<Progress, String> {
+    /// Whether the scripts are others now, and have to be judged.
+    fn try_to_advance(&mut self, judged: &[&CheckedMigration], manual: bool, dialect: Dialect) -> Result<bool, String> {
         let originally = self.originally.get_or_insert_with(|| total(judged)).clone();
         if let Some(step) = self.step.take() {
             step.expect_helped(judged)?;
@@ -147,7 +129,7 @@ impl Unit {
             if !self.fixes.is_empty() {
                 expect_nothing_new(judged, &originally)?;
             }
-            return Ok(Progress::Rests);
+            return Ok(false);
         }
         if let Some(failed) = judged.iter().find_map(|checked| checked.judgement.failures.first()) {
             return Err(format!("{} could not judge it: {}", failed.plugin, failed.message));
@@ -164,7 +146,7 @@ impl Unit {
             (without_collisions(of_one_rule(in_place)), None)
         };
         self.take(judged, chosen, following, dialect)?;
-        Ok(Progress::Changed)
+        Ok(true)
     }
 
     /// Suggestions of one part that can share a following migration, and what it holds. One whose statements cannot all
@@ -283,7 +265,7 @@ impl Step {
 }
 
 /// Findings that nobody has allowed or approved.
-fn active<'f>(checked: &'f CheckedMigration) -> impl Iterator<Item = &'f JudgedFinding> {
+fn active(checked: &CheckedMigration) -> impl Iterator<Item = &JudgedFinding> {
     let open = |judged: &&JudgedFinding| judged.allowed.is_none() && judged.approved.is_none();
     checked.judgement.findings.iter().filter(open)
 }

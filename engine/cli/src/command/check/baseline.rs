@@ -1,5 +1,6 @@
 //! `check --baseline`: the file of findings that were known when it was written.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tollgate_engine::known::{self, EnforcedRules, KnownFindings, Stale, StaleEntry, Subtraction};
@@ -68,23 +69,21 @@ impl Baseline {
         if self.write_baseline {
             filter.write(&path, report, ui)?;
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        let known = KnownFindings::parse(&text).map_err(|error| {
-            let snippet = Snippet::new(shown(&path), text.clone());
-            let snippet = snippet.label(error.span.start..error.span.end, error.message);
-            let report = Report::error(
-                "check::baseline",
-                format!("{} is no file of known findings", shown(&path)),
-            )
-            .snippet(snippet)
-            .help("`tollgate check --write-baseline` writes one");
-            Failure::new(Exit::Usage, report)
-        })?;
+        let known = read(&path)?;
         let done = filter.subtract(&known, report);
         for stale in reports(&done.stale, &path) {
             ui.report(&stale);
         }
         Ok(done.known)
+    }
+
+    /// Migrations whose findings are known: they are old, and what is known of them only counts while they stay as they
+    /// are.
+    pub fn migrations(&self, config: &Config) -> Result<BTreeSet<String>, Failure> {
+        match self.path(config) {
+            Some(path) => Ok(read(&path)?.migrations().map(str::to_owned).collect()),
+            None => Ok(BTreeSet::new()),
+        }
     }
 
     /// The file, where one is wanted.
@@ -132,6 +131,22 @@ impl Filter<'_> {
         });
         own.chain(of_policies).collect()
     }
+}
+
+/// Reads a file of known findings.
+fn read(path: &Path) -> Result<KnownFindings, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    KnownFindings::parse(&text).map_err(|error| {
+        let snippet = Snippet::new(shown(path), text.clone());
+        let snippet = snippet.label(error.span.start..error.span.end, error.message);
+        let report = Report::error(
+            "check::baseline",
+            format!("{} is no file of known findings", shown(path)),
+        )
+        .snippet(snippet)
+        .help("`tollgate check --write-baseline` writes one");
+        Failure::new(Exit::Usage, report)
+    })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use tollgate_engine::fix::FixRequest;
 use tollgate_engine::{CheckRequest, Scope, Standing, StatusReport, status};
 
+use super::baseline::Baseline;
 use super::targets::{Selected, Targets};
 use crate::config::Config;
 use crate::engine::fix::{self, Fixed};
@@ -43,7 +44,7 @@ impl Fix {
     pub fn run(
         &self,
         config: &Config,
-        targets: &Targets,
+        (targets, baseline): (&Targets, &Baseline),
         selected: &Selected,
         request: CheckRequest<'_>,
         ui: &Ui,
@@ -56,8 +57,13 @@ impl Fix {
                 report.help("leave out the files outside of it, and standard input"),
             ));
         }
+        let mut migrations = self.unapplied(config, targets, selected, ui)?;
+        if !matches!(selected.scope, Scope::Only(_)) {
+            let known = baseline.migrations(config)?;
+            migrations.retain(|name| !known.contains(name));
+        }
         let request = FixRequest {
-            migrations: self.unapplied(config, targets, selected, ui)?,
+            migrations,
             manual: which == Which::All,
             check: request,
         };
