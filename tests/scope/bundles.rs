@@ -204,6 +204,24 @@ fn variables_cannot_weaken_it_either_and_being_stricter_is_fine() {
 }
 
 #[test]
+fn flags_cannot_weaken_it_either() {
+    let project = project(
+        "enforced = [\"migrations.dir\"]\n[migrations]\ndir = \"../migrations\"\n",
+        "",
+    );
+    assert_snapshot!(session(&project, &["check --migrations elsewhere"]), @r#"
+    $ tollgate check --migrations elsewhere
+    status: 2
+    -- stderr
+    config::enforced
+
+      × migrations.dir may not be "elsewhere", as --migrations says: db-rules/bundle.toml:1 enforces
+      │ "../migrations"
+      help: leave it out
+    "#);
+}
+
+#[test]
 fn config_show_says_who_set_and_who_enforces_what() {
     let mut project = project(
         &format!("enforced = [\"check.block_at\"]\n{BUNDLE}"),

@@ -65,6 +65,28 @@ fn only_what_the_branch_adds_is_judged_and_as_one_plan() {
 }
 
 #[test]
+fn a_comment_that_only_this_plan_needs_not_is_left_alone() {
+    let project = branched();
+    project.migration(
+        "20240201000000_create_fresh",
+        "-- tollgate:allow drop-table -- of no use\nCREATE TABLE fresh (id integer PRIMARY KEY);\n",
+    );
+    // Where the first of the two was deployed before, rows may be lost.
+    project.migration(
+        "20240202000000_drop_fresh",
+        "-- rollback: no\n-- tollgate:allow drop-table -- a test\nDROP TABLE fresh;\n",
+    );
+    assert_eq!(
+        found(&project, "check --since main"),
+        ["tollgate/unused-suppression line 1"]
+    );
+    assert_eq!(
+        found(&project, "check 20240202000000_drop_fresh"),
+        ["destructive/drop-table line 3 allowed: a test"]
+    );
+}
+
+#[test]
 fn a_merged_file_must_not_change() {
     let project = branched();
     project.migration(

@@ -128,7 +128,7 @@ impl<'a> CheckRequest<'a> {
             block_at: self.block_at,
             time_limits: self.time_limits,
             rules: self.rules.clone(),
-            files_only: true,
+            files_only: false,
         }
     }
 
@@ -207,8 +207,21 @@ enum Ground {
     Unknown,
 }
 
-/// A migration on its way to the policies, and the schema before and after it.
-type Case = (ReadMigration, Schema, Schema);
+/// A migration on its way to the policies.
+struct Case {
+    migration: ReadMigration,
+    before: Schema,
+    after: Schema,
+    /// What is found is found whenever the script is judged. In another plan a table might not be known to be empty.
+    certain: bool,
+}
+
+/// How far a replay has come.
+struct Replayed {
+    schema: Schema,
+    /// Something that is yet to be applied is among it.
+    pending: bool,
+}
 
 /// Judges migrations without a database: the schema is what the earlier ones make.
 ///
@@ -248,7 +261,10 @@ const WINDOW: usize = 256;
 impl CheckRequest<'_> {
     /// Hands every script that is to be judged to `visit`, with the schema before and after it.
     fn replay(&self, steps: &[Step<'_>], mut visit: impl FnMut(Case)) -> Result<(), Error> {
-        let mut schema = Schema::empty(self.context.clone());
+        let mut replayed = Replayed {
+            schema: Schema::empty(self.context.clone()),
+            pending: false,
+        };
         let mut errors: Vec<ScriptError> = Vec::new();
         for (window, steps) in steps.chunks(WINDOW).enumerate() {
             let first = window * WINDOW;
@@ -260,7 +276,7 @@ impl CheckRequest<'_> {
             match plan::read_files(&files, self.context.dialect) {
                 Ok(read) if errors.is_empty() => {
                     for (step, migration) in steps.iter().zip(read) {
-                        self.take(step, migration, &mut schema, &mut visit)?;
+                        self.take(step, migration, &mut replayed, &mut visit)?;
                     }
                 }
                 Ok(_) => {}
@@ -275,25 +291,47 @@ impl CheckRequest<'_> {
         &self,
         step: &Step<'_>,
         mut migration: ReadMigration,
-        schema: &mut Schema,
+        replayed: &mut Replayed,
         visit: &mut impl FnMut(Case),
     ) -> Result<(), Error> {
         migration.named = step.named;
+        let schema = &mut replayed.schema;
         if step.ground == Ground::Unknown {
             *schema = Schema::unknown(self.context.clone());
         }
         let before = step.judged.then(|| schema.clone());
         schema.apply_script(migration.script())?;
         if let Some(before) = before {
-            visit((migration, before, schema.clone()));
+            visit(Case {
+                migration,
+                before,
+                after: schema.clone(),
+                certain: match step.ground {
+                    Ground::Applied => true,
+                    Ground::Pending => !replayed.pending,
+                    Ground::Unknown => false,
+                },
+            });
         }
-        if step.ground == Ground::Applied {
-            schema.settle();
+        match step.ground {
+            Ground::Applied => schema.settle(),
+            Ground::Pending => replayed.pending = true,
+            Ground::Unknown => {}
         }
         Ok(())
     }
 
-    fn judge(&self, court: &Court, (migration, before, after): &Case) -> CheckedMigration {
+    fn judge(&self, court: &Court, case: &Case) -> CheckedMigration {
+        let Case {
+            migration,
+            before,
+            after,
+            certain,
+        } = case;
+        let court = &Court {
+            files_only: *certain,
+            ..court.clone()
+        };
         let mut way_back = || {
             rollback::generate(
                 self.generators,

@@ -127,8 +127,8 @@ pub struct Court {
     pub time_limits: TimeLimits,
     /// The engine's own rules.
     pub rules: EngineRules,
-    /// Nothing but the files is known. What is found depends on them alone, so that a comment which allows nothing is
-    /// one that never will.
+    /// What is found depends on the file and on those before it alone, so that a comment which allows nothing is one that
+    /// never will.
     pub files_only: bool,
 }
 
