@@ -22,6 +22,11 @@ enum Says {
 /// How many rows fulfil a condition; `names` are words that mean the table.
 pub(super) fn reach_of(condition: &[Token<'_>], names: &[String], facts: &Facts<'_>) -> Reach {
     let condition = tokens::bare(condition);
+    if let [only] = condition
+        && (only.is("false") || only.is("null"))
+    {
+        return Reach::Few;
+    }
     let branches = tokens::split(condition, |token| token.is("or"));
     if branches.len() > 1 {
         let worst = branches.into_iter().map(|branch| reach_of(branch, names, facts)).max();

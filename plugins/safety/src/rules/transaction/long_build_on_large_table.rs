@@ -1,7 +1,7 @@
 //! `long-build-on-large-table`: work that takes minutes on a table known to be large.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{ConstraintKind, Dialect, ObjectName, Operation, Severity};
+use tollgate_plugin::{Dialect, ObjectName, Operation, Severity};
 
 use crate::details;
 use crate::size::{self, Size};
@@ -12,9 +12,10 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
     explanation: "\
-**What it does.** With a connected database: reports index builds, also `CONCURRENTLY` and through `UNIQUE`, `PRIMARY \
-KEY` and `EXCLUDE`, `REINDEX` and `VALIDATE CONSTRAINT` on tables of a million rows or a gigabyte and more. Medium \
-where others are kept out meanwhile, or where the deploy's statement timeout may cut it off.
+**What it does.** With a connected database: reports what is slow without keeping others out, on tables of a million \
+rows or a gigabyte and more: `CREATE INDEX CONCURRENTLY`, `REINDEX CONCURRENTLY`, `VALIDATE CONSTRAINT`, `REFRESH \
+MATERIALIZED VIEW CONCURRENTLY`. Builds that keep others out have rules of their own. Medium where the deploy's \
+statement timeout may cut it off.
 
 **Why it matters.** It runs for minutes to hours, loads disk and replicas, and holds the deploy; a concurrent build \
 that is cut off leaves an invalid index.
@@ -32,38 +33,28 @@ limits statements, and more `maintenance_work_mem`.",
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for step in context.steps() {
         match &step.effect.operation {
-            Operation::CreateIndex(index) => {
+            Operation::CreateIndex(index) if index.concurrently => {
                 let what = format!("{} an index", step.verb("builds", "build"));
-                report(context, findings, &step, &index.table, &what, !index.concurrently);
-            }
-            Operation::AddConstraint(added)
-                if added.constraint.using_index.is_none()
-                    && matches!(
-                        added.constraint.kind,
-                        ConstraintKind::PrimaryKey | ConstraintKind::Unique | ConstraintKind::Exclude
-                    ) =>
-            {
-                let what = format!(
-                    "{} the index of a {}",
-                    step.verb("builds", "build"),
-                    added.constraint.kind
-                );
-                report(context, findings, &step, &added.table, &what, true);
+                report(context, findings, &step, &index.table, &what);
             }
             Operation::ValidateConstraint(validated) => {
                 let what = format!("{} {} against every row", step.verb("tests", "test"), validated.name);
-                report(context, findings, &step, &validated.table, &what, false);
+                report(context, findings, &step, &validated.table, &what);
             }
-            Operation::Other(other) if other.tag == "reindex" => {
-                let (Some(name), Some(target)) = (other.objects.first(), details::text(other, "target")) else {
-                    continue;
-                };
-                let owner = context.before.index_owner(name).filter(|_| target == "index");
-                let table = owner.as_ref().unwrap_or(name);
-                let blocks = !details::flag(other, "concurrently");
-                let what = format!("{} an index anew", step.verb("builds", "build"));
-                if target == "index" || target == "table" {
-                    report(context, findings, &step, table, &what, blocks);
+            Operation::Other(other) if other.tag == "reindex" && details::flag(other, "concurrently") => {
+                let Some(name) = other.objects.first() else { continue };
+                let index = details::text(other, "target").is_some_and(|target| target == "index");
+                let owner = context.before.index_owner(name).filter(|_| index);
+                let what = if index { "an index" } else { "the indexes" };
+                let what = format!("{} {what} anew", step.verb("builds", "build"));
+                report(context, findings, &step, owner.as_ref().unwrap_or(name), &what);
+            }
+            Operation::Other(other)
+                if other.tag == "refresh-materialized-view" && details::flag(other, "concurrently") =>
+            {
+                if let Some(view) = other.objects.first() {
+                    let what = format!("{} every row anew", step.verb("computes", "compute"));
+                    report(context, findings, &step, view, &what);
                 }
             }
             _ => {}
@@ -71,14 +62,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn report(
-    context: &Context<'_>,
-    findings: &mut Findings<'_>,
-    step: &Step<'_>,
-    table: &ObjectName,
-    what: &str,
-    blocks: bool,
-) {
+fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, table: &ObjectName, what: &str) {
     if size::of(context, step, table) != Size::Large {
         return;
     }
@@ -90,14 +74,13 @@ fn report(
     };
     let message = format!("{what}, on {}{rows}: that takes its time{tail}", table.short());
     let finding = findings.report(step, message);
-    if blocks || limit.is_some() {
-        finding.severity(Severity::Medium);
-    }
-    finding.help(if limit.is_some() {
-        "give it more time with `-- tollgate:timeout 2h` above the first statement, in a migration of its own"
+    if limit.is_some() {
+        finding.severity(Severity::Medium).help(
+            "give it more time with `-- tollgate:timeout 2h` above the first statement, in a migration of its own",
+        );
     } else {
-        "run it in a quiet hour and in a migration of its own"
-    });
+        finding.help("run it in a quiet hour and in a migration of its own");
+    }
 }
 
 /// `90 s`, `5 min`
@@ -123,32 +106,13 @@ mod tests {
     fn the_catalog_says_how_long_it_is() {
         let large = postgres(&RULE).on(T).rows("users", 40_000_000).rows("few", 10);
         let rows = "on users with about 40,000,000 rows: that takes its time";
-        for (script, severity, what) in [
-            (
-                "CREATE INDEX CONCURRENTLY i ON public.users (id);",
-                Low,
-                "builds an index",
-            ),
-            ("CREATE INDEX i ON users (id);", Medium, "builds an index"),
-            (
-                "ALTER TABLE users ADD UNIQUE (email);",
-                Medium,
-                "builds the index of a unique constraint",
-            ),
-            (
-                "ALTER TABLE users ADD PRIMARY KEY (id);",
-                Medium,
-                "builds the index of a primary key",
-            ),
-            (
-                "ALTER TABLE users VALIDATE CONSTRAINT c;",
-                Low,
-                "tests c against every row",
-            ),
-            ("REINDEX INDEX CONCURRENTLY \"Mail\";", Low, "builds an index anew"),
-            ("REINDEX TABLE users;", Medium, "builds an index anew"),
+        for (script, what) in [
+            ("CREATE INDEX CONCURRENTLY i ON public.users (id);", "builds an index"),
+            ("ALTER TABLE users VALIDATE CONSTRAINT c;", "tests c against every row"),
+            ("REINDEX INDEX CONCURRENTLY \"Mail\";", "builds an index anew"),
+            ("REINDEX TABLE CONCURRENTLY users;", "builds the indexes anew"),
         ] {
-            assert_reports(&large, script, severity, &format!("{what}, {rows}"));
+            assert_reports(&large, script, Low, &format!("{what}, {rows}"));
         }
     }
 
@@ -168,9 +132,15 @@ mod tests {
         let rule = postgres(&RULE);
         rule.ignores(T, "CREATE INDEX CONCURRENTLY i ON users (id);");
         let large = rule.on(T).rows("users", 40_000_000).rows("few", 10);
-        assert_ignores(&large, "CREATE INDEX i ON few (id);");
+        assert_ignores(&large, "CREATE INDEX CONCURRENTLY i ON few (id);");
+        // What keeps others out has rules of its own.
+        assert_ignores(&large, "CREATE INDEX i ON users (id);");
+        assert_ignores(&large, "REINDEX TABLE users;");
         assert_ignores(&large, "CREATE TABLE t (a int); CREATE INDEX i ON t (a);");
         assert_ignores(&large, "ALTER TABLE users ADD CONSTRAINT u UNIQUE USING INDEX i;");
-        assert_ignores(&rule.on(T).rows("users", 999_999), "CREATE INDEX i ON users (id);");
+        assert_ignores(
+            &rule.on(T).rows("users", 999_999),
+            "CREATE INDEX CONCURRENTLY i ON users (id);",
+        );
     }
 }

@@ -365,6 +365,7 @@ mod tests {
                 Many,
             ),
             ("DELETE FROM t WHERE id IN (SELECT t_id FROM u)", Many),
+            ("DELETE FROM t WHERE (false)", Few),
             ("DELETE FROM t WHERE id = (SELECT max(t.id) FROM t)", Few),
             (
                 "UPDATE t SET a = 1 WHERE id = (SELECT id FROM t AS u WHERE u.b = t.b ORDER BY c LIMIT 1)",
