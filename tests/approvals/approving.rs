@@ -219,14 +219,14 @@ fn several_findings_are_approved_one_by_one() {
       × delete-rows finds something in several places of 4_drop: at statement 1, at statement 3
       help: --rule destructive/delete-rows --statement 1 (line 1): deletes every row of posts: all
             rows (high)
-            --rule tollgate/rollback-procedure --statement 1 (line 1): has no way back from what
-            destructive/delete-rows reports: there is no down.sql, and the generated rollback does not
-            bring back the rows of posts (medium)
             --rule destructive/drop-view --statement 2 (line 2): drops the view titles (medium)
             --rule destructive/delete-rows --statement 3 (line 3): deletes every row of posts: all
             rows (high)
             --rule destructive/drop-table --statement 4 (line 4): drops the table posts with all its
             rows (high)
+            --rule tollgate/rollback-procedure --statement 4 (line 4): has no way back from what
+            destructive/drop-table reports: there is no down.sql, and the generated rollback does not
+            bring back the rows of posts (medium)
             what only a deploy with its database reports is approved with `tollgate approve …
             --statement N --level LEVEL`
 
@@ -239,14 +239,14 @@ fn several_findings_are_approved_one_by_one() {
       × delete-rows finds nothing at that place of 4_drop, but at statement 1, at statement 3
       help: --rule destructive/delete-rows --statement 1 (line 1): deletes every row of posts: all
             rows (high)
-            --rule tollgate/rollback-procedure --statement 1 (line 1): has no way back from what
-            destructive/delete-rows reports: there is no down.sql, and the generated rollback does not
-            bring back the rows of posts (medium)
             --rule destructive/drop-view --statement 2 (line 2): drops the view titles (medium)
             --rule destructive/delete-rows --statement 3 (line 3): deletes every row of posts: all
             rows (high)
             --rule destructive/drop-table --statement 4 (line 4): drops the table posts with all its
             rows (high)
+            --rule tollgate/rollback-procedure --statement 4 (line 4): has no way back from what
+            destructive/drop-table reports: there is no down.sql, and the generated rollback does not
+            bring back the rows of posts (medium)
             what only a deploy with its database reports is approved with `tollgate approve …
             --statement N --level LEVEL`
 
@@ -259,14 +259,14 @@ fn several_findings_are_approved_one_by_one() {
       × drop-rows finds nothing in 4_drop that is not allowed by a comment
       help: --rule destructive/delete-rows --statement 1 (line 1): deletes every row of posts: all
             rows (high)
-            --rule tollgate/rollback-procedure --statement 1 (line 1): has no way back from what
-            destructive/delete-rows reports: there is no down.sql, and the generated rollback does not
-            bring back the rows of posts (medium)
             --rule destructive/drop-view --statement 2 (line 2): drops the view titles (medium)
             --rule destructive/delete-rows --statement 3 (line 3): deletes every row of posts: all
             rows (high)
             --rule destructive/drop-table --statement 4 (line 4): drops the table posts with all its
             rows (high)
+            --rule tollgate/rollback-procedure --statement 4 (line 4): has no way back from what
+            destructive/drop-table reports: there is no down.sql, and the generated rollback does not
+            bring back the rows of posts (medium)
             what only a deploy with its database reports is approved with `tollgate approve …
             --statement N --level LEVEL`
 

@@ -15,5 +15,6 @@ mod command_line;
 mod environments;
 mod first;
 mod keeping;
+mod plugins;
 mod support;
 mod void;

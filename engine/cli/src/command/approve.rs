@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present_any = ["list", "prune", "revoke"])]
     reason: Option<String>,
     /// Who approves [default: the mail address that git knows, or the user]
-    #[arg(long, value_name = "NAME", value_parser = reason)]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     by: Option<String>,
     /// Only for deploys to this environment. Can be given several times [default: all]
     #[arg(long, value_name = "NAME")]
@@ -110,6 +110,15 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         approvals: desk.documents()?,
     });
     Ok(Exit::Done)
+}
+
+/// Somebody's name or mail address.
+fn name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("that is nobody's name".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn until(text: &str) -> Result<Timestamp, String> {

@@ -351,6 +351,9 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("say why".to_owned());
     }
+    if text.contains(|c: char| c.is_control() && c != '\n') {
+        return Err("it has control characters".to_owned());
+    }
     Ok(text.to_owned())
 }
 

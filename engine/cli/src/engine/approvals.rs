@@ -54,8 +54,13 @@ pub fn write(folder: &Folder, file: &ApprovalFile) -> Result<(), Failure> {
             _ => Ok(()),
         };
     }
+    let text = file.text();
+    if let Err(error) = ApprovalFile::parse(&text) {
+        let message = format!("{} would be unreadable: {error}", shown(&path));
+        return Err(Failure::new(Exit::Failed, Report::error("approvals::file", message)));
+    }
     let mut beside = tempfile::NamedTempFile::new_in(&folder.dir).map_err(failed)?;
-    beside.write_all(file.text().as_bytes()).map_err(failed)?;
+    beside.write_all(text.as_bytes()).map_err(failed)?;
     // A temporary file is its owner's alone; this one is as open as it was, or as the migrations are.
     let models = [
         Some(path.as_path()),

@@ -308,13 +308,13 @@ impl Reader<'_> {
         self.known_keys()?;
         let (plugin, rule) = self.rule()?;
         Ok(Approval {
-            migration: self.text("migration")?,
+            migration: self.line("migration")?,
             checksum: self.sha256("checksum")?,
             plugin,
             rule,
             statement: self.statement()?,
             level: self.level()?,
-            by: self.text("by")?,
+            by: self.line("by")?,
             at: self.time("at")?.ok_or_else(|| self.missing("at"))?,
             reason: self.text("reason")?,
             environments: self.environments()?,
@@ -335,7 +335,7 @@ impl Reader<'_> {
     }
 
     fn rule(&self) -> Result<(String, String), ApprovalFileError> {
-        let rule = self.text("rule")?;
+        let rule = self.line("rule")?;
         match rule.split_once('/') {
             Some((plugin, rule)) if !plugin.is_empty() && !rule.is_empty() => Ok((plugin.to_owned(), rule.to_owned())),
             _ => Err(self.wrong("rule", "PLUGIN/RULE, for example \"destructive/drop-table\"")),
@@ -355,7 +355,7 @@ impl Reader<'_> {
             number: number
                 .filter(|number| *number > 0)
                 .ok_or_else(|| self.wrong("statement", "the number of a statement, counted from 1"))?,
-            sql: self.text("sql")?,
+            sql: self.line("sql")?,
             digest: self.sha256("digest")?,
         }))
     }
@@ -375,16 +375,32 @@ impl Reader<'_> {
             return Ok(Vec::new());
         };
         let names = item.as_array().ok_or_else(wrong)?;
-        let read: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+        let name = |name: &Value| {
+            name.as_str()
+                .filter(|name| !name.contains(char::is_control))
+                .map(str::to_owned)
+        };
+        let read: Option<Vec<String>> = names.iter().map(name).collect();
         // An empty list must not mean all of them.
         read.filter(|names| !names.is_empty()).ok_or_else(wrong)
     }
 
+    /// A text of any number of lines.
     fn text(&self, key: &'static str) -> Result<String, ApprovalFileError> {
+        self.text_without(key, |c| c.is_control() && c != '\n' && c != '\t')
+    }
+
+    /// A text of one line: nothing in it does anything to a terminal.
+    fn line(&self, key: &'static str) -> Result<String, ApprovalFileError> {
+        self.text_without(key, char::is_control)
+    }
+
+    fn text_without(&self, key: &'static str, wrong: fn(char) -> bool) -> Result<String, ApprovalFileError> {
         let item = self.table.get(key).ok_or_else(|| self.missing(key))?;
-        let text = item.as_str().map(str::trim).filter(|text| !text.is_empty());
+        let text = item.as_str().map(str::trim);
+        let text = text.filter(|text| !text.is_empty() && !text.contains(wrong));
         text.map(str::to_owned)
-            .ok_or_else(|| self.wrong(key, "a text that is not empty"))
+            .ok_or_else(|| self.wrong(key, "a text that is not empty and has no control characters"))
     }
 
     fn sha256(&self, key: &'static str) -> Result<String, ApprovalFileError> {

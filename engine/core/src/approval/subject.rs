@@ -52,7 +52,7 @@ impl Subject<'_> {
         let text = statement.span.of(&self.script.text);
         Some(ApprovedStatement {
             number,
-            sql: excerpt(text),
+            sql: excerpt(text).replace(char::is_control, " ").trim().to_owned(),
             digest: hex::encode(Sha256::digest(text.replace("\r\n", "\n"))),
         })
     }

@@ -517,7 +517,7 @@ digest = "7ef6b21d6f6b4e3c8f2bd6b3a1ae3bbd1fd3b7a2ad1bb4c3bd6c6a4f1a1e3f2a"
             (edited("reason = \"meant\"\n", ""), "an approval needs `reason`", None),
             (
                 edited("\"meant\"", "\" \""),
-                "`reason` of an approval must be a text that is not empty",
+                "`reason` of an approval must be a text that is not empty and has no control characters",
                 Some("\" \""),
             ),
             (
@@ -558,6 +558,33 @@ digest = "7ef6b21d6f6b4e3c8f2bd6b3a1ae3bbd1fd3b7a2ad1bb4c3bd6c6a4f1a1e3f2a"
                 assert_eq!(&text[error.span], place, "{message}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_in_it_does_nothing_to_a_terminal() {
+        let edited = |from: &str, to: &str| ApprovalFile::parse(&HAND.replacen(from, to, 1));
+        for (from, to) in [
+            ("bob@", "bob\\u001b[2J@"),
+            ("bob@", "bob\\n@"),
+            ("\"meant\"", "\"meant\\u0007\""),
+            ("\"4_drop\"", "\"4_\\u001bdrop\""),
+            ("level =", "environments = [\"\\u001b[2J\"]\nlevel ="),
+        ] {
+            assert!(edited(from, to).is_err(), "{to}");
+        }
+        assert!(edited("\"meant\"", "\"\"\"meant\nas agreed\"\"\"").is_ok());
+        let text = "INSERT INTO a VALUES ('\u{1b}[2J');\nDROP TABLE b";
+        let approval = Fixture::new("4_drop", text).approve("drop-table", Some(1), Severity::High);
+        assert_eq!(
+            approval.statement.as_ref().unwrap().sql,
+            "INSERT INTO a VALUES (' [2J')"
+        );
+        let mut file = ApprovalFile::default();
+        file.add(approval.clone());
+        assert_eq!(
+            ApprovalFile::parse(&file.text()).unwrap().approvals().next(),
+            Some(&approval)
+        );
     }
 
     #[test]
