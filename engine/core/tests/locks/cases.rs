@@ -209,7 +209,7 @@ pub const CASES: &[Case] = &[
         "ALTER TABLE z ALTER COLUMN a TYPE varchar(9)",
     ),
     case("ALTER TABLE users ALTER COLUMN email TYPE varchar(100) COLLATE \"C\""),
-    on(
+    query(
         "DROP MATERIALIZED VIEW totals;",
         "ALTER TABLE orders ALTER COLUMN user_id TYPE integer",
     ),
@@ -469,6 +469,11 @@ pub const CASES: &[Case] = &[
         "ALTER DOMAIN number VALIDATE CONSTRAINT c",
     ),
     case("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+    case(
+        "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'UPDATE plain SET a = 1 WHERE b IN (SELECT name FROM users)'",
+    ),
+    case("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'TRUNCATE plain'"),
+    case("CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN DELETE FROM plain; END'"),
     on(
         "CREATE SCHEMA app; CREATE TABLE app.t (id serial PRIMARY KEY); CREATE TABLE far (t int REFERENCES app.t (id));",
         "DROP SCHEMA app CASCADE",

@@ -21,8 +21,9 @@ impl Footprint<'_> {
             }
             ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => {
                 let primary = matches!(constraint.kind, ConstraintKind::PrimaryKey { .. });
-                // A primary key makes its columns NOT NULL, in all partitions; an index alone locks them as CREATE INDEX.
-                let nullable = primary && self.any_nullable(table, columns)?;
+                // A primary key makes its columns NOT NULL, in all partitions; an index alone locks them as CREATE INDEX,
+                // until 18.
+                let nullable = self.at_least(18) || (primary && self.any_nullable(table, columns)?);
                 self.clause(
                     table,
                     Clause {

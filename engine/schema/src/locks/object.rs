@@ -1,7 +1,9 @@
 //! Indexes, views, triggers, sequences, domains, and statements that have no operation of their own.
 
 use tollgate_sql::ObjectName;
-use tollgate_sql::operation::{CreateIndex, CreateView, DomainChange, ObjectKind, Operation, OtherOperation};
+use tollgate_sql::operation::{
+    CreateFunction, CreateIndex, CreateView, DomainChange, ObjectKind, Operation, OtherOperation,
+};
 
 use super::LockMode as L;
 use super::footprint::{Clause, Footprint, Work};
@@ -31,12 +33,29 @@ impl Footprint<'_> {
                     _ => Ok(()),
                 }
             }
+            O::CreateFunction(function) => self.create_function(function),
             O::AlterDomain { name, change } => self.alter_domain(name, change),
             O::Comment { kind, name, .. } => self.comment(*kind, name),
             O::Other(other) => self.other(other),
             // Types, functions, schemas, privileges and the session: no relation is locked for them.
             _ => Ok(()),
         }
+    }
+
+    /// The body of a function in SQL is analysed when it is made, and what it reads and changes is locked for that.
+    fn create_function(&mut self, function: &CreateFunction) -> Result<(), BaseError> {
+        if function.language != "sql" {
+            return Ok(());
+        }
+        for operation in &function.body_operations {
+            if let Operation::Insert(change) | Operation::Update(change) | Operation::Delete(change) = operation {
+                self.lock_named(&change.table, L::RowExclusive, Work::None)?;
+                for read in &change.reads {
+                    self.read(read)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn create_index(&mut self, index: &CreateIndex) -> Result<(), BaseError> {

@@ -114,11 +114,16 @@ impl Footprint<'_> {
 
     /// A partition gets the foreign keys of its parent, which puts triggers on the tables that they point at.
     fn keys_of_parent(&mut self, parent: &ObjectName) -> Result<(), BaseError> {
+        let mode = if self.older_than(12) {
+            L::RowShare
+        } else {
+            L::ShareRowExclusive
+        };
         let Some(parent) = self.relation(parent)? else {
             return Ok(());
         };
         for referenced in Self::referenced(&parent) {
-            self.lock(&referenced, L::ShareRowExclusive, Work::None)?;
+            self.lock(&referenced, mode, Work::None)?;
         }
         Ok(())
     }
@@ -130,7 +135,12 @@ impl Footprint<'_> {
             L::AccessExclusive
         };
         self.lock_named(table, mode, Work::None)?;
-        self.lock_named(partition, L::AccessExclusive, Work::None)?;
+        let own = if self.older_than(14) {
+            L::ShareUpdateExclusive
+        } else {
+            L::AccessExclusive
+        };
+        self.lock_named(partition, own, Work::None)?;
         if let Some(default) = self.find_default(table)? {
             self.lock(&default, L::AccessExclusive, Work::None)?;
         }
