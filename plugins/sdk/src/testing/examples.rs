@@ -64,15 +64,15 @@ fn found<P: Policy>(rule: &Rule, example: &str) -> Vec<String> {
 /// What a line of the schema before the migration says of the server, or of the rows in it.
 fn surroundings<P: Policy>(test: Test<P>, line: &str) -> Test<P> {
     let mut words = line.split_whitespace();
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .unwrap_or_else(|error| panic!("an example says `{line}`: {text} is no number ({error})"))
+    };
     match (words.next(), words.next(), words.next(), words.next()) {
-        (Some("--"), Some("server"), Some(version), None) => match version.parse() {
-            Ok(major) => test.version(major, 0, 0),
-            Err(_) => panic!("an example's server is a major version, not {version}"),
-        },
-        (Some("--"), Some("rows"), Some(table), Some(rows)) => match rows.parse() {
-            Ok(rows) => test.rows(table, rows),
-            Err(_) => panic!("an example's rows are a number, not {rows}"),
-        },
+        (Some("--"), Some("server"), Some(version), None) => {
+            test.version(u32::try_from(number(version)).unwrap_or(u32::MAX), 0, 0)
+        }
+        (Some("--"), Some("rows"), Some(table), Some(rows)) => test.rows(table, number(rows)),
         _ => test,
     }
 }
