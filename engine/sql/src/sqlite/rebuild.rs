@@ -37,7 +37,7 @@ pub(super) fn recognise(statements: &mut [Statement], copies: &[Option<Copy>]) -
 /// CREATE new; INSERT INTO new SELECT … FROM old; DROP old; ALTER new RENAME TO old.
 fn new_name_first(statements: &[Statement], copies: &[Option<Copy>], at: usize) -> Option<TableRebuild> {
     let created = created_table(&statements[at])?;
-    let inserts = copies_into(copies, at, &created.name);
+    let inserts = copies_into(statements, copies, at, &created.name);
     let source = &copies[*inserts.first()?].as_ref()?.from;
     let dropped = find_after(statements, *inserts.last()?, |operation| drops(operation, source))?;
     let renamed = find_after(statements, dropped, |operation| {
@@ -60,7 +60,7 @@ fn new_name_first(statements: &[Statement], copies: &[Option<Copy>], at: usize) 
 /// ALTER table RENAME TO old; CREATE table; INSERT INTO table SELECT … FROM old; DROP old.
 fn old_name_first(statements: &[Statement], copies: &[Option<Copy>], at: usize) -> Option<TableRebuild> {
     let created = created_table(&statements[at])?;
-    let inserts = copies_into(copies, at, &created.name);
+    let inserts = copies_into(statements, copies, at, &created.name);
     let source = &copies[*inserts.first()?].as_ref()?.from;
     let renamed = (0..at).rev().find(|index| {
         statements[*index]
@@ -180,16 +180,23 @@ fn created_table(statement: &Statement) -> Option<&CreateTable> {
     }
 }
 
-/// Statements that copy rows from one other table into `table`, from its creation on.
-fn copies_into(copies: &[Option<Copy>], from: usize, table: &ObjectName) -> Vec<usize> {
+/// Statements that copy rows from one other table into `table`, from its creation on until that other table is dropped: a
+/// second rebuild of it may follow.
+fn copies_into(statements: &[Statement], copies: &[Option<Copy>], from: usize, table: &ObjectName) -> Vec<usize> {
     let mut found: Vec<usize> = Vec::new();
+    let mut source: Option<&ObjectName> = None;
     for (index, copy) in copies.iter().enumerate().skip(from) {
+        let dropped = |source: &ObjectName| {
+            let mut effects = statements[index].effects.iter();
+            effects.any(|effect| drops(&effect.operation, source))
+        };
+        if source.is_some_and(dropped) {
+            break;
+        }
         let Some(copy) = copy else { continue };
-        let source = found
-            .first()
-            .and_then(|first| copies[*first].as_ref())
-            .map_or(&copy.from, |first| &first.from);
-        if same(&copy.into, table) && same(&copy.from, source) && !same(&copy.from, table) {
+        let from_source = source.is_none_or(|source| same(&copy.from, source));
+        if same(&copy.into, table) && from_source && !same(&copy.from, table) {
+            source = Some(&copy.from);
             found.push(index);
         }
     }

@@ -2,8 +2,8 @@
 
 use syntaqlite::any::AnyNodeId;
 use syntaqlite::nodes::{
-    ConflictAction, CreateTableStmt, DeleteStmt, Expr, InsertKeyword, InsertStmt, ResultColumn, Select, SelectStmt,
-    TableRef, TableSource, UpdateStmt,
+    ColumnRef, ConflictAction, CreateTableStmt, DeleteStmt, Expr, InsertKeyword, InsertStmt, JoinType, ResultColumn,
+    Select, SelectStmt, TableRef, TableSource, UpdateStmt,
 };
 
 use crate::name::ObjectName;
@@ -91,15 +91,16 @@ pub(super) fn copy_of_create<'a>(tree: Tree<'a>, create: CreateTableStmt<'a>) ->
         return None;
     };
     let mut copy = copy_of_select(tree, select, tree.object(create.node_id(), "table_name"))?;
-    let results = items(select.columns());
-    copy.columns = results.into_iter().map(|result| result_name(tree, result)).collect();
+    let results = items(select.columns()).into_iter().zip(&copy.values);
+    copy.columns = results
+        .map(|(result, value)| result.alias().map_or_else(|| value.clone(), |alias| tree.name(alias)))
+        .collect();
     Some(copy)
 }
 
 fn copy_of_select<'a>(tree: Tree<'a>, select: SelectStmt<'a>, into: ObjectName) -> Option<Copy> {
-    let Some(TableSource::TableRef(source)) = select.from_clause() else {
-        return None;
-    };
+    let from = select.from_clause()?;
+    let source = leftmost(from)?;
     let results = items(select.columns());
     let restricted = select.where_clause().is_some()
         || select.limit_clause().is_some()
@@ -110,25 +111,46 @@ fn copy_of_select<'a>(tree: Tree<'a>, select: SelectStmt<'a>, into: ObjectName) 
         from: tree.object(source.node_id(), "table_name"),
         into,
         columns: Vec::new(),
-        values: results.into_iter().map(|result| result_value(tree, result)).collect(),
+        values: results
+            .into_iter()
+            .map(|result| result_value(tree, source, result))
+            .collect(),
         all_rows: !restricted,
     })
 }
 
-/// A copied column's name, or the expression it is made of.
-fn result_value<'a>(tree: Tree<'a>, result: ResultColumn<'a>) -> String {
+/// The table whose every row the source gives: the only one, or the one to the left of LEFT JOINs.
+fn leftmost(source: TableSource<'_>) -> Option<TableRef<'_>> {
+    match source {
+        TableSource::TableRef(table) => Some(table),
+        TableSource::JoinClause(join) if matches!(join.join_type(), JoinType::Left | JoinType::NaturalLeft) => {
+            leftmost(join.left()?)
+        }
+        _ => None,
+    }
+}
+
+/// The name of a column that is copied from `source`, or the expression it is made of.
+fn result_value<'a>(tree: Tree<'a>, source: TableRef<'a>, result: ResultColumn<'a>) -> String {
     match result.expr() {
         None => "*".to_owned(),
-        Some(Expr::ColumnRef(column)) => tree.identifier(column.node_id(), "column").unwrap_or_default(),
+        Some(Expr::ColumnRef(column)) if is_of(tree, source, column) => {
+            tree.identifier(column.node_id(), "column").unwrap_or_default()
+        }
         Some(expr) => tree.expression_text(expr).to_owned(),
     }
 }
 
-fn result_name<'a>(tree: Tree<'a>, result: ResultColumn<'a>) -> String {
-    match result.alias() {
-        Some(alias) => tree.name(alias),
-        None => result_value(tree, result),
-    }
+/// The column is not qualified by the name of another table.
+fn is_of<'a>(tree: Tree<'a>, source: TableRef<'a>, column: ColumnRef<'a>) -> bool {
+    let Some(qualifier) = tree.identifier(column.node_id(), "table") else {
+        return true;
+    };
+    let name = source.alias().map_or_else(
+        || tree.object(source.node_id(), "table_name").name,
+        |alias| tree.name(alias),
+    );
+    qualifier.eq_ignore_ascii_case(&name)
 }
 
 /// The table whose rows change.

@@ -48,22 +48,37 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             .help("copy the rows to another table first, or mark them as deleted");
     }
     for rebuilt in rebuild::of_tables_with_rows(context) {
-        if !rebuilt.rebuild.all_rows {
-            let message = format!(
-                "the rebuild of {} copies only part of its rows: the others are lost",
-                rebuilt.rebuild.table.short()
-            );
+        if rebuilt.rebuild.all_rows {
+            continue;
+        }
+        let table = rebuilt.rebuild.table.short();
+        let help = "copy every row, and delete in a statement of its own what has to go";
+        if copies(context, &rebuilt) > 1 {
+            let message = format!("the rebuild of {table} copies its rows in parts: those that no part takes are lost");
             findings
                 .report(&rebuilt.drop, message)
-                .help("copy every row, and delete in a statement of its own what has to go");
+                .severity(Severity::Medium)
+                .help(help);
+        } else {
+            let message = format!("the rebuild of {table} copies only part of its rows: the others are lost");
+            findings.report(&rebuilt.drop, message).help(help);
         }
     }
     dynamic::report(context, findings, &[Suspicion::Delete], "deletes rows");
 }
 
+/// How many statements copy rows into the new table.
+fn copies(context: &Context<'_>, rebuilt: &rebuild::Rebuilt<'_>) -> usize {
+    let is_copy = |step: &tollgate_plugin::rules::Step<'_>| {
+        rebuilt.rebuild.statements.contains(&step.statement.index)
+            && matches!(step.effect.operation, Operation::Insert(_))
+    };
+    context.all_steps().filter(is_copy).count()
+}
+
 #[cfg(test)]
 mod tests {
-    use tollgate_plugin::Severity::High;
+    use tollgate_plugin::Severity::{High, Medium};
 
     use super::RULE;
     use crate::judge::{assert_ignores, assert_reports, postgres, sqlite};
@@ -128,6 +143,12 @@ mod tests {
         let rule = sqlite(&RULE);
         let message = "the rebuild of logs copies only part of its rows: the others are lost";
         rule.reports(LOGS, &rebuild(" WHERE at > 3"), High, message);
+        rule.reports(
+            LOGS,
+            &rebuild(" WHERE at > 3;\nINSERT INTO new_logs (id, at) SELECT id, 0 FROM logs WHERE at <= 3"),
+            Medium,
+            "the rebuild of logs copies its rows in parts: those that no part takes are lost",
+        );
         rule.ignores(LOGS, &rebuild(""));
     }
 }

@@ -39,6 +39,8 @@ pub fn its_rows(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> S
 pub fn dependent(dependent: &Dependent) -> String {
     let of = dependent.name.short();
     match (&dependent.member, dependent.kind) {
+        // SQLite's constraints may have no name.
+        (Some(member), kind) if member.is_empty() => format!("a {kind} of {of}"),
         (Some(member), ObjectKind::Column) => format!("the column {of}.{member}"),
         (Some(member), kind) => format!("the {kind} {member} of {of}"),
         (None, kind) => format!("the {kind} {of}"),

@@ -67,6 +67,15 @@ CREATE INDEX "other" ON "a"("id");
     assert_eq!(found[1].statements, [7, 8, 9, 10]);
 }
 
+#[test]
+fn twice_in_one_script() {
+    let once = "create table n(a, b); insert into n(a) select a from t; drop table t; alter table n rename to t;";
+    let found = rebuilds(&format!("{once} update t set b = 1; {once}"));
+    let parts: Vec<_> = found.iter().map(|rebuild| rebuild.statements.clone()).collect();
+    assert_eq!(parts, [[0, 1, 2, 3], [5, 6, 7, 8]]);
+    assert!(found.iter().all(|rebuild| rebuild.all_rows));
+}
+
 /// Script, statements, copied, all rows.
 type Case = (
     &'static str,
@@ -100,6 +109,14 @@ fn other_shapes() {
             "create table n as select a, b + 1 as c from t; drop table t; alter table n rename to t",
             &[0, 1, 2],
             &[("a", "a"), ("c", "b + 1")],
+            true,
+        ),
+        // Another table is looked up on the way; its columns are no columns of the old one.
+        (
+            "create table n(a, b, c); insert into n select x.a, u.b, c from t x left join u on u.id = x.u; drop table t;
+             alter table n rename to t",
+            &[0, 1, 2, 3],
+            &[("a", "a"), ("b", "u.b"), ("c", "c")],
             true,
         ),
         // Some rows stay behind.
