@@ -216,6 +216,9 @@ impl Schema {
         let table = self.find(ObjectKind::Table, table)?;
         let partition = self.find(ObjectKind::Table, partition)?;
         let Some(parent) = self.get(&table)? else { return Ok(()) };
+        if self.descends_from(&table, &partition)? {
+            return Ok(());
+        }
         self.edit(&partition, |relation| {
             relation.partition_of = Some((table.clone(), bound.to_owned()));
             // A primary key of the parent makes its columns NOT NULL here too.
@@ -233,12 +236,36 @@ impl Schema {
 
     pub(super) fn inherit(&mut self, table: &ObjectName, parent: &ObjectName, inherit: bool) -> Result<(), BaseError> {
         let parent = self.find(ObjectKind::Table, parent)?;
+        let child = self.find(ObjectKind::Table, table)?;
+        if inherit && self.descends_from(&parent, &child)? {
+            return Ok(());
+        }
         self.alter(table, |relation| {
             relation.inherits.retain(|known| *known != parent);
             if inherit {
                 relation.inherits.push(parent);
             }
         })
+    }
+
+    /// The table is the other one or takes after it: the server refuses to make it the other's parent.
+    fn descends_from(&self, table: &ObjectName, other: &ObjectName) -> Result<bool, BaseError> {
+        let mut waiting = vec![table.clone()];
+        let mut seen = Vec::new();
+        while let Some(name) = waiting.pop() {
+            if name == *other {
+                return Ok(true);
+            }
+            if seen.contains(&name) {
+                continue;
+            }
+            if let Some(relation) = self.get(&name)? {
+                waiting.extend(relation.partition_of.iter().map(|(parent, _)| parent.clone()));
+                waiting.extend(relation.inherits.iter().cloned());
+            }
+            seen.push(name);
+        }
+        Ok(false)
     }
 
     /// Partitions and inheriting tables of a relation.

@@ -250,3 +250,19 @@ fn an_index_of_the_parent_can_be_used_once_every_partition_has_one() {
         "ALTER INDEX i ATTACH PARTITION i1; CREATE INDEX i2 ON m2 (v); ALTER INDEX public.i ATTACH PARTITION i2;"
     ));
 }
+
+#[test]
+fn nobody_takes_after_itself() {
+    let schema = crate::replayed(
+        Dialect::Postgres,
+        "CREATE TABLE a (i int) PARTITION BY LIST (i);
+         CREATE TABLE b PARTITION OF a FOR VALUES IN (1) PARTITION BY LIST (i);
+         ALTER TABLE b ATTACH PARTITION a FOR VALUES IN (2); ALTER TABLE b ATTACH PARTITION b FOR VALUES IN (3);
+         CREATE TABLE c (i int); CREATE TABLE d () INHERITS (c); ALTER TABLE c INHERIT d; ALTER TABLE c INHERIT c;
+         ALTER TABLE a ADD COLUMN j int; ALTER TABLE c ADD COLUMN j int;",
+    );
+    for name in ["public.a", "public.b", "public.c", "public.d"] {
+        let relation = schema.relation(&crate::name(name)).unwrap().unwrap();
+        assert_eq!(relation.columns.len(), 2, "{name}");
+    }
+}

@@ -86,7 +86,7 @@ fn made<'r>(context: &Context<'_>, relation: &'r Relation, created: &CreatedInde
     relation
         .indexes
         .iter()
-        .filter(is_new)
+        .filter(|index| is_new(index) && index.constraint.is_none())
         .rfind(|index| index.keys == created.keys && index.unique == created.unique)
 }
 
@@ -215,6 +215,8 @@ mod tests {
             message,
         );
         let message = "builds the index n over (at) of users, over which the index j is already";
+        let script = "CREATE TABLE t (a int, b int); CREATE INDEX ON t (a) INCLUDE (b); ALTER TABLE t ADD UNIQUE (a) INCLUDE (b);";
+        rule.ignores("", script);
         let test = rule.on("").pending(USERS);
         assert_reports(&test, "CREATE INDEX n ON users (at) WHERE id > 5;", Low, message);
     }
