@@ -4,5 +4,6 @@
 
 mod applied;
 mod files;
+mod real;
 mod splitting;
 mod support;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use tollgate_testing::postgres::cluster;
 
-use crate::support::{CHANGE, changed, deployed, fix, project, scripts};
+use crate::support::{CHANGE, SCHEMA, changed, deployed, fix, project, scripts};
 
 #[test]
 fn an_index_gets_a_migration_of_its_own() {
@@ -88,12 +88,9 @@ fn the_schema_is_the_same() {
     fix(&project, &["check", "--fix"]);
     assert!(scripts(&project).len() >= 5, "{}", changed(&project));
     project.succeed(&["deploy"]);
-    let schema = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename IN ('users', 'orders') ORDER BY 1; \
-                  SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint \
-                  WHERE conrelid IN ('users'::regclass, 'orders'::regclass) ORDER BY 1; \
-                  SELECT attname, atttypid::regtype FROM pg_attribute \
-                  WHERE attrelid IN ('users'::regclass, 'orders'::regclass) AND attnum > 0 ORDER BY attrelid::regclass::text, attnum";
-    assert_eq!(fixed.psql(schema), original.psql(schema));
+    // There is no ledger where nobody has kept one.
+    fixed.psql("DROP TABLE _prisma_migrations");
+    assert_eq!(fixed.psql(SCHEMA), original.psql(SCHEMA));
 }
 
 #[test]

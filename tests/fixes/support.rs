@@ -25,8 +25,18 @@ fn component(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("build it first: cargo run -p tollgate-build -- {name}"))
 }
 
-/// Two tables, and a migration with this script. Only these policies judge.
-pub(crate) fn project(script: &str) -> Project {
+/// Columns, indexes and constraints as the server describes them.
+pub(crate) const SCHEMA: &str = "\
+    SELECT attrelid::regclass, attname, atttypid::regtype, atttypmod, attnotnull FROM pg_attribute \
+        JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') \
+        AND attnum > 0 AND NOT attisdropped ORDER BY attrelid::regclass::text, attnum; \
+    SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1; \
+    SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid; \
+    SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint \
+        WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2;";
+
+/// A project without migrations. Only these policies judge.
+pub(crate) fn empty() -> Project {
     let project = Project::new();
     for name in ["safety", "conventions"] {
         fs::copy(component(name), project.path().join(format!("{name}.wasm"))).unwrap();
@@ -37,7 +47,14 @@ pub(crate) fn project(script: &str) -> Project {
             "[plugins.safety]\nsource = \"safety.wasm\"\n\n[plugins.conventions]\nsource = \"conventions.wasm\"\n\n\
              [plugins.destructive]\nenabled = false\n",
         )
-        .file("migrations/migration_lock.toml", "provider = \"postgresql\"\n")
+        .file("migrations/migration_lock.toml", "provider = \"postgresql\"\n");
+    project
+}
+
+/// Two tables, and a migration with this script.
+pub(crate) fn project(script: &str) -> Project {
+    let project = empty();
+    project
         .migration(
             TABLES,
             "CREATE TABLE users (id bigint PRIMARY KEY, email text);\n\
