@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    approve, baseline, check, ci, completions, config, deploy, doctor, explain, init, lock, new, plugin, preview,
-    reset, resolve, rollback, seed, status,
+    approve, baseline, check, ci, completions, config, deploy, doctor, drift, explain, init, lock, new, notify, plugin,
+    preview, reset, resolve, rollback, seed, status,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -144,10 +144,12 @@ pub enum Command {
     Resolve(resolve::Args),
     Lock(lock::Args),
     Preview(preview::Args),
+    Drift(drift::Args),
     Baseline(baseline::Args),
     Reset(reset::Args),
     Seed(seed::Args),
     Ci(ci::Args),
+    Notify(notify::Args),
     Plugin(plugin::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -161,7 +163,7 @@ impl Command {
             Self::Rollback(args) => args.on_signal(),
             Self::Lock(args) => args.on_signal(),
             Self::Check(args) => args.on_signal(),
-            Self::Preview(_) => OnSignal::Cancel,
+            Self::Preview(_) | Self::Drift(_) => OnSignal::Cancel,
             Self::Resolve(_) | Self::Baseline(_) | Self::Reset(_) | Self::Seed(_) => OnSignal::Ask,
             Self::Init(_)
             | Self::New(_)
@@ -170,6 +172,7 @@ impl Command {
             | Self::Status(_)
             | Self::Doctor(_)
             | Self::Ci(_)
+            | Self::Notify(_)
             | Self::Plugin(_)
             | Self::Config(_)
             | Self::Completions(_) => OnSignal::End,
@@ -191,10 +194,12 @@ impl Command {
             Self::Resolve(_) => "resolve",
             Self::Lock(args) => args.name(),
             Self::Preview(_) => "preview",
+            Self::Drift(_) => "drift",
             Self::Baseline(_) => "baseline",
             Self::Reset(_) => "reset",
             Self::Seed(_) => "seed",
             Self::Ci(args) => args.name(),
+            Self::Notify(args) => args.name(),
             Self::Plugin(_) => "plugin list",
             Self::Config(_) => "config show",
             Self::Completions(_) => "completions",

@@ -10,6 +10,7 @@ mod check;
 mod comments;
 mod deploy;
 mod doctor;
+mod drift;
 pub mod error;
 mod event;
 mod explain;
@@ -45,6 +46,7 @@ pub use deploy::{
     AppliedMigration, DeployOptions, DeployOutcome, DeployReport, PlannedMigration, PlannedStatement, deploy,
 };
 pub use doctor::{Examination, doctor};
+pub use drift::{DriftOptions, DriftReport, Pattern, PatternError, ScratchPlace, drift};
 pub use error::{Error, ErrorKind};
 pub use event::{Awaiting, Event, Observer};
 pub use explain::{Explained, ExplainedStatement, explain};
@@ -54,7 +56,7 @@ pub use lock::{
     Acquired, HeldLock, LeaseRequest, LockStatus, acquire_lock, force_release, hold_lock, lock_status, release_lock,
     terminate_holder,
 };
-pub use notify::{Delivery, Notifier};
+pub use notify::{Delivery, Notifier, retry as retry_notifications, tell_now};
 pub use policy::{JudgedFinding, Judgement, Level, OnFailure, Policy, PolicyFailure};
 pub use presence::{Extent, InspectedStatement, Inspection, Presence, Proposal};
 pub use preview::{PreviewOptions, PreviewReport, PreviewedMigration, RollbackResult, TriedRollback, preview};
@@ -82,6 +84,7 @@ pub use tollgate_database::{
 };
 pub use tollgate_host as host;
 pub use tollgate_schema::Context;
-pub use tollgate_schema::difference::Difference;
+pub use tollgate_schema::difference::{Difference, Sides, Subject};
 pub use tollgate_schema::locks::{LockMode, TableLock};
+pub use tollgate_schema::reconcile::{Reconciliation, Step};
 pub use tollgate_sql as sql;

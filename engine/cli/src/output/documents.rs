@@ -128,7 +128,12 @@ mod tests {
         compare::<crate::command::reset::Reset>("reset");
         compare::<crate::command::seed::Seeded>("seed");
         compare::<crate::command::preview::Previewed>("preview");
+        compare::<crate::command::drift::Drifted>("drift");
         compare::<crate::command::plugin::Listed>("plugin-list");
+        compare::<crate::command::notify::Told>("notify");
+        compare::<crate::command::ci::init::Made>("ci-init");
+        compare::<crate::command::ci::comment::Commented>("ci-comment");
+        compare::<crate::command::ci::gate::Gated>("ci-gate");
     }
 
     fn compare<T: schemars::JsonSchema + 'static>(name: &str) {

@@ -20,6 +20,8 @@ use crate::rollback::{RollbackPlan, Source};
 
 use trial::Trial;
 
+pub(crate) use trial::untold;
+
 /// Where and how to preview.
 #[derive(Debug, Clone)]
 pub struct PreviewOptions {

@@ -35,39 +35,9 @@ struct Moment {
 }
 
 impl Trial {
-    /// Nobody is told of it, no lock and no lease of the real database counts, and the policies are asked apart.
     pub(super) fn new(project: &Project, target: &Target) -> Self {
-        let settings = &project.settings;
-        let mut execute = settings.execute.clone();
-        execute.resume = false;
-        let settings = Settings {
-            lock: LockOptions {
-                timeout: settings.lock.timeout,
-                interrupt: settings.lock.interrupt.clone(),
-                ..LockOptions::default()
-            },
-            execute,
-            rules: EngineRules {
-                off: true,
-                ..EngineRules::default()
-            },
-            approvals: Approvals::default(),
-            requirement: None,
-            block_at: Severity::High,
-            out_of_order: Tolerance::Allow,
-            missing: Tolerance::Allow,
-            edited: Tolerance::Allow,
-            ..settings.clone()
-        };
         Self {
-            project: Project {
-                folder: project.folder.clone(),
-                target: target.clone(),
-                policies: Vec::new(),
-                generators: project.generators.clone(),
-                notifiers: Vec::new(),
-                settings,
-            },
+            project: untold(project, target),
         }
     }
 
@@ -161,6 +131,41 @@ impl Trial {
             return Ok((TriedRollback { plan, result }, true));
         }
         Ok((TriedRollback { plan, result }, false))
+    }
+}
+
+/// The project on another database, with the same scripts run in the same way: nobody is told of it, no lock and no lease of
+/// the real database counts, and the policies are asked apart.
+pub(crate) fn untold(project: &Project, target: &Target) -> Project {
+    let settings = &project.settings;
+    let mut execute = settings.execute.clone();
+    execute.resume = false;
+    let settings = Settings {
+        lock: LockOptions {
+            timeout: settings.lock.timeout,
+            interrupt: settings.lock.interrupt.clone(),
+            ..LockOptions::default()
+        },
+        execute,
+        rules: EngineRules {
+            off: true,
+            ..EngineRules::default()
+        },
+        approvals: Approvals::default(),
+        requirement: None,
+        block_at: Severity::High,
+        out_of_order: Tolerance::Allow,
+        missing: Tolerance::Allow,
+        edited: Tolerance::Allow,
+        ..settings.clone()
+    };
+    Project {
+        folder: project.folder.clone(),
+        target: target.clone(),
+        policies: Vec::new(),
+        generators: project.generators.clone(),
+        notifiers: Vec::new(),
+        settings,
     }
 }
 

@@ -175,6 +175,35 @@ pub fn compare(left: &Schema, right: &Schema, options: &Options<'_>) -> Result<V
     Ok(comparison.found)
 }
 
+/// Objects of which a replay does not know whether they are there, or what has become of them.
+///
+/// # Errors
+/// When the base cannot answer.
+pub fn uncertain(schema: &Schema) -> Result<Vec<Subject>, BaseError> {
+    let mut found = BTreeSet::new();
+    let mut add = |kind, name: &ObjectName| {
+        found.insert(Subject {
+            kind,
+            name: name.clone(),
+            arguments: None,
+        });
+    };
+    for (kind, name) in schema.overlay.doubtful.iter() {
+        add(*kind, name);
+    }
+    for name in schema.relations()? {
+        if let Some(relation) = schema.relation(&name)?.filter(|relation| relation.uncertain) {
+            add(object_kind(relation.kind), &relation.name);
+        }
+    }
+    for name in schema.type_names()? {
+        if schema.user_type(&name)?.is_some_and(|found| found.uncertain) {
+            add(ObjectKind::Type, &name);
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
 /// A comparison under way.
 struct Comparison<'a> {
     left: &'a Schema,

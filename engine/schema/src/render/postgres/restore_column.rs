@@ -80,7 +80,7 @@ fn change(
         statements.push(clause("DROP DEFAULT"));
     }
     if type_changes {
-        statements.push(clause(&set_type(wanted)));
+        statements.push(clause(&set_type(wanted, current)));
     }
     if wanted.not_null && !current.not_null {
         statements.push(clause("SET NOT NULL"));
@@ -108,14 +108,21 @@ fn change(
 }
 
 /// `TYPE … USING …`: the cast is written because not every way back is an assignment cast.
-fn set_type(wanted: &Column) -> String {
+fn set_type(wanted: &Column, current: &Column) -> String {
     let kind = data_type(&wanted.data_type);
+    // There is no cast from one enum to another.
+    let made = wanted.data_type.schema.is_some() && current.data_type.schema.is_some();
+    let through = if made && wanted.data_type.dimensions == current.data_type.dimensions {
+        format!("::text{}", "[]".repeat(wanted.data_type.dimensions as usize))
+    } else {
+        String::new()
+    };
     let collation = wanted
         .collation
         .as_ref()
         .map(|collation| format!(" COLLATE {}", collation.sql(DIALECT)));
     format!(
-        "TYPE {kind}{} USING {}::{kind}",
+        "TYPE {kind}{} USING {}{through}::{kind}",
         collation.unwrap_or_default(),
         identifier(DIALECT, &wanted.name)
     )
