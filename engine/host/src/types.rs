@@ -75,6 +75,9 @@ pub struct Rule {
     pub default_severity: Severity,
     /// On where configuration says nothing.
     pub enabled_by_default: bool,
+    /// It reports nothing unless a database is connected.
+    #[serde(default)]
+    pub needs_database: bool,
     /// Markdown: what it does, why it matters, what to do instead.
     pub explanation: String,
     /// SQL that must be reported.

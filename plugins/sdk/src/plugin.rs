@@ -168,6 +168,7 @@ impl Description {
             summary: summary.to_owned(),
             default_severity: severity,
             enabled_by_default: true,
+            needs_database: false,
             explanation: String::new(),
             bad_example: None,
             good_example: None,

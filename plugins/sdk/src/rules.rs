@@ -60,6 +60,8 @@ pub struct Rule {
     pub severity: Severity,
     /// Runs where the configuration says nothing.
     pub enabled: bool,
+    /// Reports nothing unless a database is connected: it asks for sizes, rows, nulls.
+    pub needs_database: bool,
     /// Servers whose migrations it judges.
     pub dialects: &'static [Dialect],
     /// Markdown: what it does, why it matters, what to do instead.
@@ -81,6 +83,7 @@ impl Rule {
         summary: "",
         severity: Severity::Medium,
         enabled: true,
+        needs_database: false,
         dialects: ALL_DIALECTS,
         explanation: "",
         bad: "",
@@ -97,6 +100,7 @@ impl Rule {
             summary: self.summary.to_owned(),
             default_severity: self.severity,
             enabled_by_default: self.enabled,
+            needs_database: self.needs_database,
             explanation: self.explanation.to_owned(),
             bad_example: example(self.bad),
             good_example: example(self.good),

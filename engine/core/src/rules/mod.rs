@@ -84,6 +84,7 @@ pub fn description() -> Description {
         summary: own.summary.to_owned(),
         default_severity: own.severity,
         enabled_by_default: true,
+        needs_database: false,
         explanation: own.explanation.to_owned(),
         bad_example: own.bad.map(str::to_owned),
         good_example: own.good.map(str::to_owned),

@@ -78,8 +78,21 @@ const WORLD: &[(&str, &str)] = &[
 
 /// Kinds of statements that lock no relation, or whatever the functions lock that they call.
 const WITHOUT_LOCKS: &[&str] = &[
+    "alter-composite",
+    "alter-database",
+    "alter-default-privileges",
+    "alter-extension",
     "begin",
     "call",
+    "checkpoint",
+    "create-event-trigger",
+    "create-language",
+    "create-server",
+    "create-tablespace",
+    "grant-role",
+    "notify",
+    "revoke-role",
+    "show",
     "call-function",
     "comment",
     "create-composite",
@@ -236,6 +249,11 @@ fn every_statement_of_the_examples_is_as_predicted() {
     let table: BTreeSet<String> = super::cases::CASES
         .iter()
         .flat_map(|case| kinds(&read(case.statement).unwrap()).collect::<Vec<_>>())
+        .chain(
+            super::cases::SINCE_17
+                .iter()
+                .flat_map(|case| kinds(&read(case.statement).unwrap()).collect::<Vec<_>>()),
+        )
         .chain(WITHOUT_LOCKS.iter().map(|kind| (*kind).to_owned()))
         .collect();
     let missing: Vec<_> = found.difference(&table).collect();

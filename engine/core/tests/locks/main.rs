@@ -11,7 +11,7 @@ use tollgate_engine::{Interrupt, LockMode, Target};
 use tollgate_schema::Schema;
 use tollgate_sql::Dialect;
 
-use cases::{CASES, Case};
+use cases::{CASES, Case, SINCE_17};
 
 /// Everything that a case before has left.
 const CLEAN: &str = "DO $$ DECLARE name text; BEGIN \
@@ -21,6 +21,16 @@ const CLEAN: &str = "DO $$ DECLARE name text; BEGIN \
 fn connect(url: &str) -> Database {
     let target = Target::parse(url, std::path::Path::new(".")).unwrap();
     Database::connect(&target, &ConnectOptions::default()).unwrap()
+}
+
+/// Those that the server knows.
+fn cases(database: &Database) -> impl Iterator<Item = &'static Case> + use<> {
+    let newer: &[Case] = if database.server().version.0 >= 17 {
+        SINCE_17
+    } else {
+        &[]
+    };
+    CASES.iter().chain(newer)
 }
 
 /// Runs the case: its statements, predicted and seen. Servers older than 15 do not know all of them.
@@ -53,7 +63,7 @@ fn locks_and_rewrites_are_as_predicted() {
     let test = cluster.database();
     let mut database = connect(&test.url());
     let mut wrong = Vec::new();
-    for case in CASES {
+    for case in cases(&database) {
         for statement in run(&mut database, case, &mut wrong) {
             for difference in &statement.differences {
                 wrong.push(format!("{}\n    {difference}", case.statement));
@@ -69,7 +79,7 @@ fn tables_that_are_read_whole_are_as_predicted() {
     let test = cluster.database();
     let mut database = connect(&test.url());
     let mut wrong = Vec::new();
-    for case in CASES.iter().filter(|case| !case.queries) {
+    for case in cases(&database).filter(|case| !case.queries) {
         for statement in run(&mut database, case, &mut wrong) {
             if !statement.explained.transactional {
                 continue;

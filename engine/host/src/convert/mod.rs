@@ -136,6 +136,7 @@ fn from_rule(rule: wit::Rule) -> Rule {
         summary: rule.summary,
         default_severity: from_severity(rule.default_severity),
         enabled_by_default: rule.enabled_by_default,
+        needs_database: rule.needs_database,
         explanation: rule.explanation,
         bad_example: rule.bad_example,
         good_example: rule.good_example,

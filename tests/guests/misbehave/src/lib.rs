@@ -30,6 +30,7 @@ fn rule(id: &str) -> Rule {
         summary: format!("Summary of {id}."),
         default_severity: Severity::Medium,
         enabled_by_default: true,
+        needs_database: false,
         explanation: "For tests.".to_owned(),
         bad_example: Some("DROP TABLE t;".to_owned()),
         good_example: None,

@@ -8,6 +8,7 @@ use crate::size::{self, Size};
 
 pub(super) const RULE: Rule = Rule {
     id: "long-build-on-large-table",
+    needs_database: true,
     summary: "An index or a validation on a table known to be large takes its time",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
