@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use tollgate_tests::Project;
 
 use crate::session::{both, ledger, tables};
-use crate::support::{about_to_drop, file, recorded, talk, without_drawings};
+use crate::support::{about_to_drop, configure, file, recorded, talk, without_drawings};
 
 const APPROVE: &str =
     "approve 4_drop --rule destructive/drop-table --by alice@example.org --reason 'posts moved to the archive'";
@@ -28,7 +28,7 @@ fn what_blocks_is_approved_and_applied() {
     -- stdout
     1. 4_drop 2 statements
        taken back: lossy: the rows of posts
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     a deploy would be blocked; nothing was changed
@@ -36,7 +36,7 @@ fn what_blocks_is_approved_and_applied() {
     $ tollgate deploy
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -51,7 +51,7 @@ fn what_blocks_is_approved_and_applied() {
     status: 0
     -- stdout
     approved destructive/drop-table in 4_drop, statement 2: drops the table posts with all its rows (alice@example.org: posts moved to the archive)
-    1 migration checked: 2 warnings, 1 approved
+    1 migration checked: 1 warning, 1 approved
     -- stderr
     $ tollgate deploy --dry-run
     status: 0
@@ -59,7 +59,7 @@ fn what_blocks_is_approved_and_applied() {
     approved destructive/drop-table in 4_drop, statement 2: drops the table posts with its 1 row (alice@example.org: posts moved to the archive)
     1. 4_drop 2 statements
        taken back: lossy: the rows of posts
-    1 migration checked: 2 warnings, 1 approved
+    1 migration checked: 1 warning, 1 approved
     1 migration to deploy; nothing was changed
     -- stderr
     $ tollgate deploy
@@ -67,7 +67,7 @@ fn what_blocks_is_approved_and_applied() {
     -- stdout
     approved destructive/drop-table in 4_drop, statement 2: drops the table posts with its 1 row (alice@example.org: posts moved to the archive)
     applied 4_drop [duration]
-    1 migration checked: 2 warnings, 1 approved
+    1 migration checked: 1 warning, 1 approved
     1 migration applied in [duration]
     -- stderr
     $ tollgate deploy
@@ -178,7 +178,7 @@ fn programs_are_told_what_waits_and_what_was_approved() {
     {
       "migrations": 1,
       "blocking": 0,
-      "warnings": 2,
+      "warnings": 1,
       "notes": 0,
       "allowed": 0,
       "known": 0,
@@ -224,9 +224,6 @@ fn several_findings_are_approved_one_by_one() {
             rows (high)
             --rule destructive/drop-table --statement 4 (line 4): drops the table posts with all its
             rows (high)
-            --rule tollgate/rollback-procedure --statement 4 (line 4): has no way back from what
-            destructive/drop-table reports: there is no down.sql, and the generated rollback does not
-            bring back the rows of posts (medium)
             what only a deploy with its database reports is approved with `tollgate approve …
             --statement N --level LEVEL`
 
@@ -244,9 +241,6 @@ fn several_findings_are_approved_one_by_one() {
             rows (high)
             --rule destructive/drop-table --statement 4 (line 4): drops the table posts with all its
             rows (high)
-            --rule tollgate/rollback-procedure --statement 4 (line 4): has no way back from what
-            destructive/drop-table reports: there is no down.sql, and the generated rollback does not
-            bring back the rows of posts (medium)
             what only a deploy with its database reports is approved with `tollgate approve …
             --statement N --level LEVEL`
 
@@ -264,9 +258,6 @@ fn several_findings_are_approved_one_by_one() {
             rows (high)
             --rule destructive/drop-table --statement 4 (line 4): drops the table posts with all its
             rows (high)
-            --rule tollgate/rollback-procedure --statement 4 (line 4): has no way back from what
-            destructive/drop-table reports: there is no down.sql, and the generated rollback does not
-            bring back the rows of posts (medium)
             what only a deploy with its database reports is approved with `tollgate approve …
             --statement N --level LEVEL`
 
@@ -281,7 +272,7 @@ fn several_findings_are_approved_one_by_one() {
     status: 3
     -- stdout
     approved destructive/delete-rows in 4_drop, statement 3: deletes every row of posts: the 1 row (alice: gone)
-    1 migration checked: 2 blocking, 2 warnings, 1 approved
+    1 migration checked: 2 blocking, 1 warning, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 1 --reason "…"
       tollgate approve 4_drop --rule destructive/drop-table --statement 4 --reason "…"
@@ -302,7 +293,7 @@ fn several_findings_are_approved_one_by_one() {
     approved destructive/delete-rows in 4_drop, statement 3: deletes every row of posts: the 1 row (alice: gone)
     approved destructive/drop-table in 4_drop, statement 4: drops the table posts with its 1 row (alice: gone)
     applied 4_drop [duration]
-    1 migration checked: 2 warnings, 3 approved
+    1 migration checked: 1 warning, 3 approved
     1 migration applied in [duration]
     -- stderr
     deploy blocked: 4_drop destructive/delete-rows 3 high file alice gone 64 64
@@ -379,8 +370,8 @@ fn what_only_the_database_shows_is_approved_as_the_deploy_reports_it() {
 fn one_environment_takes_a_rule_more_seriously_than_another() {
     let seen = both(|project, database| {
         about_to_drop(project, database);
-        project.file(
-            "tollgate.toml",
+        configure(
+            project,
             "[environments.strict.plugins.destructive.rules]\ndrop-view = \"high\"\n",
         );
         project.migration("4_drop", "DROP VIEW titles;\n");
@@ -459,11 +450,11 @@ fn one_environment_takes_a_rule_more_seriously_than_another() {
 #[test]
 fn an_approval_is_somebodys_with_a_reason_and_of_something() {
     let project = Project::new();
+    configure(
+        &project,
+        "[database]\nprovider = \"sqlite\"\n[environments.production]\n",
+    );
     project
-        .file(
-            "tollgate.toml",
-            "[database]\nprovider = \"sqlite\"\n[environments.production]\n",
-        )
         .migration("1_users", "CREATE TABLE users (id integer PRIMARY KEY);\n")
         .migration("2_drop", "DROP TABLE users;\n");
     let seen = talk(
@@ -551,8 +542,8 @@ fn an_approval_is_somebodys_with_a_reason_and_of_something() {
 fn what_is_enforced_can_be_approved_and_not_allowed() {
     let seen = both(|project, database| {
         about_to_drop(project, database);
-        project.file(
-            "tollgate.toml",
+        configure(
+            project,
             "[plugins.destructive.rules]\ndrop-table = { level = \"high\", enforced = true }\n",
         );
         project.migration(

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::session::{both, tables};
-use crate::support::{about_to_drop, edit_file, recorded, talk, without_drawings};
+use crate::support::{about_to_drop, configure, edit_file, recorded, talk, without_drawings};
 
 const APPROVERS: &str = "\
 [environments.staging]
@@ -18,8 +18,8 @@ db-team = [\"bob@example.org\"]
 #[test]
 fn an_approval_for_one_environment_counts_in_no_other() {
     let seen = both(|project, database| {
-        project.file("tollgate.toml", APPROVERS);
         about_to_drop(project, database);
+        configure(project, APPROVERS);
         let seen = talk(
             project,
             &[
@@ -43,7 +43,7 @@ fn an_approval_for_one_environment_counts_in_no_other() {
     $ tollgate deploy -e production
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate -e production approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -53,7 +53,7 @@ fn an_approval_for_one_environment_counts_in_no_other() {
     $ tollgate deploy
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -72,7 +72,7 @@ fn an_approval_for_one_environment_counts_in_no_other() {
     -- stdout
     approved destructive/drop-table in 4_drop, statement 2: drops the table posts with its 1 row (alice@example.org: moved)
     applied 4_drop [duration]
-    1 migration checked: 2 warnings, 1 approved
+    1 migration checked: 1 warning, 1 approved
     1 migration applied in [duration]
     -- stderr
     "#);
@@ -81,8 +81,8 @@ fn an_approval_for_one_environment_counts_in_no_other() {
 #[test]
 fn who_is_no_approver_approves_nothing() {
     let seen = both(|project, database| {
-        project.file("tollgate.toml", APPROVERS);
         about_to_drop(project, database);
+        configure(project, APPROVERS);
         let carol = talk(
             project,
             &[
@@ -115,7 +115,7 @@ fn who_is_no_approver_approves_nothing() {
     $ tollgate deploy -e production
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate -e production approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -127,7 +127,7 @@ fn who_is_no_approver_approves_nothing() {
     -- stdout
     approved destructive/drop-table in 4_drop, statement 2: drops the table posts with its 1 row (Bob@Example.org: moved)
     applied 4_drop [duration]
-    1 migration checked: 2 warnings, 1 approved
+    1 migration checked: 1 warning, 1 approved
     1 migration applied in [duration]
     -- stderr
     deploy succeeded: 4_drop destructive/drop-table 2 high file Bob@Example.org moved 64 64
@@ -138,9 +138,9 @@ fn who_is_no_approver_approves_nothing() {
 fn a_team_that_is_not_there_is_a_mistake() {
     let seen = both(|project, database| {
         about_to_drop(project, database);
-        project.file("tollgate.toml", &APPROVERS.replace("db-team = [", "db_team = ["));
+        configure(project, &APPROVERS.replace("db-team = [", "db_team = ["));
         let unknown = talk(project, &["deploy -e production"]);
-        project.file("tollgate.toml", &APPROVERS.replace("bob@example.org", "@everybody"));
+        configure(project, &APPROVERS.replace("bob@example.org", "@everybody"));
         unknown + &talk(project, &["deploy -e production"])
     });
     assert_snapshot!(seen, @r#"
@@ -171,6 +171,7 @@ fn a_team_that_is_not_there_is_a_mistake() {
      7 │ db-team = ["@everybody"]
        ·           ───────┬──────
        ·                  ╰── set here
+     8 │ 
        ╰────
       help: write its people themselves
     "#);

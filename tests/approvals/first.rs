@@ -12,7 +12,7 @@ const KEY: &str = "cafe0123456789abcdef0123456789abcdef";
 const SIGNED: (&str, &str) = ("TOLLGATE_RECEIPT_KEY", KEY);
 
 /// Staging and production on databases of their own; where staging's is not given, nothing says which it is. The
-/// project's own DATABASE_URL leads to production, and is no environment's.
+/// project's own `DATABASE_URL` leads to production, and is no environment's.
 fn two_environments(project: &Project, staging: Option<&Database>, database: &Database) {
     project.file(
         "tollgate.toml",

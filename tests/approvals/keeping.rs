@@ -4,13 +4,13 @@ use insta::assert_snapshot;
 use tollgate_tests::Project;
 
 use crate::session::both;
-use crate::support::{about_to_drop, file, talk, without_drawings};
+use crate::support::{about_to_drop, configure, file, talk, without_drawings};
 
 /// Two migrations to approve, without a database.
 fn two() -> Project {
     let project = Project::new();
+    configure(&project, "[database]\nprovider = \"sqlite\"\n");
     project
-        .file("tollgate.toml", "[database]\nprovider = \"sqlite\"\n")
         .migration("1_users", "CREATE TABLE users (id integer PRIMARY KEY);\n")
         .migration("2_posts", "CREATE TABLE posts (id integer PRIMARY KEY);\n")
         .migration("3_users", "DROP TABLE users;\n")

@@ -32,8 +32,17 @@ fn words(command: &str) -> Vec<String> {
     parts.flat_map(words).collect()
 }
 
+/// Only `destructive` is asked: what others have to say about the same scripts is none of these tests' business.
+const ONE_POLICY: &str = "\n[plugins.tollgate]\nenabled = false\n";
+
+/// Writes the configuration.
+pub(crate) fn configure(project: &Project, text: &str) {
+    project.file("tollgate.toml", &format!("{text}{ONE_POLICY}"));
+}
+
 /// An application in use, about to lose its posts.
 pub(crate) fn about_to_drop(project: &Project, database: &Database) {
+    configure(project, "");
     blog(project);
     project.succeed(&["deploy"]);
     database.run(ROWS);

@@ -36,7 +36,7 @@ fn an_edited_migration_is_approved_no_more() {
     $ tollgate deploy
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -46,7 +46,7 @@ fn an_edited_migration_is_approved_no_more() {
     $ tollgate check 4_drop
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     -- stderr
     warning: the approval of destructive/drop-table in 4_drop, statement 2 by alice does not count: migration.sql is not the text that was approved: its SHA-256 is d9585cd1… and was 036f924e…
 
@@ -62,7 +62,7 @@ fn an_edited_migration_is_approved_no_more() {
     -- stdout
     approved destructive/drop-table in 4_drop, statement 2: drops the table posts with its 1 row (alice: moved)
     applied 4_drop [duration]
-    1 migration checked: 2 warnings, 1 approved
+    1 migration checked: 1 warning, 1 approved
     1 migration applied in [duration]
     -- stderr
     1_users applied 1
@@ -108,7 +108,7 @@ fn an_approval_does_not_pass_to_another_migration() {
     status: 3
     -- stdout
     approved destructive/delete-rows in 4_drop, statement 1: deletes every row of posts: the 1 row (alice: moved)
-    2 migrations checked: 1 blocking, 2 warnings, 1 approved
+    2 migrations checked: 1 blocking, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 5_drop --rule destructive/delete-rows --statement 1 --reason "…"
     blocked; nothing was applied
@@ -116,7 +116,7 @@ fn an_approval_does_not_pass_to_another_migration() {
     $ tollgate deploy
     status: 3
     -- stdout
-    2 migrations checked: 2 blocking, 2 warnings
+    2 migrations checked: 2 blocking
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 1 --reason "…"
       tollgate approve 5_drop --rule destructive/delete-rows --statement 1 --reason "…"
@@ -127,7 +127,7 @@ fn an_approval_does_not_pass_to_another_migration() {
     $ tollgate deploy
     status: 3
     -- stdout
-    2 migrations checked: 3 blocking, 2 warnings
+    2 migrations checked: 3 blocking
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 1 --reason "…"
       tollgate approve 5_drop --rule destructive/delete-rows --statement 1 --reason "…"
@@ -171,7 +171,7 @@ fn an_approval_is_for_one_statement_and_one_rule() {
     status: 3
     -- stdout
     approved destructive/delete-rows in 4_drop, statement 1: deletes every row of posts: the 1 row (alice: moved)
-    1 migration checked: 1 blocking, 1 warning, 1 approved
+    1 migration checked: 1 blocking, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 2 --reason "…"
     blocked; nothing was applied
@@ -180,7 +180,7 @@ fn an_approval_is_for_one_statement_and_one_rule() {
     status: 3
     -- stdout
     approved destructive/delete-rows in 4_drop, statement 2: deletes every row of posts: the 1 row (alice: moved)
-    1 migration checked: 1 blocking, 1 warning, 1 approved
+    1 migration checked: 1 blocking, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 1 --reason "…"
     blocked; nothing was applied
@@ -188,7 +188,7 @@ fn an_approval_is_for_one_statement_and_one_rule() {
     $ tollgate deploy
     status: 3
     -- stdout
-    1 migration checked: 2 blocking, 1 warning
+    1 migration checked: 2 blocking
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 1 --reason "…"
       tollgate approve 4_drop --rule destructive/delete-rows --statement 2 --reason "…"
@@ -209,7 +209,7 @@ fn an_approval_ends() {
     $ tollgate deploy
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -240,7 +240,7 @@ fn what_a_reviewer_was_shown_less_of_was_not_approved() {
     $ tollgate deploy
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 1 warning
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
