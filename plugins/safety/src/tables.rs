@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use tollgate_plugin::rules::{Context, Step};
-use tollgate_plugin::{ObjectKind, ObjectName, Operation, Relation, RelationKind, Severity};
+use tollgate_plugin::{AddedColumn, ObjectKind, ObjectName, Operation, Relation, RelationKind, Severity};
 
 use crate::size::{self, Size};
 
@@ -18,14 +18,52 @@ pub(crate) struct Busy {
     rows: Option<String>,
 }
 
-/// The table when a step runs; `None` where nobody can be waiting for it: the migration has made it, it is known to hold
-/// nothing, the catalog says that it is small, or its rows are not its own (views, foreign tables).
+/// The table when a step runs; `None` where nobody can be waiting for it: the migration has made or emptied it, it is known
+/// to hold nothing, the catalog says that it is small, or its rows are not its own (views, foreign tables).
 pub(crate) fn busy(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> Option<Busy> {
     let original = context.original(step, ObjectKind::Table, table)?;
     if context.before.exists(ObjectKind::Table, &original).is_none() && is_made_if_absent(context, step, &original) {
         return None;
     }
+    if is_emptied(context, step, table) {
+        return None;
+    }
     busy_before(context, &original, table.short())
+}
+
+/// A statement above has deleted every row, or works only without rows, and none has brought any since.
+fn is_emptied(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> bool {
+    let mut emptied = false;
+    for earlier in context.steps_before(step) {
+        let (of, empties) = match &earlier.effect.operation {
+            Operation::Delete(change) if !change.filtered && !earlier.effect.conditional => (&change.table, true),
+            Operation::Truncate(truncation) if !earlier.effect.conditional => (&truncation.table, true),
+            // Of a table with rows this is refused: there are none, or nothing below will ever run.
+            Operation::AddColumn(added)
+                if added.column.not_null
+                    && !gives_values(added)
+                    && !added.if_not_exists
+                    && !earlier.effect.conditional =>
+            {
+                (&added.table, true)
+            }
+            Operation::Insert(change) => (&change.table, false),
+            _ => continue,
+        };
+        if context.same(ObjectKind::Table, of, table) {
+            emptied = empties;
+        }
+    }
+    emptied
+}
+
+/// A new column gets a value in each row that is there.
+pub(crate) fn gives_values(added: &AddedColumn) -> bool {
+    let column = &added.column;
+    column.default.as_ref().is_some_and(|default| !default.is_null)
+        || column.generated.is_some()
+        || column.identity.is_some()
+        || column.serial
 }
 
 /// A statement above says CREATE TABLE IF NOT EXISTS: where nothing is known of the database, it is meant to make it.

@@ -3,8 +3,8 @@
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{ColumnName, ConstraintKind, Dialect, ObjectName, Operation, Severity};
 
-use super::{Added, With, added_to_tables, fills_rows, same_table, suggest_not_valid};
-use crate::tables::busy;
+use super::{Added, With, added_to_tables, same_table, suggest_not_valid};
+use crate::tables::{busy, gives_values};
 
 pub(super) const RULE: Rule = Rule {
     id: "foreign-key-validating",
@@ -97,7 +97,7 @@ fn is_null_everywhere(context: &Context<'_>, step: &Step<'_>, column: &ColumnNam
             Operation::AddColumn(add)
                 if same_table(context, &add.table, &then.table) && add.column.name == then.column =>
             {
-                added = !fills_rows(add) && !add.if_not_exists;
+                added = !gives_values(add) && !add.if_not_exists;
             }
             Operation::Update(change)
                 if same_table(context, &change.table, &then.table) && change.columns.contains(&then.column) =>
@@ -116,7 +116,8 @@ fn is_not_looked_at(step: &Step<'_>, added: &Added<'_>) -> bool {
     matches!(added.with, With::Column)
         && step.statement.effects.iter().all(|effect| match &effect.operation {
             Operation::AddConstraint(other) => other.constraint.kind != ConstraintKind::ForeignKey,
-            Operation::AddColumn(column) => !fills_rows(column),
+            // Even DEFAULT NULL makes it look.
+            Operation::AddColumn(column) => !gives_values(column) && column.column.default.is_none(),
             _ => true,
         })
 }

@@ -16,8 +16,8 @@ mod validate_in_same_transaction;
 
 use tollgate_plugin::rules::{Context, Rule, Step};
 use tollgate_plugin::{
-    AddedColumn, Constraint, ConstraintDefinition, ConstraintKind, CreatedTable, Edit, Finding, ObjectKind, ObjectName,
-    Operation, Span, Suggestion,
+    Constraint, ConstraintDefinition, ConstraintKind, CreatedTable, Edit, Finding, ObjectKind, ObjectName, Operation,
+    Span, Suggestion,
 };
 
 use crate::sql;
@@ -135,12 +135,6 @@ fn suggest_not_valid(context: &Context<'_>, step: &Step<'_>, added: &Added<'_>, 
         "fix.following",
         format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};\n", sql::name(&name)),
     );
-}
-
-/// A column's definition gives each existing row a value.
-fn fills_rows(added: &AddedColumn) -> bool {
-    let column = &added.column;
-    column.default.is_some() || column.generated.is_some() || column.identity.is_some() || column.serial
 }
 
 /// The columns that a foreign key points at: those of the primary key where the script names none.

@@ -147,6 +147,20 @@ mod tests {
         let rule = postgres(&RULE);
         rule.ignores(USERS, "CREATE INDEX CONCURRENTLY i ON users (email);");
         rule.ignores("", "CREATE TABLE t (a int); CREATE INDEX i ON t (a);");
+        rule.ignores(USERS, "DELETE FROM users; CREATE INDEX i ON users (email);");
+        rule.ignores(USERS, "TRUNCATE users CASCADE; CREATE INDEX i ON public.users (email);");
+        rule.reports(
+            USERS,
+            "DELETE FROM users WHERE id > 5; CREATE INDEX i ON users (email);",
+            Medium,
+            MESSAGE,
+        );
+        let required = "ALTER TABLE users ADD COLUMN slug text NOT NULL; CREATE INDEX i ON users (email);";
+        rule.ignores(USERS, required);
+        let with_values = required.replace("text", "text DEFAULT 'a'");
+        rule.reports(USERS, &with_values, Medium, MESSAGE);
+        let filled = "DELETE FROM users; INSERT INTO users SELECT 1; CREATE INDEX i ON users (email);";
+        rule.reports(USERS, filled, Medium, MESSAGE);
         let if_absent = "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX IF NOT EXISTS i ON t (a);";
         rule.ignores("", if_absent);
         let there = "CREATE TABLE t (a int);";
