@@ -37,7 +37,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         for (new, old) in rebuilt.taken_over(context) {
             if new.not_null && !old.not_null {
                 let column = ColumnName::new(rebuilt.rebuild.table.clone(), old.name.clone());
-                report_nulls(context, findings, &rebuilt.create, &column, &column, false);
+                report_nulls(context, findings, &rebuilt.create, (&column, &column), None);
             }
         }
     }
@@ -47,9 +47,9 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
     if !context.may_hold_rows(step, &column.table) {
         return;
     }
-    let filled = filled_above(context, step, column);
+    let mended = mended_above(context, step, column);
     let Some(original) = context.original_column(step, column) else {
-        report_new(context, findings, step, column, filled);
+        report_new(context, findings, step, column, mended);
         return;
     };
     if let Some(relation) = context.before.relation(&original.table)
@@ -65,7 +65,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
     {
         return;
     }
-    report_nulls(context, findings, step, column, &original, filled);
+    report_nulls(context, findings, step, (column, &original), mended);
 }
 
 /// A statement above tests the constraint on all rows.
@@ -81,7 +81,13 @@ fn is_validated_above(context: &Context<'_>, step: &Step<'_>, table: &ObjectName
 }
 
 /// A column that the migration has added: its rows have the default, or NULL.
-fn report_new(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, column: &ColumnName, filled: bool) {
+fn report_new(
+    context: &Context<'_>,
+    findings: &mut Findings<'_>,
+    step: &Step<'_>,
+    column: &ColumnName,
+    mended: Option<&str>,
+) {
     let has_default = context
         .steps_before(step)
         .any(|earlier| match &earlier.effect.operation {
@@ -101,16 +107,12 @@ fn report_new(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_
         return;
     }
     let verb = step.verb("makes", "make");
-    let (severity, message) = if filled {
-        (
-            Severity::Low,
-            format!("{verb} {column} required, which fails where the UPDATE above leaves a row without a value"),
-        )
-    } else {
-        (
+    let (severity, message) = match mended {
+        Some(above) => (Severity::Low, where_rows_are_left(verb.as_str(), column, above)),
+        None => (
             Severity::High,
             format!("{verb} {column} required, but every existing row is without a value"),
-        )
+        ),
     };
     findings.report(step, message).severity(severity).help(HELP);
 }
@@ -119,19 +121,15 @@ fn report_nulls(
     context: &Context<'_>,
     findings: &mut Findings<'_>,
     step: &Step<'_>,
-    column: &ColumnName,
-    original: &ColumnName,
-    filled: bool,
+    (column, original): (&ColumnName, &ColumnName),
+    mended: Option<&str>,
 ) {
     const LIMIT: u64 = 10_000;
     let verb = step.verb("makes", "make");
-    let (severity, message) = match (context.before.count_nulls(original, LIMIT), filled) {
+    let (severity, message) = match (context.before.count_nulls(original, LIMIT), mended) {
         (Ok(0), _) => return,
-        (_, true) => (
-            Severity::Low,
-            format!("{verb} {column} required, which fails where the UPDATE above leaves a row without a value"),
-        ),
-        (Ok(nulls), false) => {
+        (_, Some(above)) => (Severity::Low, where_rows_are_left(verb.as_str(), column, above)),
+        (Ok(nulls), None) => {
             let rows = if nulls == 1 {
                 "1 row is".to_owned()
             } else {
@@ -143,7 +141,7 @@ fn report_nulls(
                 format!("{verb} {column} required, but {rows}{more} without a value"),
             )
         }
-        (Err(_), false) => (
+        (Err(_), None) => (
             Severity::Medium,
             format!("{verb} {column} required, which fails while a row is without a value"),
         ),
@@ -151,20 +149,28 @@ fn report_nulls(
     findings.report(step, message).severity(severity).help(HELP);
 }
 
-/// A statement above writes the column.
-fn filled_above(context: &Context<'_>, step: &Step<'_>, column: &ColumnName) -> bool {
-    context
-        .steps_before(step)
-        .any(|earlier| match &earlier.effect.operation {
-            Operation::Update(change) => context.column_after(&earlier, step, column).is_some_and(|then| {
-                context.same(ObjectKind::Table, &change.table, &then.table)
-                    && change
-                        .columns
-                        .iter()
-                        .any(|written| context.same_identifier(written, &then.column))
-            }),
-            _ => false,
-        })
+fn where_rows_are_left(verb: &str, column: &ColumnName, above: &str) -> String {
+    format!("{verb} {column} required, which fails where the {above} above leaves a row without a value")
+}
+
+/// The kind of statement above that writes the column, or deletes the rows that lack a value in it: `UPDATE`, `DELETE`.
+fn mended_above(context: &Context<'_>, step: &Step<'_>, column: &ColumnName) -> Option<&'static str> {
+    context.steps_before(step).find_map(|earlier| {
+        let then = context.column_after(&earlier, step, column)?;
+        match &earlier.effect.operation {
+            Operation::Update(change) => {
+                let mut written = change.columns.iter();
+                let writes = written.any(|written| context.same_identifier(written, &then.column));
+                (writes && context.same(ObjectKind::Table, &change.table, &then.table)).then_some("UPDATE")
+            }
+            Operation::Delete(deletion) if context.same(ObjectKind::Table, &deletion.table, &then.table) => {
+                let text = earlier.effect.at.of(context.migration.text());
+                let of_nulls = text.to_lowercase().contains("is null") && text.contains(&then.column);
+                of_nulls.then_some("DELETE")
+            }
+            _ => None,
+        }
+    })
 }
 
 /// Whether a condition says no more and no less than that the column has a value.
@@ -188,6 +194,27 @@ mod tests {
     const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, email text, \"fullName\" text NOT NULL);";
     const SET: &str = "ALTER TABLE users ALTER COLUMN email SET NOT NULL;";
     const MESSAGE: &str = "makes users.email required, which fails while a row is without a value";
+
+    #[test]
+    fn rows_without_a_value_may_be_deleted_first() {
+        let rule = postgres(&RULE);
+        let before = "CREATE TABLE plans (id int, \"planId\" int, note text);";
+        let set = "ALTER TABLE plans ALTER COLUMN \"planId\" SET NOT NULL;";
+        rule.reports(
+            before,
+            &format!("DELETE FROM plans WHERE \"planId\" IS NULL OR id = 1; {set}"),
+            Low,
+            "makes plans.planId required, which fails where the DELETE above leaves a row without a value",
+        );
+        let message = "makes plans.planId required, which fails while a row is without a value";
+        rule.reports(
+            before,
+            &format!("DELETE FROM plans WHERE note IS NULL; {set}"),
+            Medium,
+            message,
+        );
+        rule.ignores(before, &format!("DELETE FROM plans; {set}"));
+    }
 
     #[test]
     fn a_row_without_a_value_makes_it_fail() {

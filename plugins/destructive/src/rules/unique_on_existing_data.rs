@@ -163,12 +163,20 @@ fn is_different_in_each_row(context: &Context<'_>, step: &Step<'_>, column: &Col
                             .any(|written| context.same_identifier(written, &then.column))
                 }) =>
             {
-                different = false;
+                different = change.columns.len() == 1 && writes_another_value_each(context, &earlier);
             }
             _ => {}
         }
     }
     different
+}
+
+/// `UPDATE … SET column = gen_random_uuid()`.
+fn writes_another_value_each(context: &Context<'_>, step: &Step<'_>) -> bool {
+    let text = step.effect.at.of(context.migration.text()).to_lowercase();
+    ["gen_random_uuid(", "uuid_generate_v", "uuidv4(", "uuidv7(", "nextval("]
+        .iter()
+        .any(|function| text.contains(function))
 }
 
 /// Before the migration the table had a key over some of these columns. Rows that share all columns then share the key,
@@ -324,6 +332,9 @@ mod tests {
     #[test]
     fn rows_cannot_be_equal() {
         let rule = postgres(&RULE);
+        let uuid =
+            "ALTER TABLE users ADD token text; UPDATE users SET token = gen_random_uuid()::text WHERE token IS NULL;";
+        rule.ignores(USERS, &format!("{uuid} CREATE UNIQUE INDEX ON users (token);"));
         rule.ignores(
             USERS,
             "CREATE TEMP TABLE mails AS SELECT email FROM users; CREATE UNIQUE INDEX ON mails (email);",
