@@ -6,8 +6,8 @@ use tollgate_plugin::{ColumnName, ConstraintKind, ObjectKind, ObjectName, Operat
 use super::routine;
 use super::rows::{self, Facts, Reach};
 use crate::size::{self, Size};
-use crate::tokens::{self, Token};
-use crate::transactions;
+use crate::tokens::{self, Kind, Token};
+use crate::transactions::{self, Transactions};
 
 /// What such a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,7 @@ impl Backfill<'_> {
         let table = self.table.short();
         let rows = size::in_words(context, &self.step, &self.table);
         let which = match self.reach {
+            Reach::Batch => format!("another batch of {table}{rows}"),
             Reach::All => format!("every row of {table}{rows}"),
             Reach::Few | Reach::Named | Reach::Many => {
                 format!("rows of {table}{rows} by a condition that may match many")
@@ -74,7 +75,8 @@ pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
         let (verb, change) = match &step.effect.operation {
             Operation::Update(change) => (Verb::Updates, change),
             Operation::Delete(change) => (Verb::Deletes, change),
-            Operation::Insert(change) if change.filtered => (Verb::Copies, change),
+            // One row at a time is a copy, too, when it goes on and on.
+            Operation::Insert(change) if change.filtered || is_in_loop(step, text) => (Verb::Copies, change),
             Operation::CreateTable(made) if made.from_query => {
                 found.extend(read(context, step, &from_query(&step, &made.name, text)));
                 continue;
@@ -108,6 +110,25 @@ pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
         };
         found.extend(read(context, step, &rows));
     }
+    without_single_batches(context, found)
+}
+
+/// One batch is what a batch shall be. The second one in the same transaction is not: the first stays locked.
+fn without_single_batches<'a>(context: &Context<'a>, mut found: Vec<Backfill<'a>>) -> Vec<Backfill<'a>> {
+    if found.iter().all(|one| one.reach != Reach::Batch) {
+        return found;
+    }
+    let transactions = Transactions::of(context);
+    let batches: Vec<Backfill<'a>> = found.iter().filter(|one| one.reach == Reach::Batch).cloned().collect();
+    let earlier = |one: &Backfill<'_>| {
+        let same = batches.iter().filter(|other| {
+            other.step.statement.index < one.step.statement.index
+                && context.same(ObjectKind::Table, &other.table, &one.table)
+                && transactions.are_together(other.step.statement, one.step.statement)
+        });
+        same.count()
+    };
+    found.retain(|one| one.reach != Reach::Batch || earlier(one) == 1);
     found
 }
 
@@ -290,7 +311,8 @@ fn is_in_loop(step: Step<'_>, text: &str) -> bool {
     };
     let body_start = block.start + (block.text.len() - body.len()) / 2;
     let words: Vec<Token<'_>> = tokens::read(body);
-    let mut depth = 0_usize;
+    // Of each open loop: whether it may go on and on.
+    let mut open: Vec<bool> = Vec::new();
     let mut any = false;
     for (at, word) in words.iter().enumerate() {
         if place > 0 && body_start + word.start >= place {
@@ -298,13 +320,43 @@ fn is_in_loop(step: Step<'_>, text: &str) -> bool {
         }
         if word.is("loop") {
             if at > 0 && words[at - 1].is("end") {
-                depth = depth.saturating_sub(1);
+                open.pop();
             } else {
-                depth += 1;
-                any = true;
+                let long = !has_few_rounds(&words[..at]);
+                any |= long;
+                open.push(long);
             }
         }
     }
     // Where the place is not known, any loop counts.
-    if place == 0 { any } else { depth > 0 }
+    if place == 0 { any } else { open.contains(&true) }
+}
+
+/// What stands before LOOP counts to a small number, or goes over values that are written out.
+fn has_few_rounds(before: &[Token<'_>]) -> bool {
+    const ROUNDS: u64 = 1_000;
+    let starts = |token: &Token<'_>| token.is("for") || token.is("foreach");
+    let Some(start) = before.iter().rposition(|token| starts(token) || token.is_symbol(";")) else {
+        return false;
+    };
+    let head = &before[start..];
+    let Some(over) = head.iter().position(|token| token.is("in")) else {
+        return false;
+    };
+    let over = &head[over + 1..];
+    if head[0].is("foreach") {
+        return over.iter().all(|token| {
+            matches!(token.kind, Kind::Literal | Kind::Number)
+                || token.is("array")
+                || ["[", "]", ",", "::", "(", ")"].contains(&token.text)
+                || token.is("text")
+        });
+    }
+    match over {
+        [range] => range.text.split_once("..").is_some_and(|(from, upto)| {
+            let ends = (from.parse::<u64>(), upto.parse::<u64>());
+            matches!(ends, (Ok(from), Ok(upto)) if upto.saturating_sub(from) < ROUNDS)
+        }),
+        _ => false,
+    }
 }

@@ -65,8 +65,10 @@ fn judge(said: &[Says], facts: &Facts<'_>) -> Reach {
         Says::From(column) => is_key(column) && said.contains(&Says::UpTo(column.clone())),
         _ => false,
     });
-    if named || batch {
+    if named {
         Reach::Few
+    } else if batch {
+        Reach::Batch
     } else if bound.iter().any(|column| (facts.varied)(column)) {
         Reach::Named
     } else {

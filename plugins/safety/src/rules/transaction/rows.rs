@@ -9,8 +9,10 @@ use crate::tokens::{self, Token};
 /// Rows that a statement may touch, the fewest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// Rows named by their key, or a batch that the statement itself limits.
+    /// Rows named by their key.
     Few,
+    /// As many rows as the statement itself limits it to.
+    Batch,
     /// Rows with one of the named values in a column that is no key.
     Named,
     /// Rows by any other condition.
@@ -54,7 +56,7 @@ pub(super) fn of_change(text: &str, facts: &Facts<'_>) -> Reach {
         return Reach::Many;
     };
     if is_batch(parts.with) || is_batch(parts.from) {
-        return Reach::Few;
+        return Reach::Batch;
     }
     let ctes = cte_names(parts.with);
     let joined = !parts.from.is_empty();
@@ -66,7 +68,7 @@ pub(super) fn of_change(text: &str, facts: &Facts<'_>) -> Reach {
         None => Reach::All,
         Some(condition) => {
             let reach = reach_of(condition, &parts.names, facts);
-            if joined && reach != Reach::Few {
+            if joined && reach > Reach::Batch {
                 Reach::Many
             } else {
                 reach
@@ -120,7 +122,7 @@ fn of_select(arm: &[Token<'_>], with: &[Token<'_>], ctes: &[String], facts: &Fac
         .find(|(_, token)| token.is("select"))
         .map_or(0, |(at, _)| at)];
     if is_batch(with) || is_batch(head) || is_batch(source) || limits(arm) {
-        return Reach::Few;
+        return Reach::Batch;
     }
     let much = reads_much(source, ctes, true, facts)
         || (mentions(source, ctes) && (reads_much(with, ctes, false, facts) || reads_much(head, ctes, false, facts)));
@@ -310,7 +312,7 @@ pub(super) fn dotted(tokens: &[Token<'_>], from: usize) -> (Vec<String>, usize) 
 
 #[cfg(test)]
 mod tests {
-    use super::Reach::{All, Few, Many, Named};
+    use super::Reach::{All, Batch, Few, Many, Named};
     use super::{Facts, Reach, of_change, of_copy};
 
     fn judged(text: &str, judge: fn(&str, &Facts<'_>) -> Reach) -> Reach {
@@ -349,16 +351,16 @@ mod tests {
             ("DELETE FROM t WHERE kind = 'x'", Many),
             ("DELETE FROM t WHERE name = 'x'", Named),
             ("DELETE FROM t WHERE id > 5", Many),
-            ("DELETE FROM t WHERE id > 5 AND id <= 500", Few),
-            ("DELETE FROM t WHERE id BETWEEN 1 AND 1000 AND b", Few),
+            ("DELETE FROM t WHERE id > 5 AND id <= 500", Batch),
+            ("DELETE FROM t WHERE id BETWEEN 1 AND 1000 AND b", Batch),
             ("DELETE FROM t WHERE at BETWEEN '2020-01-01' AND '2021-01-01'", Many),
             (
                 "DELETE FROM t WHERE ctid = ANY(ARRAY(SELECT ctid FROM t WHERE a LIMIT 1000))",
-                Few,
+                Batch,
             ),
             (
                 "DELETE FROM t WHERE id IN (SELECT id FROM t WHERE a ORDER BY id LIMIT 1000)",
-                Few,
+                Batch,
             ),
             (
                 "DELETE FROM t WHERE id IN (SELECT id FROM t WHERE a ORDER BY id LIMIT 9000000)",
@@ -386,7 +388,7 @@ mod tests {
             ("DELETE FROM t USING u WHERE u.id = t.id", Many),
             (
                 "WITH b AS (SELECT id FROM t WHERE a LIMIT 500) UPDATE t SET a = 1 FROM b WHERE b.id = t.id",
-                Few,
+                Batch,
             ),
             (
                 "WITH b AS (SELECT id FROM t WHERE a) UPDATE t SET a = 1 FROM b WHERE b.id = t.id",
@@ -429,7 +431,7 @@ mod tests {
                  NOTHING",
                 Many,
             ),
-            ("INSERT INTO t SELECT * FROM u LIMIT 100", Few),
+            ("INSERT INTO t SELECT * FROM u LIMIT 100", Batch),
             ("INSERT INTO t SELECT * FROM u ORDER BY a LIMIT 100000000", Many),
             ("INSERT INTO t SELECT 1 UNION ALL SELECT a FROM u", Many),
             ("INSERT INTO t TABLE u", Many),

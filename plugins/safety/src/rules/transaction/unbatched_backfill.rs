@@ -51,6 +51,11 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             Verb::Updates | Verb::Deletes => "they stay locked until the last of them is done",
             Verb::Copies => "nothing of it can be kept when it fails, and it holds back vacuum until it is done",
         };
+        let how = if found.reach == Reach::Batch {
+            "in the transaction of the one before"
+        } else {
+            how
+        };
         findings
             .report(&found.step, format!("{what}, {how}: {harm}"))
             .severity(level(found))
@@ -61,7 +66,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 fn level(found: &Backfill<'_>) -> Severity {
     match (found.reach, found.size) {
         (Reach::All, Size::Large) => Severity::High,
-        (Reach::Named, Size::Large) | (Reach::All | Reach::Many, _) => Severity::Medium,
+        (Reach::Named, Size::Large) | (Reach::All | Reach::Many | Reach::Batch, _) => Severity::Medium,
         (Reach::Few | Reach::Named, _) => Severity::Low,
     }
 }
@@ -231,6 +236,46 @@ mod tests {
             Medium,
             "may update every row of users, in one statement: they stay locked until the last of them is done",
         );
+    }
+
+    #[test]
+    fn batches_of_one_transaction_are_none() {
+        let rule = postgres(&RULE);
+        let batches = "UPDATE users SET org = 1 WHERE id BETWEEN '0' AND '1'; UPDATE users SET org = 1 WHERE id BETWEEN '1' AND '2'; \
+                       UPDATE users SET org = 1 WHERE id BETWEEN '2' AND '3';";
+        let message = "updates another batch of users, in the transaction of the one before: they stay locked until the last of \
+                       them is done";
+        rule.reports(USERS, batches, Medium, message);
+        rule.reports(USERS, &format!("BEGIN; {batches} COMMIT;"), Medium, message);
+        rule.ignores(USERS, &format!("-- tollgate:transaction off\n{batches}"));
+        rule.ignores(
+            USERS,
+            &batches
+                .replace("; UPDATE", "; COMMIT; BEGIN; UPDATE")
+                .replacen("UPDATE", "BEGIN; UPDATE", 1)
+                .replace("'3';", "'3'; COMMIT;"),
+        );
+    }
+
+    #[test]
+    fn row_by_row() {
+        let rule = postgres(&RULE);
+        let message = "may copy rows of a query into Orders, in a loop that never commits: nothing of it can be kept when it fails, \
+                       and it holds back vacuum until it is done";
+        rule.reports(
+            USERS,
+            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM users LOOP INSERT INTO \"Orders\" (user_id) VALUES (r.id); END LOOP; \
+             END $$;",
+            Medium,
+            message,
+        );
+        for script in [
+            "DO $$ BEGIN FOR i IN 1..20 LOOP INSERT INTO \"Orders\" (id) VALUES (i); END LOOP; END $$;",
+            "DO $$ DECLARE x text; BEGIN FOREACH x IN ARRAY ARRAY['a', 'b'] LOOP UPDATE users SET org = 1 WHERE id = x; END LOOP; END $$;",
+            "DO $$ BEGIN INSERT INTO \"Orders\" (id) VALUES (1); END $$;",
+        ] {
+            rule.ignores(USERS, script);
+        }
     }
 
     #[test]
