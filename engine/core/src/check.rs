@@ -254,9 +254,9 @@ pub fn check(request: &CheckRequest<'_>) -> Result<CheckReport, Error> {
 }
 
 /// How many migrations may wait to be judged.
-const AHEAD: usize = 64;
+const AHEAD: usize = 16;
 /// How many scripts are read at a time.
-const WINDOW: usize = 256;
+const WINDOW: usize = 64;
 
 impl CheckRequest<'_> {
     /// Hands every script that is to be judged to `visit`, with the schema before and after it.

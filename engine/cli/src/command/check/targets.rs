@@ -1,5 +1,6 @@
 //! What `check` judges: all migrations, some of them, files, standard input, or what a branch adds.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,15 @@ pub struct Selected {
 
 impl Selected {
     /// Every file that something may be said of, as one folder. Of a migration that is gone there is its path.
-    pub fn files(&self) -> Folder {
+    pub fn files(&self) -> Cow<'_, Folder> {
+        let has_removed = |edited: &[(String, Edit)]| edited.iter().any(|(_, edit)| *edit == Edit::Removed);
+        let more = match &self.scope {
+            Scope::Added { edited, .. } => has_removed(edited),
+            Scope::All | Scope::Only(_) => !self.loose.is_empty(),
+        };
+        if !more {
+            return Cow::Borrowed(&self.folder);
+        }
         let mut files = self.folder.clone();
         files
             .migrations
@@ -65,7 +74,7 @@ impl Selected {
                 MigrationFile::of_bytes(name.clone(), path, Vec::new())
             }));
         }
-        files
+        Cow::Owned(files)
     }
 
     /// Judges these as well.
