@@ -1,9 +1,9 @@
 //! `alter-column-type`: a column gets another type.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{ColumnTypeChange, Dialect, Operation, Severity};
+use tollgate_plugin::{ColumnTypeChange, Dialect, ObjectKind, ObjectName, Operation, Severity};
 
-use crate::{rebuild, types};
+use crate::{rebuild, types, words};
 
 pub(super) const RULE: Rule = Rule {
     id: "alter-column-type",
@@ -68,7 +68,11 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
         findings.report(step, message).help(HELP);
         return;
     };
-    let Some((severity, why)) = types::judge(context.dialect(), &old, &change.to) else {
+    let between_enums = judge_enums(context, &old, &change.to);
+    let Some((severity, why)) = between_enums.or_else(|| {
+        let (severity, why) = types::judge(context.dialect(), &old, &change.to)?;
+        Some((severity, why.to_owned()))
+    }) else {
         return;
     };
     let message = format!("{verb} {column} from {old} to {}: {why}", change.to);
@@ -76,6 +80,58 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
     if severity != Severity::Low || context.dialect() == Dialect::Mysql {
         finding.help(HELP);
     }
+}
+
+/// One enum takes the place of another: what counts is whether it has the same values.
+fn judge_enums(context: &Context<'_>, old: &str, new: &str) -> Option<(Severity, String)> {
+    if context.dialect() != Dialect::Postgres {
+        return None;
+    }
+    let (old, new) = (type_name(old)?, type_name(new)?);
+    let before = context.before.enum_values(&old)?;
+    let made = context.steps().find_map(|step| match &step.effect.operation {
+        Operation::CreateEnum(made) if context.same(ObjectKind::Type, &made.name, &new) => Some(made.values.clone()),
+        _ => None,
+    });
+    if made.is_none() && context.same(ObjectKind::Type, &old, &new) {
+        return None;
+    }
+    let after = made.or_else(|| context.before.enum_values(&new))?;
+    let lost: Vec<&String> = before.iter().filter(|value| !after.contains(value)).collect();
+    Some(if lost.is_empty() {
+        (Severity::Low, "the new enum has every value of the old one".to_owned())
+    } else {
+        let lost = words::list(&lost);
+        (
+            Severity::High,
+            format!("the new enum lacks {lost}, which fails where a row holds it"),
+        )
+    })
+}
+
+/// The name of a type that is neither an array nor has modifiers: `public."Mood"`.
+fn type_name(text: &str) -> Option<ObjectName> {
+    let mut parts: Vec<String> = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let part = parts.last_mut()?;
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                part.push('"');
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            '[' | '(' | ' ' if !quoted => return None,
+            other => part.push(other),
+        }
+    }
+    let name = parts.pop()?;
+    Some(ObjectName {
+        schema: parts.pop(),
+        name,
+    })
 }
 
 /// A type; `SQLite` columns may have none.
@@ -92,6 +148,30 @@ mod tests {
 
     const T: &str = "CREATE TYPE mood AS ENUM ('happy');
         CREATE TABLE t (id int, big bigint, name varchar(20), \"At\" timestamptz, mood text, code char(2));";
+
+    #[test]
+    fn one_enum_takes_the_place_of_another() {
+        let rule = postgres(&RULE);
+        let before = "CREATE TYPE \"Mod\" AS ENUM ('happy', 'sad'); CREATE TABLE people (mood \"Mod\");";
+        let change = |values: &str| {
+            format!(
+                "ALTER TYPE \"Mod\" RENAME TO \"Mod_old\"; CREATE TYPE \"Mood\" AS ENUM ({values});
+                 ALTER TABLE people ALTER COLUMN mood TYPE \"Mood\" USING mood::text::\"Mood\";"
+            )
+        };
+        rule.reports(
+            before,
+            &change("'sad', 'happy', 'tired'"),
+            Low,
+            "changes people.mood from public.\"Mod\" to \"Mood\": the new enum has every value of the old one",
+        );
+        rule.reports(
+            before,
+            &change("'happy'"),
+            High,
+            "changes people.mood from public.\"Mod\" to \"Mood\": the new enum lacks sad, which fails where a row holds it",
+        );
+    }
 
     #[test]
     fn values_may_be_lost() {
