@@ -82,11 +82,9 @@ pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
                 continue;
             }
             Operation::Dynamic(call) => {
-                found.extend(
-                    routine::called(context, &step, call)
-                        .iter()
-                        .filter_map(|rows| read(context, step, rows)),
-                );
+                routine::called(context, &step, call, &mut |rows| {
+                    found.extend(read(context, step, rows))
+                });
                 continue;
             }
             _ => continue,

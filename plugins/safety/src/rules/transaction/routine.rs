@@ -1,4 +1,4 @@
-//! What a function does that the migration defines and then calls.
+//! What a function does that the migration calls: one that it defines itself, or one that the catalog knows.
 
 use tollgate_plugin::rules::{Context, Step};
 use tollgate_plugin::{ObjectKind, ObjectName, Operation};
@@ -7,31 +7,60 @@ use super::backfill::{Rows, Verb};
 use crate::tokens::{self, Token};
 use crate::transactions;
 
-/// Changes of rows in the functions that `call` names, where a statement above defines them. Functions that commit
-/// their work are left out.
-pub(super) fn called<'a>(context: &Context<'a>, step: &Step<'_>, call: &str) -> Vec<Rows<'a>> {
-    let words = tokens::read(call);
-    let mut found = Vec::new();
-    for earlier in context.steps_before(step) {
-        let Operation::Create(created) = &earlier.effect.operation else {
-            continue;
+/// Tells of each change of rows in the functions that `call` names, where a statement above defines them or the catalog
+/// has them. Functions that commit their work are left out.
+pub(super) fn called(context: &Context<'_>, step: &Step<'_>, call: &str, tell: &mut dyn FnMut(&Rows<'_>)) {
+    for name in names(&tokens::read(call)) {
+        let defined = context
+            .steps_before(step)
+            .filter(|earlier| match &earlier.effect.operation {
+                Operation::Create(created) => {
+                    is_routine(created.kind) && context.same(ObjectKind::Function, &created.name, &name)
+                }
+                _ => false,
+            });
+        let text = context.migration.text();
+        let texts = match defined.last() {
+            Some(earlier) => vec![earlier.statement.span.of(text).to_owned()],
+            None => known(context, &name),
         };
-        let is_routine = matches!(created.kind, ObjectKind::Function | ObjectKind::Procedure);
-        if is_routine && names(&words, &created.name.name) {
-            let text = earlier.statement.span.of(context.migration.text());
+        for text in &texts {
             for body in tokens::read(text).iter().filter_map(Token::body) {
-                found.extend(changes(body, &created.name));
+                changes(body, &name).iter().for_each(&mut *tell);
             }
         }
     }
-    found
 }
 
-/// The name stands in front of a bracket.
-fn names(words: &[Token<'_>], name: &str) -> bool {
-    words
-        .windows(2)
-        .any(|pair| pair[0].name().as_deref() == Some(name) && pair[1].is_symbol("("))
+fn is_routine(kind: ObjectKind) -> bool {
+    matches!(kind, ObjectKind::Function | ObjectKind::Procedure)
+}
+
+/// What the catalog says that a function is.
+fn known(context: &Context<'_>, name: &ObjectName) -> Vec<String> {
+    let found = [ObjectKind::Function, ObjectKind::Procedure]
+        .into_iter()
+        .find_map(|kind| context.before.ddl(kind, name));
+    found.unwrap_or_default()
+}
+
+/// Names that stand in front of a bracket.
+fn names(words: &[Token<'_>]) -> Vec<ObjectName> {
+    let mut found: Vec<ObjectName> = Vec::new();
+    for (at, pair) in words.windows(2).enumerate() {
+        let Some(name) = pair[0].name().filter(|_| pair[1].is_symbol("(")) else {
+            continue;
+        };
+        let schema = at.checked_sub(2).filter(|_| words[at - 1].is_symbol("."));
+        let name = match schema.and_then(|at| words[at].name()) {
+            Some(schema) => ObjectName::qualified(schema, name),
+            None => ObjectName::bare(name),
+        };
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// Statements of a body that change rows.

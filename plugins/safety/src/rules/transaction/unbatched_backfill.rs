@@ -15,10 +15,11 @@ pub(super) const RULE: Rule = Rule {
     explanation: "\
 **What it does.** Reports `UPDATE`, `DELETE`, `MERGE` and `INSERT … SELECT` on a table that may hold rows, where the \
 statement does not say that it touches few of them: not the rows of a key (`WHERE id = …`, `id IN (…)`), not a range \
-of the key, not a batch with `LIMIT`. Joins, CTEs and DO blocks are looked through. A DO block that commits inside its \
-loop is not reported, nor are `INSERT … VALUES`, new and empty tables, and tables of up to 10,000 rows where a \
-database is connected. High for every row of a table known to be large, low where values of a column that is no key \
-are named.
+of the key, not a batch with `LIMIT`. Joins, CTEs, DO blocks and functions that the migration calls are looked \
+through. Batches are reported, too, when the next one follows in the same transaction. A DO block or procedure that \
+commits inside its loop is not reported, nor are `INSERT … VALUES`, new and empty tables, and tables of up to 10,000 \
+rows where a database is connected. High for every row of a table known to be large, low where values of a column \
+that is no key are named.
 
 **Why it matters.** Every changed row stays locked until the statement ends, so the application's writes wait for it. \
 The old versions of all rows stay on disk as long, autovacuum cannot clear any table meanwhile, replicas fall behind, \
@@ -289,6 +290,8 @@ mod tests {
         rule.reports(USERS, &format!("{function} SELECT app.fill(5);"), Medium, &message);
         rule.ignores(USERS, function);
         rule.ignores(USERS, "SELECT app.fill(5);");
+        // One that is there already.
+        rule.reports(&format!("{USERS} {function}"), "SELECT app.fill(5);", Medium, &message);
         rule.ignores(
             USERS,
             &format!(
