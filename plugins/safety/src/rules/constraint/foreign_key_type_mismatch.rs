@@ -1,10 +1,12 @@
 //! `foreign-key-type-mismatch`: a column refers to a key of another type.
 
-use tollgate_plugin::rules::{Context, Findings, Rule};
-use tollgate_plugin::{Dialect, Severity};
+use tollgate_plugin::rules::{Context, Findings, Rule, Step};
+use tollgate_plugin::{Dialect, Edit, Severity, Span, Suggestion};
 
 use super::types::{self, Verdict};
-use super::{new_foreign_keys, place, referenced_columns};
+use super::{Added, With, new_foreign_keys, place, referenced_columns};
+use crate::sql;
+use crate::tokens::Kind;
 
 pub(super) const RULE: Rule = Rule {
     id: "foreign-key-type-mismatch",
@@ -60,12 +62,47 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 to.name,
                 shown(&to.data_type)
             );
-            findings
-                .report_at(step.statement.index, place(context, &step, &added), message)
-                .severity(severity)
-                .help("give both columns the same type");
+            let finding = findings.report_at(step.statement.index, place(context, &step, &added), message);
+            finding.severity(severity).help("give both columns the same type");
+            if let Some(written) = written_type(context, &step, &added, &from.name) {
+                let edit = Edit::replace(written, shown(&to.data_type));
+                finding.suggest(Suggestion::manual("give it the type of the key", vec![edit]));
+            }
         }
     }
+}
+
+/// Where the same statement declares the column with a type of one word.
+fn written_type(context: &Context<'_>, step: &Step<'_>, added: &Added<'_>, column: &str) -> Option<Span> {
+    let depth = match added.with {
+        With::Itself => return None,
+        With::Column => 0,
+        With::Table(_) => 1,
+    };
+    let tokens = match added.with {
+        With::Table(_) => sql::statement_tokens(context, step.statement),
+        _ => sql::clause_tokens(context, step),
+    };
+    let at = tokens.windows(2).position(|pair| {
+        let [before, name] = pair else { return false };
+        let begins = before.is_symbol("(") || before.is_symbol(",");
+        let added = ["add", "column", "exists"].iter().any(|word| before.is(word));
+        let here = name.depth == depth && name.name().as_deref() == Some(column);
+        here && if depth == 1 { begins } else { added }
+    })?;
+    let (written, next) = (tokens.get(at + 2)?, tokens.get(at + 3));
+    let goes_on = next.is_some_and(|next| {
+        ["(", "[", "."].iter().any(|symbol| next.is_symbol(symbol))
+            || ["varying", "precision", "with", "without", "array"]
+                .iter()
+                .any(|word| next.is(word))
+    });
+    // The sequence of a serial column would be lost.
+    let plain = written.kind == Kind::Word && !written.text.to_ascii_lowercase().contains("serial");
+    (plain && !goes_on).then_some(Span {
+        start: written.start,
+        end: written.end,
+    })
 }
 
 /// Types of the usual schema are written without it.
@@ -101,7 +138,7 @@ mod tests {
     use tollgate_plugin::testing::assert_reports;
 
     use super::RULE;
-    use crate::judge::postgres;
+    use crate::judge::{fixed, postgres};
 
     const USERS: &str = "CREATE SCHEMA app; CREATE TYPE mood AS ENUM ('a'); CREATE TYPE \"Mood\" AS ENUM ('b');
         CREATE TABLE users (id bigint PRIMARY KEY, mail varchar(40) UNIQUE, mood mood UNIQUE);
@@ -151,6 +188,34 @@ mod tests {
             Medium,
             message,
         );
+    }
+
+    #[test]
+    fn a_column_that_is_new_can_have_the_right_type() {
+        let test = postgres(&RULE).on(USERS);
+        for (script, expected) in [
+            (
+                "CREATE TABLE t (users text, u INT NOT NULL REFERENCES users, CHECK (u > 0));",
+                "CREATE TABLE t (users text, u bigint NOT NULL REFERENCES users, CHECK (u > 0));",
+            ),
+            (
+                "CREATE TABLE t (\"U\" integer, FOREIGN KEY (\"U\") REFERENCES users (id));",
+                "CREATE TABLE t (\"U\" bigint, FOREIGN KEY (\"U\") REFERENCES users (id));",
+            ),
+            (
+                "ALTER TABLE orders ADD COLUMN IF NOT EXISTS n int REFERENCES users;",
+                "ALTER TABLE orders ADD COLUMN IF NOT EXISTS n bigint REFERENCES users;",
+            ),
+        ] {
+            assert_eq!(fixed(&test, script).as_deref(), Some(expected));
+        }
+        for script in [
+            "ALTER TABLE orders ADD FOREIGN KEY (\"userId\") REFERENCES users;",
+            "CREATE TABLE t (k varchar(20) REFERENCES app.\"Keys\");",
+            "CREATE TABLE t (n serial REFERENCES users);",
+        ] {
+            assert_eq!(fixed(&test, script), None, "{script}");
+        }
     }
 
     #[test]

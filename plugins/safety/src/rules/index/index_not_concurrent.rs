@@ -161,6 +161,13 @@ mod tests {
         rule.reports(USERS, &with_values, Medium, MESSAGE);
         let filled = "DELETE FROM users; INSERT INTO users SELECT 1; CREATE INDEX i ON users (email);";
         rule.reports(USERS, filled, Medium, MESSAGE);
+        let qualified = "CREATE TABLE \"public\".\"T\" (a int); CREATE INDEX i ON \"T\" (a);";
+        rule.ignores("", qualified);
+        rule.ignores(USERS, qualified);
+        rule.ignores(
+            USERS,
+            "CREATE TABLE t (a int); ALTER TABLE t RENAME TO u; CREATE INDEX i ON public.u (a);",
+        );
         let if_absent = "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX IF NOT EXISTS i ON t (a);";
         rule.ignores("", if_absent);
         let there = "CREATE TABLE t (a int);";
