@@ -293,6 +293,10 @@ pub const CASES: &[Case] = &[
     case("CREATE INDEX CONCURRENTLY plain_a ON plain (a)"),
     case("CREATE INDEX IF NOT EXISTS users_email_idx ON users (email)"),
     case("CREATE INDEX ON parted (kind)"),
+    on(
+        "CREATE INDEX parted_kind ON parted (kind);",
+        "CREATE INDEX IF NOT EXISTS parted_kind ON parted (kind)",
+    ),
     case("CREATE INDEX ON ONLY parted (kind)"),
     case("CREATE INDEX ON base (x)"),
     case("CREATE INDEX ON totals (total)"),

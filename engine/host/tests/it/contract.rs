@@ -146,14 +146,14 @@ fn what_is_no_plugin_is_refused() {
         ),
     ];
     let messages = cases.map(|(name, bytes)| format!("{name}: {}\n", refusal(bytes)));
-    insta::assert_snapshot!(messages.concat(), @r#"
+    insta::assert_snapshot!(messages.concat(), @"
     nothing: plugin `odd` failed (incompatible): is not a WebAssembly component
     text: plugin `odd` failed (incompatible): is not a WebAssembly component
     core module: plugin `odd` failed (incompatible): is a core WebAssembly module, not a component
     empty component: plugin `odd` failed (incompatible): exports neither policy, rollback nor notifier of tollgate:plugin
-    cut off: plugin `odd` failed (incompatible): is not a valid WebAssembly component: unexpected end-of-file (at offset 0x428)
+    cut off: plugin `odd` failed (incompatible): is not a valid WebAssembly component: unexpected end-of-file (at offset 0x438)
     without about: plugin `odd` failed (incompatible): does not export tollgate:plugin/about
-    "#);
+    ");
 }
 
 #[test]
@@ -176,6 +176,7 @@ fn a_description_is_the_same_embedded_and_asked_for() {
           "summary": "Summary of seen.",
           "default-severity": "medium",
           "enabled-by-default": true,
+          "needs-database": false,
           "explanation": "For tests.",
           "bad-example": "DROP TABLE t;",
           "good-example": null
@@ -185,6 +186,7 @@ fn a_description_is_the_same_embedded_and_asked_for() {
           "summary": "Summary of other.",
           "default-severity": "medium",
           "enabled-by-default": true,
+          "needs-database": false,
           "explanation": "For tests.",
           "bad-example": "DROP TABLE t;",
           "good-example": null

@@ -77,7 +77,7 @@ impl Footprint<'_> {
             ..Clause::new(mode).with(work)
         };
         self.clause(&index.table, clause)?;
-        if !index.only && !there {
+        if !index.only {
             let table = self.schema.find(ObjectKind::Table, &index.table)?;
             for partition in self.descendants_of_partitioned(&table)? {
                 self.lock(&partition, mode, work)?;
