@@ -156,8 +156,8 @@ impl Fixer<'_> {
             .collect();
         let mut before = self.folder.clone();
         for round in 0.. {
-            let now = self.assemble(&mut units);
-            self.compare(&mut units, &before, &now);
+            self.assemble(&mut units);
+            self.compare(&mut units, &before);
             // Whoever has just been refused is as it was.
             let now = self.assemble(&mut units);
             let working = units.iter().filter(|unit| !unit.rests);
@@ -224,50 +224,44 @@ impl Fixer<'_> {
     }
 
     /// Whoever has got a following migration must make the same schema as before.
-    fn compare(&self, units: &mut [Unit], before: &Folder, now: &Folder) {
-        let mut split: Vec<&mut Unit> = units.iter_mut().filter(|unit| unit.was_split()).collect();
-        if split.is_empty() {
-            return;
-        }
-        let old = self.schemas_after(before, split.iter().filter_map(|unit| unit.last_before()));
-        let new = self.schemas_after(
-            now,
-            split.iter().filter_map(|unit| unit.names.last().map(String::as_str)),
-        );
-        for (at, unit) in split.iter_mut().enumerate() {
-            let (Some(old), Some(new)) = (old.get(at), new.get(at)) else {
-                unit.refuse("the fixed SQL cannot be followed");
+    fn compare(&self, units: &mut [Unit], before: &Folder) {
+        let mut split = units.iter_mut().filter(|unit| unit.was_split()).peekable();
+        let mut schema = Schema::empty(self.context.clone());
+        let mut start = schema.clone();
+        for file in &before.migrations {
+            let Some(unit) = split.peek() else { return };
+            if unit.names.first() == Some(&file.name) {
+                start = schema.clone();
+            }
+            if self.replay(&mut schema, file).is_none() {
+                break;
+            }
+            let Some(unit) = split.next_if(|unit| unit.last_before() == Some(&file.name)) else {
                 continue;
             };
-            match difference::compare(old, new, &Options::default()) {
-                Ok(found) if found.is_empty() => {}
-                Ok(_) => unit.refuse("the statements would not make the same schema in several migrations"),
-                Err(error) => unit.refuse(&format!("the fixed SQL cannot be followed: {error}")),
+            let mut now = start.clone();
+            let parts = unit.names.iter().zip(&unit.parts);
+            let mut parts = parts.map(|(name, text)| self.part(unit.file(), name, text));
+            let followed = parts.try_for_each(|part| self.replay(&mut now, &part));
+            let same = followed.map(|()| difference::compare(&schema, &now, &Options::default()));
+            match same {
+                Some(Ok(found)) if found.is_empty() => {}
+                Some(Ok(_)) => unit.refuse("the statements would not make the same schema in several migrations"),
+                Some(Err(error)) => unit.refuse(&format!("the fixed SQL cannot be followed: {error}")),
+                None => unit.refuse("the fixed SQL cannot be followed"),
             }
+        }
+        for unit in split {
+            unit.refuse("the migrations before it cannot be followed");
         }
     }
 
-    /// What a folder makes, up to and with each of these migrations, which are in its order. What cannot be read or
-    /// replayed ends the list.
-    fn schemas_after<'n>(&self, folder: &Folder, names: impl Iterator<Item = &'n str>) -> Vec<Schema> {
-        let mut names = names.peekable();
-        let mut schemas = Vec::new();
-        let mut schema = Schema::empty(self.context.clone());
-        for (at, file) in folder.migrations.iter().enumerate() {
-            if names.peek().is_none() {
-                break;
-            }
-            let read = plan::read_files(&[(at, file)], self.context.dialect).unwrap_or_default();
-            let Some(read) = read.first() else { break };
-            if schema.apply_script(read.script()).is_err() {
-                break;
-            }
-            schema.settle();
-            if names.next_if(|name| *name == file.name).is_some() {
-                schemas.push(schema.clone());
-            }
-        }
-        schemas
+    /// What a script makes of a schema. `None`: it cannot be read or followed.
+    fn replay(&self, schema: &mut Schema, file: &MigrationFile) -> Option<()> {
+        let read = plan::read_files(&[(0, file)], self.context.dialect).ok()?;
+        schema.apply_script(read.first()?.script()).ok()?;
+        schema.settle();
+        Some(())
     }
 
     fn report(&self, units: Vec<Unit>) -> FixReport {

@@ -287,6 +287,19 @@ fn each_migration_is_fixed_for_itself() {
     assert_eq!(titles, ["good", "concurrently", "split"]);
 }
 
+/// What one migration makes differs once it is fixed, and the next is split in the same round all the same.
+#[test]
+fn others_may_change_meanwhile() {
+    let (_dir, folder) = folder(&[
+        ("0_before", BEFORE),
+        ("1_a", "ALTER TABLE t ADD COLUMN bad int;"),
+        ("1_b", "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);"),
+    ]);
+    let report = fixed(&folder, false);
+    assert_eq!(report.fixed[0].after, "ALTER TABLE t ADD COLUMN good int;");
+    assert_eq!(report.fixed[1].following.len(), 1);
+}
+
 #[test]
 fn manual_suggestions_are_followed_on_request() {
     let (_dir, folder) = folder(&[

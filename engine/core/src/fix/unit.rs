@@ -77,6 +77,11 @@ impl Unit {
         }
     }
 
+    /// The migration as it is on disk.
+    pub(super) fn file(&self) -> &MigrationFile {
+        &self.file
+    }
+
     /// The last round has made a following migration.
     pub(super) fn was_split(&self) -> bool {
         self.last_before().is_some()

@@ -1,13 +1,14 @@
 //! `schema-qualified-names`: names that depend on the search path.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
-use tollgate_plugin::{Dialect, Edit, ObjectKind, ObjectName, Operation, Severity, Suggestion};
+use tollgate_plugin::{Dialect, Edit, ObjectKind, ObjectName, Operation, Severity, Span, Statement, Suggestion};
 
 use crate::columns::name_at;
+use crate::tokens::tokens;
 
 pub(super) const RULE: Rule = Rule {
     id: "schema-qualified-names",
-    summary: "a name without its schema",
+    summary: "a name without a schema",
     severity: Severity::Low,
     enabled: false,
     dialects: &[Dialect::Postgres],
@@ -26,42 +27,110 @@ pooler that keeps a setting, the table is made in, or dropped from, the wrong sc
 };
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
-    let mut reported = None;
-    for step in context.all_steps() {
-        if reported == Some(step.statement.index) {
-            continue;
+    for statement in context.migration.statements() {
+        let mut bare: Vec<(ObjectKind, &ObjectName)> = Vec::new();
+        for step in context
+            .all_steps()
+            .filter(|step| step.statement.index == statement.index)
+        {
+            for (kind, name) in names(&step.effect.operation) {
+                let counts = name.schema.is_none() && has_schema(kind) && !is_temporary(context, &step, name);
+                if counts && !bare.iter().any(|(_, known)| *known == name) {
+                    bare.push((kind, name));
+                }
+            }
         }
-        let named = names(&step.effect.operation);
-        let bare = named
-            .into_iter()
-            .find(|(kind, name)| name.schema.is_none() && !is_temporary(context, &step, name) && has_schema(*kind));
-        let Some((kind, name)) = bare else { continue };
-        reported = Some(step.statement.index);
-        let place =
-            name_at(context, step.effect.at, &name.name).or_else(|| name_at(context, step.statement.span, &name.name));
-        let at = place.unwrap_or(step.effect.at);
-        let finding = findings.report_at(
-            step.statement.index,
-            at,
-            format!("names the {kind} {} without its schema", name.name),
-        );
-        let schema = context
-            .resolve(kind, name)
-            .schema
-            .unwrap_or_else(|| "public".to_owned());
-        finding.help(format!("write {schema}.{}", name.name));
-        if let Some(place) = place.filter(|_| {
-            schema
-                .chars()
-                .all(|letter| letter.is_ascii_lowercase() || letter == '_')
-        }) {
-            let title = format!("write {schema}.{}", name.name);
-            finding.suggest(Suggestion::manual(
-                title,
-                vec![Edit::insert(place.start, format!("{schema}."))],
-            ));
-        }
+        report(context, findings, statement, &bare);
     }
+}
+
+/// One finding for all names of a statement; it points at the first.
+fn report(
+    context: &Context<'_>,
+    findings: &mut Findings<'_>,
+    statement: &Statement,
+    bare: &[(ObjectKind, &ObjectName)],
+) {
+    let Some((kind, name)) = bare.first() else { return };
+    let places: Vec<Vec<Span>> = bare.iter().map(|(_, name)| places(context, statement, name)).collect();
+    let at = places[0].first().copied();
+    let at = at.or_else(|| name_at(context, statement.span, &name.name));
+    let others = match bare.len() - 1 {
+        0 => String::new(),
+        1 => " and another object".to_owned(),
+        more => format!(" and {more} other objects"),
+    };
+    let message = format!("names the {kind} {}{others} without a schema", name.name);
+    let finding = findings.report_at(statement.index, at.unwrap_or(statement.span), message);
+    let schema = |(kind, name): &(ObjectKind, &ObjectName)| {
+        let found = context.resolve(*kind, name).schema;
+        found.unwrap_or_else(|| "public".to_owned())
+    };
+    let title = format!(
+        "write {}.{}{}",
+        schema(&bare[0]),
+        name.name,
+        if others.is_empty() { "" } else { ", …" }
+    );
+    finding.help(title.clone());
+    // A name that is nowhere to be found would be reported again.
+    let found = places.iter().all(|places| !places.is_empty());
+    let plain = |schema: &String| {
+        schema
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    };
+    let schemas: Vec<String> = bare.iter().map(schema).collect();
+    if found && schemas.iter().all(plain) {
+        let edits = places.iter().zip(&schemas).flat_map(|(places, schema)| {
+            let insert = move |place: &Span| Edit::insert(place.start, format!("{schema}."));
+            places.iter().map(insert)
+        });
+        let mut edits: Vec<Edit> = edits.collect();
+        edits.sort_by_key(|edit| edit.at.start);
+        finding.suggest(Suggestion::manual(title, edits));
+    }
+}
+
+/// Words in front of the name of an object.
+const BEFORE_NAME: [&str; 16] = [
+    "table",
+    "on",
+    "references",
+    "into",
+    "update",
+    "from",
+    "join",
+    "index",
+    "type",
+    "view",
+    "sequence",
+    "domain",
+    "function",
+    "procedure",
+    "of",
+    "truncate",
+];
+/// Words that may stand between those and the name.
+const BETWEEN: [&str; 6] = ["if", "not", "exists", "only", "concurrently", "column"];
+
+/// Every place where a statement names an object: not where a column happens to have the same name.
+fn places(context: &Context<'_>, statement: &Statement, name: &ObjectName) -> Vec<Span> {
+    let text = context.migration.text();
+    let words = tokens(text, statement.span, context.dialect());
+    let is_one_of = |at: usize, list: &[&str]| list.iter().any(|word| words[at].is_word(text, word));
+    // The name of a new index has no schema of its own.
+    let new_index = |at: usize| words[0].is_word(text, "create") && words[at].is_word(text, "index");
+    let named = |at: usize| {
+        let before = (0..at).rev().find(|&before| !is_one_of(before, &BETWEEN));
+        words[at].name(text, context.dialect()).as_deref() == Some(name.name.as_str())
+            && before.is_some_and(|before| is_one_of(before, &BEFORE_NAME) && !new_index(before))
+            && !words.get(at + 1).is_some_and(|next| next.is('.'))
+    };
+    (0..words.len())
+        .filter(|at| named(*at))
+        .map(|at| words[at].at)
+        .collect()
 }
 
 /// Kinds whose names lie in a schema and are written with it.
@@ -162,32 +231,38 @@ mod tests {
             "",
             "CREATE TABLE users (id int);",
             Low,
-            "names the table users without its schema",
+            "names the table users without a schema",
         );
         rule.reports(
             "",
             "ALTER TABLE app.a ADD CONSTRAINT b FOREIGN KEY (c) REFERENCES \"B\" (d);",
             Low,
-            "names the table B without its schema",
+            "names the table B without a schema",
         );
         rule.reports(
             "",
             "CREATE INDEX i ON users (name);",
             Low,
-            "names the table users without its schema",
+            "names the table users without a schema",
         );
-        rule.reports("", "DROP INDEX i;", Low, "names the index i without its schema");
+        rule.reports(
+            "",
+            "CREATE TABLE a (b int REFERENCES b, c int REFERENCES app.c);",
+            Low,
+            "names the table a and another object without a schema",
+        );
+        rule.reports("", "DROP INDEX i;", Low, "names the index i without a schema");
         rule.reports(
             "",
             "UPDATE users SET a = 1 WHERE b;",
             Low,
-            "names the table users without its schema",
+            "names the table users without a schema",
         );
         rule.reports(
             "",
             "CREATE TYPE mood AS ENUM ('a');",
             Low,
-            "names the type mood without its schema",
+            "names the type mood without a schema",
         );
     }
 
@@ -205,6 +280,18 @@ mod tests {
         assert_eq!(
             fixed(&RULE, "ALTER TABLE ONLY \"Users\" ADD a int, ADD b int;", Manual),
             "ALTER TABLE ONLY public.\"Users\" ADD a int, ADD b int;"
+        );
+        assert_eq!(
+            fixed(
+                &RULE,
+                "CREATE TABLE orders (users int, u int REFERENCES users, v int REFERENCES users (users));",
+                Manual
+            ),
+            "CREATE TABLE public.orders (users int, u int REFERENCES public.users, v int REFERENCES public.users (users));"
+        );
+        assert_eq!(
+            fixed(&RULE, "CREATE INDEX IF NOT EXISTS users ON users (users);", Manual),
+            "CREATE INDEX IF NOT EXISTS users ON public.users (users);"
         );
     }
 }
