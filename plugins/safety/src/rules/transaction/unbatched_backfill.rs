@@ -18,8 +18,8 @@ statement does not say that it touches few of them: not the rows of a key (`WHER
 of the key, not a batch with `LIMIT`. Joins, CTEs, DO blocks and functions that the migration calls are looked \
 through. Batches are reported, too, when the next one follows in the same transaction. A DO block or procedure that \
 commits inside its loop is not reported, nor are `INSERT … VALUES`, new and empty tables, and tables of up to 10,000 \
-rows where a database is connected. High for every row of a table known to be large, low where values of a column \
-that is no key are named.
+rows where a database is connected. High for every row of a table known to be large, low where values of a column that \
+is no key are named.
 
 **Why it matters.** Every changed row stays locked until the statement ends, so the application's writes wait for it. \
 The old versions of all rows stay on disk as long, autovacuum cannot clear any table meanwhile, replicas fall behind, \
@@ -242,10 +242,10 @@ mod tests {
     #[test]
     fn batches_of_one_transaction_are_none() {
         let rule = postgres(&RULE);
-        let batches = "UPDATE users SET org = 1 WHERE id BETWEEN '0' AND '1'; UPDATE users SET org = 1 WHERE id BETWEEN '1' AND '2'; \
-                       UPDATE users SET org = 1 WHERE id BETWEEN '2' AND '3';";
-        let message = "updates another batch of users, in the transaction of the one before: they stay locked until the last of \
-                       them is done";
+        let batches = "UPDATE users SET org = 1 WHERE id BETWEEN '0' AND '1'; UPDATE users SET org = 1 WHERE id \
+                       BETWEEN '1' AND '2'; UPDATE users SET org = 1 WHERE id BETWEEN '2' AND '3';";
+        let message = "updates another batch of users, in the transaction of the one before: they stay locked until \
+                       the last of them is done";
         rule.reports(USERS, batches, Medium, message);
         rule.reports(USERS, &format!("BEGIN; {batches} COMMIT;"), Medium, message);
         rule.ignores(USERS, &format!("-- tollgate:transaction off\n{batches}"));
@@ -261,18 +261,19 @@ mod tests {
     #[test]
     fn row_by_row() {
         let rule = postgres(&RULE);
-        let message = "may copy rows of a query into Orders, in a loop that never commits: nothing of it can be kept when it fails, \
-                       and it holds back vacuum until it is done";
+        let message = "may copy rows of a query into Orders, in a loop that never commits: nothing of it can be kept \
+                       when it fails, and it holds back vacuum until it is done";
         rule.reports(
             USERS,
-            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM users LOOP INSERT INTO \"Orders\" (user_id) VALUES (r.id); END LOOP; \
-             END $$;",
+            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM users LOOP INSERT INTO \"Orders\" (user_id) VALUES \
+             (r.id); END LOOP; END $$;",
             Medium,
             message,
         );
         for script in [
             "DO $$ BEGIN FOR i IN 1..20 LOOP INSERT INTO \"Orders\" (id) VALUES (i); END LOOP; END $$;",
-            "DO $$ DECLARE x text; BEGIN FOREACH x IN ARRAY ARRAY['a', 'b'] LOOP UPDATE users SET org = 1 WHERE id = x; END LOOP; END $$;",
+            "DO $$ DECLARE x text; BEGIN FOREACH x IN ARRAY ARRAY['a', 'b'] LOOP UPDATE users SET org = 1 WHERE id = \
+             x; END LOOP; END $$;",
             "DO $$ BEGIN INSERT INTO \"Orders\" (id) VALUES (1); END $$;",
         ] {
             rule.ignores(USERS, script);
