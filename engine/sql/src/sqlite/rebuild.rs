@@ -17,15 +17,14 @@ const PRAGMAS: &[&str] = &["defer_foreign_keys", "foreign_keys", "legacy_alter_t
 pub(super) fn recognise(statements: &mut [Statement], copies: &[Option<Copy>]) -> Vec<Change> {
     let mut rebuilds: Vec<TableRebuild> = Vec::new();
     for at in 0..statements.len() {
-        let found = new_name_first(statements, copies, at).or_else(|| old_name_first(statements, copies, at));
+        let is_free = |rebuild: &TableRebuild| {
+            let mut parts = rebuild.statements.iter();
+            parts.all(|index| statements[*index].part_of.is_none())
+        };
+        // What stands above says more: the new table may be renamed once again afterwards.
+        let old_first = old_name_first(statements, copies, at).filter(is_free);
+        let found = old_first.or_else(|| new_name_first(statements, copies, at).filter(is_free));
         let Some(mut rebuild) = found else { continue };
-        if rebuild
-            .statements
-            .iter()
-            .any(|index| statements[*index].part_of.is_some())
-        {
-            continue;
-        }
         recreated_members(statements, &mut rebuild);
         mark(statements, &rebuild.statements, rebuilds.len());
         rebuilds.push(rebuild);

@@ -104,6 +104,14 @@ fn other_shapes() {
             &[("a", "b")],
             true,
         ),
+        // The same, and the new one is renamed there and back again.
+        (
+            "alter table t rename to old; create table t(a); insert into t(a) select b from old; drop table old;
+             alter table t rename to old; alter table old rename to t;",
+            &[0, 1, 2, 3],
+            &[("a", "b")],
+            true,
+        ),
         // The query makes the table.
         (
             "create table n as select a, b + 1 as c from t; drop table t; alter table n rename to t",
