@@ -19,6 +19,9 @@ pub struct State {
     pub read_only: bool,
     /// How many requests are answered with 502 first.
     pub failing: usize,
+    /// What was said of deployments: environment, task and run, or number and state.
+    pub deployments: Vec<String>,
+    made: Vec<Value>,
     /// Files below `/releases`.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Method and path of every request.
@@ -127,7 +130,11 @@ impl State {
                 None => (404, json!({ "message": "Not Found" })),
             };
         }
+        if let Some(answer) = self.deployment(method, place, body) {
+            return answer;
+        }
         match (method, place) {
+            ("GET", "/repos/acme/shop/commits/c0ffee/pulls") => (200, json!([{ "number": 7, "state": "open" }])),
             ("GET", "/user") => (200, json!({ "login": "mona", "type": "User" })),
             ("GET", COMMENTS) => (200, self.page(query)),
             _ if self.read_only => (403, json!({ "message": "Resource not accessible by integration" })),
@@ -150,6 +157,51 @@ impl State {
             }
             _ => (404, json!({ "message": "Not Found" })),
         }
+    }
+
+    /// Deployments and their statuses; what GitHub asks for has to be there.
+    fn deployment(&mut self, method: &str, place: &str, body: &Value) -> Option<(u16, Value)> {
+        let rest = place.strip_prefix("/repos/acme/shop/deployments")?;
+        let text = |name: &str| {
+            body[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("{name} is missing in {body}"))
+                .to_owned()
+        };
+        if method == "GET" {
+            return Some((200, json!(self.made)));
+        }
+        if rest.is_empty() {
+            let mut made = body.clone();
+            made["id"] = json!(self.made.len() + 1);
+            self.deployments.push(format!(
+                "made {} {} of {}",
+                text("environment"),
+                text("task"),
+                text("ref")
+            ));
+            self.made.push(made.clone());
+            return Some((201, made));
+        }
+        let states = [
+            "error",
+            "failure",
+            "inactive",
+            "in_progress",
+            "queued",
+            "pending",
+            "success",
+        ];
+        assert!(states.contains(&text("state").as_str()), "{body}");
+        assert!(text("description").chars().count() <= 140);
+        self.deployments.push(format!(
+            "{} {}: {} ({})",
+            rest,
+            text("state"),
+            text("description"),
+            text("log_url")
+        ));
+        Some((201, json!({})))
     }
 
     fn page(&self, query: &str) -> Value {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod comment;
+mod events;
 mod flow;
 mod hub;
 mod init;

@@ -6,6 +6,7 @@ pub const BUNDLED: &[(&str, &[u8])] = &[
         "destructive",
         include_bytes!("../../../plugins/bundle/destructive.wasm"),
     ),
+    ("github", include_bytes!("../../../plugins/bundle/github.wasm")),
     ("rollback", include_bytes!("../../../plugins/bundle/rollback.wasm")),
     ("slack", include_bytes!("../../../plugins/bundle/slack.wasm")),
     ("webhook", include_bytes!("../../../plugins/bundle/webhook.wasm")),

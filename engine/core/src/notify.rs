@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollgate_database::state::NewMessage;
-use tollgate_database::{Database, DatabaseError, Interrupt, LockHolder};
+use tollgate_database::{ConnectOptions, Database, DatabaseError, Interrupt, LockHolder};
 use tollgate_host::types::{Event as NotifierEvent, Run};
 use tollgate_host::{Plugin, PluginError};
 
@@ -233,12 +233,26 @@ impl<'a> Notifications<'a> {
     }
 }
 
+/// Tells notifiers something that has not happened, to see whether they can be told. A notifier that does not want to hear of
+/// such events is left out; nothing is kept for another attempt.
+pub fn tell_now(notifiers: &[Notifier], run: &Run, event: &NotifierEvent, interrupt: &Interrupt) -> Vec<Delivery> {
+    let mut notifications = Notifications::new(notifiers, run.clone(), interrupt);
+    notifications.send(event, &mut |_| {});
+    let given_up = notifications.deliveries.into_iter().map(|delivery| Delivery {
+        waits: false,
+        ..delivery
+    });
+    given_up.collect()
+}
+
 /// Fails when somebody who has to be told could not be.
 ///
 /// # Errors
 /// [`Error::NotNotified`], which names the first.
 pub(crate) fn expect_told(deliveries: &[Delivery]) -> Result<(), Error> {
-    let lost = deliveries.iter().find(|delivery| delivery.required && delivery.error.is_some());
+    let lost = deliveries
+        .iter()
+        .find(|delivery| delivery.required && delivery.error.is_some());
     lost.map_or(Ok(()), |lost| {
         let why = lost.error.clone().unwrap_or_default();
         Err(Error::NotNotified(format!(
@@ -317,6 +331,29 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// A message that failed this often is given up.
 const ATTEMPTS: u32 = 8;
 
+/// Sends what waits in the outbox now, due or not. What became of each message.
+///
+/// # Errors
+/// The database cannot be reached, or its state tables cannot be read or written.
+pub fn retry(project: &Project) -> Result<Vec<Delivery>, Error> {
+    let mut database = Database::connect(&project.target, &ConnectOptions::default())?;
+    let mut deliveries = Vec::new();
+    let interrupt = &project.settings.execute.interrupt;
+    let mut observe = |event| {
+        if let Event::Notified(delivery) = event {
+            deliveries.push(delivery);
+        }
+    };
+    send_again_until(
+        &project.notifiers,
+        &mut database,
+        interrupt,
+        Timestamp::MAX,
+        &mut observe,
+    )?;
+    Ok(deliveries)
+}
+
 /// Sends again what waits in the outbox and is due. After one message that does not arrive, a notifier's others wait on.
 ///
 /// # Errors
@@ -327,12 +364,23 @@ pub(crate) fn send_again(
     interrupt: &Interrupt,
     observe: Observer<'_>,
 ) -> Result<(), DatabaseError> {
+    send_again_until(notifiers, database, interrupt, Timestamp::now(), observe)
+}
+
+/// The same with what is due at a moment.
+fn send_again_until(
+    notifiers: &[Notifier],
+    database: &mut Database,
+    interrupt: &Interrupt,
+    until: Timestamp,
+    observe: Observer<'_>,
+) -> Result<(), DatabaseError> {
     let Some(mut state) = database.read_state()? else {
         return Ok(());
     };
     let mut unreachable: Vec<&str> = Vec::new();
     let mut patience = Patience::new(interrupt);
-    for waiting in state.due(Timestamp::now())? {
+    for waiting in state.due(until)? {
         if interrupt.asked() > 0 {
             break;
         }

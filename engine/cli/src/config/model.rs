@@ -402,13 +402,14 @@ pub fn defaults() -> Settings {
 /// The plugins that come with the program, and what each is granted where the configuration says nothing.
 pub const BUNDLED: &[(&str, &[&str])] = &[
     ("destructive", &["catalog.probe"]),
+    ("github", &["http:api"]),
     ("rollback", &[]),
     ("slack", &["http:webhook"]),
     ("webhook", &["http:webhook"]),
 ];
 
 /// Those of them that have nobody to tell, and so are off, until they have an endpoint.
-pub const NOTIFIERS: &[&str] = &["slack", "webhook"];
+pub const NOTIFIERS: &[&str] = &["github", "slack", "webhook"];
 
 fn bundled(name: &str, grant: &[&str]) -> Plugin {
     Plugin {
