@@ -48,7 +48,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, r
     // What is renamed twice was reported the first time.
     let first = context.same(ObjectKind::Table, &original, &rename.from);
     let other_name = !context.same_identifier(&rename.from.name, &rename.to);
-    if !first || !other_name || is_dropped_later(context, step, &to) {
+    if !first || !other_name || is_dropped_later(context, step, &to) || is_renamed_back(context, step, rename, &to) {
         return;
     }
     let verb = step.verb("renames", "rename");
@@ -80,6 +80,18 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, r
         }
         Some(_) => {}
     }
+}
+
+/// A later statement gives it its name back.
+fn is_renamed_back(context: &Context<'_>, step: &Step<'_>, rename: &Rename, to: &ObjectName) -> bool {
+    context.steps_after(step).any(|later| match &later.effect.operation {
+        Operation::Rename(back) => {
+            is_relation(back.kind)
+                && context.same(ObjectKind::Table, &back.from, to)
+                && context.same_identifier(&back.to, &rename.from.name)
+        }
+        _ => false,
+    })
 }
 
 /// A view under the old name, right behind the rename.
@@ -167,7 +179,10 @@ mod tests {
             "CREATE TABLE new_users (id bigint, email text);
              ALTER TABLE users RENAME TO old_users; ALTER TABLE new_users RENAME TO users;",
         );
-        rule.ignores(USERS, "ALTER TABLE users RENAME TO x; ALTER TABLE x RENAME TO users;");
+        rule.ignores(
+            USERS,
+            "ALTER TABLE users RENAME TO x; ALTER TABLE x DROP email; ALTER TABLE x RENAME TO users;",
+        );
     }
 
     #[test]
