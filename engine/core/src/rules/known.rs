@@ -36,7 +36,8 @@ impl<'a> Known<'a> {
         for policy in policies {
             let judged = !failed.iter().any(|failed| failed == policy.plugin.name());
             let rules = policy.plugin.description().rules.iter();
-            let rules = rules.map(|rule| (rule.id.as_str(), judged && policy.is_on(rule)));
+            // Without a database nothing is ever found by a rule that needs one.
+            let rules = rules.map(|rule| (rule.id.as_str(), judged && policy.is_on(rule) && !rule.needs_database));
             known.insert(policy.plugin.name(), rules.collect());
         }
         let asked =
