@@ -33,7 +33,6 @@ fn the_database_is_turned_into_what_the_migrations_make() {
     ALTER TYPE public.role RENAME TO role_old;
     CREATE TYPE public.role AS ENUM ('member', 'admin');
     ALTER TABLE public.users ALTER COLUMN role DROP DEFAULT;
-    -- LOSES what of public.users.role the new type cannot hold
     ALTER TABLE public.users ALTER COLUMN role TYPE public.role USING role::text::public.role;
     ALTER TABLE public.users ALTER COLUMN role SET DEFAULT 'member';
     DROP TYPE public.role_old;
@@ -81,7 +80,6 @@ fn a_migration_makes_what_the_database_has() {
     DROP INDEX public.users_email;
     -- LOSES all values of public.users.age
     ALTER TABLE public.users DROP COLUMN age;
-    -- LOSES what of public.users.email the new type cannot hold
     ALTER TABLE public.users ALTER COLUMN email TYPE text USING email::text;
     ALTER TABLE public.users ADD COLUMN nickname text;
     CREATE OR REPLACE FUNCTION public.more()

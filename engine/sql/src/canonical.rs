@@ -193,12 +193,11 @@ fn operator(content: &mut Value) -> Option<Value> {
         // = ANY, <> ALL
         2 | 3 => {
             let items = items_of_array(&right)?;
-            Some(among(&name, left, items))
+            Some(among(&name, &left, &items))
         }
         // IN, NOT IN
-        7 => Some(among(&name, left, items_of_list(&right)?)),
-        // LIKE, ILIKE, SIMILAR TO
-        8..=10 => Some(compared(&name, &left, &right)),
+        7 => Some(among(&name, &left, &items_of_list(&right)?)),
+
         // BETWEEN, NOT BETWEEN
         11 | 12 => {
             let bounds = items_of_list(&right)?;
@@ -211,7 +210,8 @@ fn operator(content: &mut Value) -> Option<Value> {
             let compare = |name: &str, bound: &Value| compared(name, &left, bound);
             Some(json!({ "bool": word, "args": [compare(below, low), compare(above, high)] }))
         }
-        PLAIN => Some(compared(&name, &left, &right)),
+        // The latter are LIKE, ILIKE, SIMILAR TO.
+        PLAIN | 8..=10 => Some(compared(&name, &left, &right)),
         _ => None,
     }
 }
@@ -221,9 +221,9 @@ fn compared(name: &str, left: &Value, right: &Value) -> Value {
 }
 
 /// One of several values; of a single one it is a comparison.
-fn among(name: &str, left: Value, items: Vec<Value>) -> Value {
-    match items.as_slice() {
-        [only] => compared(name, &left, only),
+fn among(name: &str, left: &Value, items: &[Value]) -> Value {
+    match items {
+        [only] => compared(name, left, only),
         _ => json!({ "among": name, "left": left, "items": items }),
     }
 }
@@ -343,8 +343,14 @@ mod tests {
             ),
             ("now() -- the moment", "now()"),
             ("'2020-01-01'", "'2020-01-01 00:00:00'::timestamp without time zone"),
-            ("'2020-01-01 00:00:00+02'", "'2019-12-31 22:00:00+00'::timestamp with time zone"),
-            ("'2020-03-01T01:30:00.5+05:30'", "'2020-02-29 20:00:00.5+00'::timestamp with time zone"),
+            (
+                "'2020-01-01 00:00:00+02'",
+                "'2019-12-31 22:00:00+00'::timestamp with time zone",
+            ),
+            (
+                "'2020-03-01T01:30:00.5+05:30'",
+                "'2020-02-29 20:00:00.5+00'::timestamp with time zone",
+            ),
         ] {
             assert_eq!(form(written), form(printed), "{written} | {printed}");
         }

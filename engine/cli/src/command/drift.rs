@@ -193,10 +193,10 @@ fn grouped(differences: &[Difference]) -> Vec<(&str, Vec<&Difference>)> {
 
 fn say(ui: &Ui, report: &DriftReport, args: &Args) {
     for (object, differences) in grouped(&report.drift) {
-        ui.line(of_object(object, &differences, BAD));
+        ui.line(of_object(object, &differences, true));
     }
     for (object, differences) in grouped(&report.uncertain) {
-        ui.line(of_object(object, &differences, WARN));
+        ui.line(of_object(object, &differences, false));
     }
     if !report.uncertain.is_empty() {
         let number = count(report.uncertain.len(), "difference");
@@ -205,12 +205,10 @@ fn say(ui: &Ui, report: &DriftReport, args: &Args) {
             paint(WARN, "uncertain:")
         ));
     }
-    if !report.unfollowed.is_empty() {
-        let names: Vec<String> = report
-            .unfollowed
-            .iter()
-            .map(|subject| subject.name.to_string())
-            .collect();
+    let shown = |subject: &&Subject| !report.uncertain.iter().any(|other| other.subject.name == subject.name);
+    let unfollowed: Vec<&Subject> = report.unfollowed.iter().filter(shown).collect();
+    if !unfollowed.is_empty() {
+        let names: Vec<String> = unfollowed.iter().map(|subject| named(subject)).collect();
         ui.note(paint(
             DIM,
             format!("not compared, a replay cannot follow them: {}", names.join(", ")),
@@ -234,28 +232,31 @@ fn say(ui: &Ui, report: &DriftReport, args: &Args) {
 }
 
 /// An object in one line when it is on one side only; otherwise a line for each thing.
-fn of_object(object: &str, differences: &[&Difference], style: anstyle::Style) -> String {
+fn of_object(object: &str, differences: &[&Difference], certain: bool) -> String {
     let name = paint(NAME, object);
     if let [only] = differences
         && only.member.is_none()
         && only.property.is_none()
     {
-        return format!("{name}: {}", paint(style, side(&only.sides)));
+        return format!("{name}: {}", side(&only.sides, certain));
     }
     let mut text = name;
     for difference in differences {
         text.push_str("\n  ");
-        text.push_str(&line(difference, style));
+        text.push_str(&line(difference, certain));
     }
     text
 }
 
-fn side(sides: &Sides) -> &'static str {
-    match sides {
-        Sides::OnlyLeft => "missing: the migrations make it",
-        Sides::OnlyRight => "unexpected: no migration makes it",
-        Sides::Both { .. } => "different",
-    }
+fn side(sides: &Sides, certain: bool) -> String {
+    let (style, text) = match (sides, certain) {
+        (Sides::OnlyLeft, true) => (BAD, "missing: the migrations make it"),
+        (Sides::OnlyRight, true) => (BAD, "unexpected: no migration makes it"),
+        (Sides::OnlyLeft, false) => (WARN, "not there; the migrations may make it"),
+        (Sides::OnlyRight, false) => (WARN, "there; the migrations may make it"),
+        (Sides::Both { .. }, _) => (WARN, "different"),
+    };
+    paint(style, text)
 }
 
 fn part(difference: &Difference) -> Option<String> {
@@ -264,7 +265,8 @@ fn part(difference: &Difference) -> Option<String> {
     Some(format!("{kind} {}", member.name))
 }
 
-fn line(difference: &Difference, style: anstyle::Style) -> String {
+fn line(difference: &Difference, certain: bool) -> String {
+    let style = if certain { BAD } else { WARN };
     let what: Vec<String> = part(difference)
         .into_iter()
         .chain(difference.property.clone())
@@ -279,7 +281,7 @@ fn line(difference: &Difference, style: anstyle::Style) -> String {
             format!("{what}{}", paint(style, "not as the migrations make it"))
         }
         Sides::Both { left, right } => format!("{what}{} (the migrations say {left})", paint(style, right)),
-        sides => format!("{what}{}", paint(style, side(sides))),
+        sides => format!("{what}{}", side(sides, certain)),
     }
 }
 

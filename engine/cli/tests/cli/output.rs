@@ -37,6 +37,7 @@ fn version_and_help_are_no_mistakes() {
       resolve      Tell the ledger what happened to migrations, without running anything
       lock         Keep deploys away for a while, see who does, take the lock away
       preview      Try the migrations on a database that is made for it and removed afterwards
+      drift        Compare the database with what its migrations make
       baseline     Take over a database that has tables and no ledger
       reset        Drop everything and apply all migrations again, then seed
       seed         Fill the database with rows to work with

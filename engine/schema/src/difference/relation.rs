@@ -143,7 +143,9 @@ impl Comparison<'_> {
             generated(left).as_ref(),
             generated(right).as_ref(),
         );
-        self.differ(&what("identity"), &left.identity, &right.identity, show::identity);
+        self.differ(&what("identity"), &left.identity, &right.identity, |identity| {
+            show::identity(*identity)
+        });
         self.differ(&what("sequence"), &left.sequence, &right.sequence, |name| {
             name.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
         });

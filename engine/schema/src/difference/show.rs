@@ -20,7 +20,7 @@ pub(super) fn grants(grants: &[Privilege]) -> String {
 }
 
 /// `always`, `by default`, `autoincrement` or `none`.
-pub(super) fn identity(identity: &Option<Identity>) -> String {
+pub(super) fn identity(identity: Option<Identity>) -> String {
     match identity {
         None => "none".to_owned(),
         Some(Identity::Always) => "always".to_owned(),

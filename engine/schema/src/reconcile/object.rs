@@ -63,49 +63,49 @@ impl Work<'_> {
             }
             return Ok(());
         }
+        // That of an identity column, or of a column that comes or goes, comes and goes with it.
+        let comes = match &wanted {
+            Some(wanted) => !wanted.identity && !self.comes_with_column(wanted)?,
+            None => false,
+        };
+        let goes = match &current {
+            Some(current) => !current.identity && !self.goes_with_column(current)?,
+            None => false,
+        };
         match (there, wanted, current) {
-            // That of an identity column, or of a column that comes or goes, comes and goes with it.
-            (There::OnlyWanted, Some(wanted), _) => {
-                if !wanted.identity && !self.comes_with_column(&wanted)? {
-                    let made = self.made(subject, ObjectKind::Sequence)?;
-                    // Its column may be made later.
-                    let (owned, first): (Vec<_>, Vec<_>) = made.into_iter().partition(|sql| sql.contains(" OWNED BY "));
-                    self.plan.sequences.extend(first);
-                    self.plan.remarks.extend(owned);
-                }
+            (There::OnlyWanted, ..) if comes => {
+                let made = self.made(subject, ObjectKind::Sequence)?;
+                // Its column may be made later.
+                let (owned, first): (Vec<_>, Vec<_>) = made.into_iter().partition(|sql| sql.contains(" OWNED BY "));
+                self.plan.sequences.extend(first);
+                self.plan.remarks.extend(owned);
             }
-            (There::OnlyCurrent, _, Some(current)) => {
-                if !current.identity && !self.goes_with_column(&current)? {
-                    self.plan.sequences_gone.push(format!("DROP SEQUENCE {name}"));
-                }
-            }
-            (There::Both, Some(wanted), Some(current)) => {
-                if wanted.data_type != current.data_type || wanted.options != current.options {
-                    self.plan.sequences.push(altered(&wanted));
-                }
-                if wanted.owned_by != current.owned_by && !wanted.identity {
-                    let owner = wanted.owned_by.as_ref().map_or_else(
-                        || "NONE".to_owned(),
-                        |(table, column)| {
-                            let column = Dialect::Postgres.quote_if_needed(column);
-                            format!("{}.{column}", table.sql(Dialect::Postgres))
-                        },
-                    );
-                    self.plan
-                        .remarks
-                        .push(format!("ALTER SEQUENCE {name} OWNED BY {owner}"));
-                }
-                if wanted.comment != current.comment {
-                    let text = wanted
-                        .comment
-                        .as_deref()
-                        .map_or_else(|| "NULL".to_owned(), render::literal);
-                    self.plan.remarks.push(format!("COMMENT ON SEQUENCE {name} IS {text}"));
-                }
-            }
+            (There::OnlyCurrent, ..) if goes => self.plan.sequences_gone.push(format!("DROP SEQUENCE {name}")),
+            (There::Both, Some(wanted), Some(current)) => self.alter_sequence(&wanted, &current),
             _ => {}
         }
         Ok(())
+    }
+
+    fn alter_sequence(&mut self, wanted: &Sequence, current: &Sequence) {
+        let name = wanted.name.sql(Dialect::Postgres);
+        if wanted.data_type != current.data_type || wanted.options != current.options {
+            self.plan.sequences.push(altered(wanted));
+        }
+        let remarks = &mut self.plan.remarks;
+        if wanted.owned_by != current.owned_by && !wanted.identity {
+            let owner = |(table, column): &(ObjectName, String)| {
+                let column = Dialect::Postgres.quote_if_needed(column);
+                format!("{}.{column}", table.sql(Dialect::Postgres))
+            };
+            let owner = wanted.owned_by.as_ref().map_or_else(|| "NONE".to_owned(), owner);
+            remarks.push(format!("ALTER SEQUENCE {name} OWNED BY {owner}"));
+        }
+        if wanted.comment != current.comment {
+            let comment = wanted.comment.as_deref();
+            let text = comment.map_or_else(|| "NULL".to_owned(), render::literal);
+            remarks.push(format!("COMMENT ON SEQUENCE {name} IS {text}"));
+        }
     }
 
     /// The table or the column that owns it is made, and it with that.
