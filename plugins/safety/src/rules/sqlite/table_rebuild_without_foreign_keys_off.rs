@@ -49,7 +49,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         }
         let pragmas = Pragmas::at(context, &rebuilt.drop);
         let renamed_first = renames_first(context, &rebuilt);
-        if renamed_first && !pragmas.legacy_alter && !children.is_empty() {
+        if renamed_first && !pragmas.legacy_alter && !children.is_empty() && !comes_back(context, &rebuilt) {
             report_rename(findings, &rebuilt, &children);
         } else if pragmas.foreign_keys && !renamed_first {
             report_drop(context, findings, &rebuilt, &children, pragmas);
@@ -80,6 +80,19 @@ fn renames_first(context: &Context<'_>, rebuilt: &Rebuilt<'_>) -> bool {
                 rebuilt.rebuild.statements.contains(&step.statement.index)
                     && rename.kind == ObjectKind::Table
                     && context.same(ObjectKind::Table, &rename.from, &rebuilt.rebuild.table)
+            }
+            _ => false,
+        })
+}
+
+/// A later statement gives a table the name that the old one had when it was dropped: the foreign keys find it again, and
+/// follow it from there.
+fn comes_back(context: &Context<'_>, rebuilt: &Rebuilt<'_>) -> bool {
+    context
+        .steps_after(&rebuilt.drop)
+        .any(|step| match &step.effect.operation {
+            Operation::Rename(rename) => {
+                rename.kind == ObjectKind::Table && context.same_identifier(&rename.to, &rebuilt.rebuild.temporary.name)
             }
             _ => false,
         })
@@ -250,6 +263,8 @@ mod tests {
              and point at nothing when it is dropped",
         );
         rule.ignores(USERS, &format!("PRAGMA legacy_alter_table=ON;\n{script}"));
+        let back = "ALTER TABLE \"Users\" RENAME TO old_users;\nALTER TABLE old_users RENAME TO \"Users\";";
+        rule.ignores(USERS, &format!("{script}{back}"));
     }
 
     #[test]
