@@ -401,9 +401,11 @@ pub fn defaults() -> Settings {
 
 /// The plugins that come with the program, and what each is granted where the configuration says nothing.
 pub const BUNDLED: &[(&str, &[&str])] = &[
+    ("conventions", &[]),
     ("destructive", &["catalog.probe"]),
     ("github", &["http:api"]),
     ("rollback", &[]),
+    ("safety", &["catalog.probe"]),
     ("slack", &["http:webhook"]),
     ("webhook", &["http:webhook"]),
 ];
