@@ -64,10 +64,9 @@ pub(crate) fn rollback_procedure(
         return None;
     }
     let plan = way_back();
-    let high = found.iter().filter(|judged| judged.finding.severity == Severity::High);
-    let (judged, why) = high
-        .filter_map(|judged| Some((judged, missing(plan.as_ref(), script, judged.finding.statement)?)))
-        .next()?;
+    let mut high = found.iter().filter(|judged| judged.finding.severity == Severity::High);
+    let (judged, why) =
+        high.find_map(|judged| Some((judged, missing(plan.as_ref(), script, judged.finding.statement)?)))?;
     let reported = format!("{}/{}", judged.plugin, judged.finding.rule);
     let message = format!("has no way back from what {reported} reports: there is no down.sql, and {why}");
     Some(Finding {
