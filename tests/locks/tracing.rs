@@ -123,6 +123,38 @@ fn a_migration_that_fails() {
 }
 
 #[test]
+fn what_holds_for_a_transaction_holds_for_the_script() {
+    let database = cluster().database();
+    let project = project(&database);
+    project.migration(
+        "20260102000000_backfill",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n\
+         SET LOCAL search_path TO public;\n\
+         CREATE TEMP TABLE known ON COMMIT DROP AS SELECT id FROM users;\n\
+         UPDATE orders SET user_id = 1 WHERE user_id IN (SELECT id FROM known);\n",
+    );
+    project.migration(
+        "20260103000000_again",
+        "CREATE TEMP TABLE known (id int) ON COMMIT DELETE ROWS;\n",
+    );
+    let outcome = project.run(&["check", "--trace", "20260102000000_backfill", "20260103000000_again"]);
+    insta::assert_snapshot!(traced(&outcome), @"
+    status: Some(0)
+    traced 20260102000000_backfill
+      line 2: SET LOCAL search_path TO public
+        kept nobody waiting
+      line 3: CREATE TEMP TABLE known ON COMMIT DROP AS SELECT id FROM users
+        kept nobody waiting
+      line 4: UPDATE orders SET user_id = 1 WHERE user_id IN (SELECT id FROM known)
+        ROW EXCLUSIVE on table orders: others can read and write
+    traced 20260103000000_again
+      line 1: CREATE TEMP TABLE known (id int) ON COMMIT DELETE ROWS
+        kept nobody waiting
+    4 statements traced, all as predicted
+    ");
+}
+
+#[test]
 fn a_file_outside_of_the_folder_comes_after_all_of_it() {
     let database = cluster().database();
     let project = project(&database);

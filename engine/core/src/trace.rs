@@ -232,24 +232,38 @@ fn to_run(script: &Script) -> impl Iterator<Item = &Statement> {
 }
 
 fn is_control(statement: &Statement) -> bool {
-    let control = |operation: &Operation| matches!(operation, Operation::Transaction(_));
+    let control = |operation: &Operation| match operation {
+        Operation::Transaction(_) => true,
+        Operation::SetParameter {
+            name, pragma: false, ..
+        } => name.starts_with("transaction"),
+        _ => false,
+    };
     statement.effects.iter().any(|effect| control(&effect.operation))
 }
 
 /// The statement as it is run: what holds until the end of a transaction would be gone before the next one.
 fn text_of(script: &Script, statement: &Statement) -> String {
     let text = statement.span.of(&script.text);
-    let local = statement
-        .effects
-        .iter()
-        .any(|effect| matches!(effect.operation, Operation::SetParameter { local: true, .. }));
-    let mut words = text.split_whitespace();
-    match (words.next(), words.next()) {
-        (Some(set), Some(word))
-            if local && script.dialect == Dialect::Postgres && word.eq_ignore_ascii_case("local") =>
-        {
-            format!("{set} {}", words.collect::<Vec<_>>().join(" "))
-        }
-        _ => text.to_owned(),
+    let any = |wanted: fn(&Operation) -> bool| statement.effects.iter().any(|effect| wanted(&effect.operation));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let says = |at: usize, word: &str| words.get(at).is_some_and(|known| known.eq_ignore_ascii_case(word));
+    if any(|operation| matches!(operation, Operation::SetParameter { local: true, .. })) && says(1, "local") {
+        return [&words[..1], &words[2..]].concat().join(" ");
     }
+    if any(|operation| matches!(operation, Operation::CreateTable(table) if table.temporary)) {
+        return without_on_commit(text);
+    }
+    text.to_owned()
+}
+
+/// The text of CREATE TEMPORARY TABLE with nothing that happens at the end of a transaction.
+fn without_on_commit(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    for clause in ["on commit drop", "on commit delete rows"] {
+        if let Some(at) = lower.find(clause) {
+            return format!("{}{}", &text[..at], &text[at + clause.len()..]);
+        }
+    }
+    text.to_owned()
 }

@@ -159,11 +159,12 @@ impl Database {
         done
     }
 
-    /// Puts back what statements have set for the session.
+    /// Puts back what statements have set for the session, and drops its temporary tables.
     ///
     /// # Errors
     /// The server does not answer any more.
     pub fn end_script(&mut self) -> Result<(), DatabaseError> {
+        self.connection.run_own("end a script", "DISCARD TEMP")?;
         self.restore_session(true)
     }
 

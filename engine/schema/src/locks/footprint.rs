@@ -9,7 +9,7 @@ use super::families::Families;
 use super::{LockMode, TableLock};
 use crate::base::BaseError;
 use crate::model::{ConstraintRule, Relation, RelationKind};
-use crate::schema::Schema;
+use crate::schema::{Schema, TEMPORARY};
 
 /// What a statement does with the rows of a table that it locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -155,6 +155,10 @@ impl<'a> Footprint<'a> {
 
     /// An object whose kind is known, by its resolved name.
     pub fn lock_as(&mut self, kind: ObjectKind, name: &ObjectName, mode: LockMode, work: Work) {
+        // Nobody else sees a session's temporary tables.
+        if name.schema.as_deref() == Some(TEMPORARY) {
+            return;
+        }
         let lock = match self.found.iter_mut().position(|lock| lock.relation == *name) {
             Some(at) => &mut self.found[at],
             None => {
