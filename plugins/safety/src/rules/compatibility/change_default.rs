@@ -104,6 +104,8 @@ fn plain(text: &str) -> String {
     let text: String = tokens::bare(&kept).iter().map(part).collect();
     match text.as_str() {
         "now()" | "transaction_timestamp()" => "current_timestamp".to_owned(),
+        "true" => "1".to_owned(),
+        "false" => "0".to_owned(),
         "uuid_generate_v4()" => "gen_random_uuid()".to_owned(),
         _ if text.starts_with("current_timestamp(") => "current_timestamp".to_owned(),
         _ if text.starts_with("nextval(") => "nextval".to_owned(),
@@ -222,6 +224,7 @@ mod tests {
             ("'A'::app.\"Mood\"", "('A')"),
             ("'-1'::integer", "-1"),
             ("(now())::timestamp(3)", "CURRENT_TIMESTAMP"),
+            ("true", "1"),
             ("nextval('a_seq'::regclass)", "nextval('b_seq')"),
         ] {
             assert_eq!(plain(left), plain(right), "{left} and {right}");
