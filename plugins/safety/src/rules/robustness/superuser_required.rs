@@ -1,7 +1,9 @@
 //! `superuser-required`: the role that deploys may not do this.
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step, words as in_words};
-use tollgate_plugin::{Created, Dialect, ObjectKind, Operation, OtherOperation, Parameter, Severity};
+use tollgate_plugin::{
+    Constraint, ConstraintKind, Created, Dialect, ObjectKind, Operation, OtherOperation, Parameter, Severity, Toggle,
+};
 
 use super::extensions::{Installer, installer};
 use super::{details, has, words};
@@ -21,7 +23,8 @@ operator classes, tablespaces, superuser roles, publications of all tables, subs
 do not come with the server: their control file decides. An extension that is there already is not reported.
 
 **Why it matters.** The role that deploys to production is seldom a superuser, and on managed servers nobody is. What worked \
-on the laptop fails there, in the middle of a deploy. The other way round, a deploy that has to be a superuser may do anything.
+on the laptop fails there, in the middle of a deploy, unless somebody has given the role exactly this right (`GRANT SET ON \
+PARAMETER`, `pg_read_server_files`). The other way round, a deploy that has to be a superuser may do anything.
 
 **Instead.** Have it done once, by the database's administrator or the provider's own means, and let the migration find it done \
 (`CREATE EXTENSION IF NOT EXISTS`). For `DISABLE TRIGGER ALL` use `USER`, which leaves the checks of foreign keys on.",
@@ -40,7 +43,7 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             }
             Operation::Create(created) => function(context, &step, created),
             Operation::EnableTrigger(toggle) if toggle.name.is_none() && !toggle.enable => {
-                let all = has(&words(context, &step), &["trigger", "all"]);
+                let all = has(&words(context, &step), &["trigger", "all"]) && may_have_foreign_keys(context, toggle);
                 all.then(|| {
                     format!(
                         "disables the triggers of {} that check foreign keys",
@@ -57,6 +60,18 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             say(findings, &step, &what);
         }
     }
+}
+
+/// Without foreign keys from or to it a table has no triggers of the server's own.
+fn may_have_foreign_keys(context: &Context<'_>, toggle: &Toggle) -> bool {
+    let Some(after) = context.after.relation(&toggle.table) else {
+        return true;
+    };
+    let is_key = |constraint: &Constraint| constraint.kind == ConstraintKind::ForeignKey;
+    after.uncertain
+        || !context.before.complete()
+        || after.constraints.iter().any(is_key)
+        || !context.after.referencing(&after.name).is_empty()
 }
 
 fn say(findings: &mut Findings<'_>, step: &Step<'_>, what: &str) {
@@ -269,6 +284,7 @@ mod tests {
     #[test]
     fn anybody_may() {
         let rule = postgres(&RULE);
+        rule.ignores("CREATE TABLE logs (a int);", "ALTER TABLE logs DISABLE TRIGGER ALL;");
         rule.ignores(
             "",
             "ALTER TABLE orders DISABLE TRIGGER USER; ALTER TABLE orders DISABLE TRIGGER touch;",
