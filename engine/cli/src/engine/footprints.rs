@@ -27,6 +27,7 @@ pub struct StatementDocument {
 /// One relation that a statement locks.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct LockDocument {
     /// The relation with its schema; on SQLite the database, `main`.
     pub relation: String,

@@ -11,7 +11,7 @@ use tollgate_engine::{Interrupt, LockMode, Target};
 use tollgate_schema::Schema;
 use tollgate_sql::Dialect;
 
-use cases::{CASES, Case, SINCE_17};
+use cases::{Case, SINCE_17};
 
 /// Everything that a case before has left.
 const CLEAN: &str = "DO $$ DECLARE name text; BEGIN \
@@ -30,7 +30,7 @@ fn cases(database: &Database) -> impl Iterator<Item = &'static Case> + use<> {
     } else {
         &[]
     };
-    CASES.iter().chain(newer)
+    cases::all().chain(newer)
 }
 
 /// Runs the case: its statements, predicted and seen. Servers older than 15 do not know all of them.

@@ -159,20 +159,18 @@ impl<'a> Footprint<'a> {
         if name.schema.as_deref() == Some(TEMPORARY) {
             return;
         }
-        let lock = match self.found.iter_mut().position(|lock| lock.relation == *name) {
-            Some(at) => &mut self.found[at],
-            None => {
-                self.found.push(TableLock {
-                    relation: name.clone(),
-                    kind,
-                    mode,
-                    scans: false,
-                    rewrites: false,
-                });
-                let last = self.found.len() - 1;
-                &mut self.found[last]
-            }
-        };
+        let known = self.found.iter().position(|lock| lock.relation == *name);
+        let at = known.unwrap_or_else(|| {
+            self.found.push(TableLock {
+                relation: name.clone(),
+                kind,
+                mode,
+                scans: false,
+                rewrites: false,
+            });
+            self.found.len() - 1
+        });
+        let lock = &mut self.found[at];
         lock.mode = lock.mode.max(mode);
         // What is written anew has been read on the way.
         lock.scans |= work >= Work::Scan;

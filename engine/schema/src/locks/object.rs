@@ -165,9 +165,10 @@ impl Footprint<'_> {
             "lock-table" => self.lock_table(other),
             "vacuum" if on("full") => self.each(&other.objects, L::AccessExclusive, Work::Rewrite),
             "vacuum" => self.each(&other.objects, L::ShareUpdateExclusive, Work::Scan),
-            "analyze" => self.each(&other.objects, L::ShareUpdateExclusive, Work::None),
             "cluster" => self.each(&other.objects, L::AccessExclusive, Work::Rewrite),
-            "cluster-on" | "set-without-cluster" => self.each(&other.objects, L::ShareUpdateExclusive, Work::None),
+            "analyze" | "cluster-on" | "set-without-cluster" | "create-statistics" => {
+                self.each(&other.objects, L::ShareUpdateExclusive, Work::None)
+            }
             "enable-rule" | "disable-rule" | "of-type" | "not-of-type" | "foreign-options" | "alter-table"
             | "set-without-oids" => {
                 for table in &other.objects {
@@ -175,7 +176,6 @@ impl Footprint<'_> {
                 }
                 Ok(())
             }
-            "create-statistics" => self.each(&other.objects, L::ShareUpdateExclusive, Work::None),
             "create-publication" | "alter-publication" => self.each(
                 other.objects.get(1..).unwrap_or_default(),
                 L::ShareUpdateExclusive,

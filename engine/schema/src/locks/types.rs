@@ -164,6 +164,22 @@ fn has_index_to_build(relation: &Relation, column: &str, collated: bool) -> bool
     })
 }
 
+/// Pairs of built-in types (and citext) that the server calls binary coercible.
+const COERCIBLE: [(&str, &str); 12] = [
+    ("character varying", "text"),
+    ("text", "character varying"),
+    ("citext", "text"),
+    ("text", "citext"),
+    ("citext", "character varying"),
+    ("character varying", "citext"),
+    ("cidr", "inet"),
+    ("xml", "text"),
+    ("xml", "character varying"),
+    ("integer", "oid"),
+    ("oid", "integer"),
+    ("bit", "bit varying"),
+];
+
 /// Whether a built-in type takes every value of another as it lies there: the same with a looser limit, or one that the
 /// server calls binary coercible. From `timestamp` to `timestamptz` that is so only in a session whose time zone is UTC,
 /// which nobody knows beforehand.
@@ -191,20 +207,6 @@ fn loosens(from: &DataType, to: &DataType) -> bool {
             _ => from.modifiers == to.modifiers,
         };
     }
-    const COERCIBLE: [(&str, &str); 12] = [
-        ("character varying", "text"),
-        ("text", "character varying"),
-        ("citext", "text"),
-        ("text", "citext"),
-        ("citext", "character varying"),
-        ("character varying", "citext"),
-        ("cidr", "inet"),
-        ("xml", "text"),
-        ("xml", "character varying"),
-        ("integer", "oid"),
-        ("oid", "integer"),
-        ("bit", "bit varying"),
-    ];
     unlimited && COERCIBLE.contains(&(from.name.as_str(), to.name.as_str()))
 }
 
