@@ -51,7 +51,9 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 }
 
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, change: &ColumnTypeChange) {
-    if context.is_new_column(step, &change.column) || !context.may_hold_rows(step, &change.column.table) {
+    let table = &change.column.table;
+    let no_rows = !context.may_hold_rows(step, table) || context.is_emptied(step, table);
+    if context.is_new_column(step, &change.column) || no_rows {
         return;
     }
     let old = context.original_column(step, &change.column).and_then(|original| {
@@ -148,6 +150,11 @@ mod tests {
 
     const T: &str = "CREATE TYPE mood AS ENUM ('happy');
         CREATE TABLE t (id int, big bigint, name varchar(20), \"At\" timestamptz, mood text, code char(2));";
+
+    #[test]
+    fn there_may_be_no_value_left() {
+        postgres(&RULE).ignores(T, "DELETE FROM t; ALTER TABLE t ALTER big TYPE int;");
+    }
 
     #[test]
     fn one_enum_takes_the_place_of_another() {

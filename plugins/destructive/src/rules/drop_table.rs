@@ -67,12 +67,9 @@ mod tests {
     fn a_table_goes_with_its_rows() {
         let rule = postgres(&RULE);
         rule.reports("", "DROP TABLE users;", High, "drops the table users with all its rows");
-        rule.reports(
-            USERS,
-            "DROP TABLE users;",
-            High,
-            "drops the table users with all its rows",
-        );
+        for script in ["DROP TABLE users;", "DELETE FROM users; DROP TABLE users;"] {
+            rule.reports(USERS, script, High, "drops the table users with all its rows");
+        }
         rule.reports(
             "",
             "DROP TABLE IF EXISTS \"Odd Name\";",

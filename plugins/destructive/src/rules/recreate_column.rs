@@ -26,7 +26,9 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let Operation::DropColumn(dropped) = &step.effect.operation else {
             continue;
         };
-        if context.is_new_column(&step, &dropped.column) || !context.may_hold_rows(&step, &dropped.column.table) {
+        let table = &dropped.column.table;
+        let no_rows = !context.may_hold_rows(&step, table) || context.is_emptied(&step, table);
+        if context.is_new_column(&step, &dropped.column) || no_rows {
             continue;
         }
         let Some(added) = added_again(context, &step, &dropped.column) else {

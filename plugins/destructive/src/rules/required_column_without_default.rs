@@ -36,7 +36,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             .constraints
             .iter()
             .any(|constraint| constraint.kind == ConstraintKind::PrimaryKey);
-        if !needs_value(&added.column, is_key) || !context.may_hold_rows(&step, &added.table) {
+        let no_rows = !context.may_hold_rows(&step, &added.table) || context.is_emptied(&step, &added.table);
+        if !needs_value(&added.column, is_key) || no_rows {
             continue;
         }
         let message = format!(

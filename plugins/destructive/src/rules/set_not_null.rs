@@ -44,7 +44,8 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 }
 
 fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, column: &ColumnName) {
-    if !context.may_hold_rows(step, &column.table) || is_computed_above(context, step, column) {
+    let no_rows = !context.may_hold_rows(step, &column.table) || context.is_emptied(step, &column.table);
+    if no_rows || is_computed_above(context, step, column) {
         return;
     }
     let mended = mended_above(context, step, column);

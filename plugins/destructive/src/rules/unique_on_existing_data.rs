@@ -39,7 +39,9 @@ struct Key<'a> {
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for step in context.steps() {
         let Some(key) = key(&step) else { continue };
-        let certain = is_temporary(context, &step, key.table) || is_certain(context, &step, &key);
+        let certain = context.is_emptied(&step, key.table)
+            || is_temporary(context, &step, key.table)
+            || is_certain(context, &step, &key);
         if !context.may_hold_rows(&step, key.table) || certain {
             continue;
         }

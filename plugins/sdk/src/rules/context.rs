@@ -231,16 +231,23 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the table can hold rows when the step runs. `false` only where that is known: made by this migration or
-    /// by one of the same plan, or emptied by a statement above, and not filled since; or counted and found empty.
+    /// by one of the same plan and not filled since, or counted and found empty. One whose rows the migration itself has
+    /// deleted is still in use: see [`Context::is_emptied`].
     pub fn may_hold_rows(&self, step: &Step<'_>, table: &ObjectName) -> bool {
         let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
-        if let Some(filled) = self.history.filled(table, step.ordinal, &same) {
-            return filled;
+        if self.history.filled(table, step.ordinal, &same) {
+            return true;
         }
         match self.original(step, ObjectKind::Table, table) {
             None => false,
             Some(original) => self.held_rows(&original),
         }
+    }
+
+    /// A statement above has deleted every row of the table, and none was written since: nothing in it can be wrong.
+    pub fn is_emptied(&self, step: &Step<'_>, table: &ObjectName) -> bool {
+        let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
+        self.history.emptied(table, step.ordinal, &same)
     }
 
     /// Whether a table could hold rows before the migration.

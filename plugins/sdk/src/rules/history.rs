@@ -200,18 +200,27 @@ impl History {
         false
     }
 
-    /// Whether rows were written to the table earlier in the script, or it was emptied or made and not filled since.
-    /// `None`: neither.
-    pub(super) fn filled(&self, table: &ObjectName, ordinal: usize, same: Same<'_>) -> Option<bool> {
+    /// Rows were written to the table earlier in the script.
+    pub(super) fn filled(&self, table: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
+        self.rows(table, ordinal, same, false) == Some(true)
+    }
+
+    /// Every row of the table was deleted earlier in the script, and none was written since.
+    pub(super) fn emptied(&self, table: &ObjectName, ordinal: usize, same: Same<'_>) -> bool {
+        self.rows(table, ordinal, same, true) == Some(false)
+    }
+
+    /// What happened last: rows were written (`true`) or, where that counts, all were deleted (`false`).
+    fn rows(&self, table: &ObjectName, ordinal: usize, same: Same<'_>, deleting: bool) -> Option<bool> {
         let mut table = table.clone();
         for event in self.earlier(ordinal) {
             match event {
                 Event::Filled(filled) if same(filled, &table) => return Some(true),
-                Event::Emptied(emptied) if same(emptied, &table) => return Some(false),
+                Event::Emptied(emptied) if deleting && same(emptied, &table) => return Some(false),
                 Event::Renamed(kind, from, to) if class(*kind) == ObjectKind::Table && same(to, &table) => {
                     table.clone_from(from);
                 }
-                Event::Created(ObjectKind::Table, made) if same(made, &table) => return Some(false),
+                Event::Created(ObjectKind::Table, made) if same(made, &table) => return None,
                 _ => {}
             }
         }

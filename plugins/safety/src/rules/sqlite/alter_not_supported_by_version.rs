@@ -94,7 +94,7 @@ fn adding(context: &Context<'_>, step: &Step<'_>, added: &AddedColumn) -> Option
     if column.generated.is_some() && older(context, (3, 31, 0)) {
         return Some(since("generated columns", "3.31"));
     }
-    if !context.may_hold_rows(step, &added.table) {
+    if !context.may_hold_rows(step, &added.table) || context.is_emptied(step, &added.table) {
         return None;
     }
     if column.generated.as_ref().is_some_and(|(_, stored)| *stored) {
@@ -325,6 +325,7 @@ mod tests {
         let moment = "ALTER TABLE users ADD COLUMN c DATETIME DEFAULT CURRENT_TIMESTAMP;";
         testing::assert_ignores(&rule.on(USERS).rows("users", 0), moment);
         rule.ignores("", &format!("CREATE TABLE users (id INTEGER); {moment}"));
+        rule.ignores(USERS, &format!("DELETE FROM users; {moment}"));
         rule.ignores(
             USERS,
             "PRAGMA foreign_keys=OFF; ALTER TABLE users ADD COLUMN c INTEGER DEFAULT 1 REFERENCES users (id);",
