@@ -89,7 +89,7 @@ fn standard_input_is_a_file() {
     let mut seen = piped(&project, "check -", "DROP TABLE items; -- rollback: no\n");
     seen += &piped(
         &project,
-        "check - --name 20240104000000_drop_items",
+        "check - --name 20240104000000_drop_nowhere",
         "DROP TABLE nowhere; -- rollback: no\n",
     );
     assert_snapshot!(seen, @"
@@ -109,7 +109,7 @@ fn standard_input_is_a_file() {
       help: rename the table first and drop it later, or keep a copy of its rows
 
 
-    $ … | tollgate check - --name 20240104000000_drop_items
+    $ … | tollgate check - --name 20240104000000_drop_nowhere
     status: 0
     -- stdout
     1 migration checked: nothing found

@@ -260,7 +260,7 @@ fn they_are_listed_with_the_policies() {
         "[plugins.tollgate.rules]\nunused-suppression = \"off\"\n",
     );
     let seen = session(&project, &["plugin list --rules"]);
-    let end = seen.find("destructive ").unwrap();
+    let end = seen.find("conventions ").unwrap();
     assert_snapshot!(&seen[..end], @"
     $ tollgate plugin list --rules
     status: 0
