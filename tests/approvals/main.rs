@@ -15,6 +15,8 @@ mod command_line;
 mod environments;
 mod first;
 mod keeping;
+mod levels;
 mod plugins;
+mod receipts;
 mod support;
 mod void;

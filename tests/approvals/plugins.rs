@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use tollgate_tests::{Project, repository};
 
 use crate::session::{blog, sqlite};
-use crate::support::{edit_file, talk};
+use crate::support::{configure, edit_file, talk};
 
 /// A project whose two policies are the same component, which reports whatever its mode says.
 fn asking(mode: &str) -> Project {
@@ -12,18 +12,18 @@ fn asking(mode: &str) -> Project {
     blog(&project);
     let component = repository().join("tests/guests/bundle/misbehave.wasm");
     std::fs::copy(component, project.path().join("misbehave.wasm")).unwrap();
-    configure(&project, mode);
+    ask(&project, mode);
     project
 }
 
-fn configure(project: &Project, mode: &str) {
+fn ask(project: &Project, mode: &str) {
     let policy = |name: &str, mode: &str| {
         format!(
             "[plugins.{name}]\nsource = \"misbehave.wasm\"\nsettings.mode = \"{mode}\"\nrules.seen = \"high\"\n\
              rules.other = \"off\"\n\n"
         )
     };
-    project.file("tollgate.toml", &(policy("team", mode) + &policy("twin", "nothing")));
+    configure(project, &(policy("team", mode) + &policy("twin", "nothing")));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn one_policys_rule_is_not_anothers() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 1 warning
+    1 migration checked: 1 blocking
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 1_users --rule team/seen --statement file --reason "…"
     blocked; nothing was applied
@@ -60,23 +60,12 @@ fn one_policys_rule_is_not_anothers() {
        · ▲
        · ╰── high: blocks a deploy
        ╰────
-
-    tollgate::rollback-procedure
-
-      ⚠ has no way back from what team/seen reports: there is no down.sql, and the generated rollback
-      │ does not bring back the rows written to users since
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);
-       · ▲
-       · ╰── medium
-       ╰────
-      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
 
 
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 1 warning
+    1 migration checked: 1 blocking
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 1_users --rule team/seen --statement file --reason "…"
     blocked; nothing was applied
@@ -89,17 +78,6 @@ fn one_policys_rule_is_not_anothers() {
        · ▲
        · ╰── high: blocks a deploy
        ╰────
-
-    tollgate::rollback-procedure
-
-      ⚠ has no way back from what team/seen reports: there is no down.sql, and the generated rollback
-      │ does not bring back the rows written to users since
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);
-       · ▲
-       · ╰── medium
-       ╰────
-      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
 
 
     $ tollgate deploy --to 1_users
@@ -107,19 +85,8 @@ fn one_policys_rule_is_not_anothers() {
     -- stdout
     approved team/seen in 1_users: 1 statements (alice: counted)
     applied 1_users [duration]
-    1 migration checked: 1 warning, 1 approved
+    1 migration checked: 1 approved
     1 migration applied in [duration]
-    -- stderr
-    tollgate::rollback-procedure
-
-      ⚠ has no way back from what team/seen reports: there is no down.sql, and the generated rollback
-      │ does not bring back the rows written to users since
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);
-       · ▲
-       · ╰── medium
-       ╰────
-      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     "#);
 }
 
@@ -136,7 +103,7 @@ fn a_policy_that_fails_is_approved_by_nobody() {
         "--reason",
         "counted",
     ]);
-    configure(&project, "refuse");
+    ask(&project, "refuse");
     assert_snapshot!(talk(&project, &["deploy --to 1_users"]), @r#"
     $ tollgate deploy --to 1_users
     status: 3
@@ -162,7 +129,7 @@ fn what_a_plugin_prints_is_not_an_approval() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 1 warning
+    1 migration checked: 1 blocking
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 1_users --rule team/seen --statement file --reason "…"
     blocked; nothing was applied
@@ -175,16 +142,5 @@ fn what_a_plugin_prints_is_not_an_approval() {
        · ▲
        · ╰── high: blocks a deploy
        ╰────
-
-    tollgate::rollback-procedure
-
-      ⚠ has no way back from what team/seen reports: there is no down.sql, and the generated rollback
-      │ does not bring back the rows written to users since
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);
-       · ▲
-       · ╰── medium
-       ╰────
-      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     "#);
 }

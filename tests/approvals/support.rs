@@ -33,7 +33,7 @@ fn words(command: &str) -> Vec<String> {
 }
 
 /// Only `destructive` is asked: what others have to say about the same scripts is none of these tests' business.
-const ONE_POLICY: &str = "\n[plugins.tollgate]\nenabled = false\n";
+const ONE_POLICY: &str = "\n[plugins]\ntollgate.enabled = false\nsafety.enabled = false\nconventions.enabled = false\n";
 
 /// Writes the configuration.
 pub(crate) fn configure(project: &Project, text: &str) {

@@ -76,7 +76,7 @@ fn an_edited_migration_is_approved_no_more() {
 fn an_approval_does_not_pass_to_another_migration() {
     let seen = both(|project, database| {
         about_to_drop(project, database);
-        let twin = "DELETE FROM posts;\n";
+        let twin = "DELETE FROM posts WHERE id > 0;\n";
         project.migration("4_drop", twin).migration("5_drop", twin);
         project.succeed(&[
             "approve",
@@ -91,10 +91,10 @@ fn an_approval_does_not_pass_to_another_migration() {
         let same_text = talk(project, &["deploy"]);
         project.migration("4_drop", "DELETE FROM posts WHERE title IS NULL;\n");
         edit_file(project, "\"4_drop\"", "\"5_drop\"");
-        edit_file(project, "\"DELETE FROM posts\"", "\"SELECT 1\"");
+        edit_file(project, "\"DELETE FROM posts WHERE id > 0\"", "\"SELECT 1\"");
         let other_sql = talk(project, &["deploy"]);
-        edit_file(project, "\"SELECT 1\"", "\"DELETE FROM posts\"");
-        project.migration("5_drop", "DELETE FROM posts;\nDELETE FROM users;\n");
+        edit_file(project, "\"SELECT 1\"", "\"DELETE FROM posts WHERE id > 0\"");
+        project.migration("5_drop", "DELETE FROM posts WHERE id > 0;\nDELETE FROM users;\n");
         let other_text = talk(project, &["deploy"]);
         assert_eq!(
             recorded(database).lines().count(),
@@ -107,7 +107,7 @@ fn an_approval_does_not_pass_to_another_migration() {
     $ tollgate deploy
     status: 3
     -- stdout
-    approved destructive/delete-rows in 4_drop, statement 1: deletes every row of posts: the 1 row (alice: moved)
+    approved destructive/delete-rows in 4_drop, statement 1: deletes rows of posts that a condition selects (alice: moved)
     2 migrations checked: 1 blocking, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 5_drop --rule destructive/delete-rows --statement 1 --reason "…"
@@ -134,7 +134,7 @@ fn an_approval_does_not_pass_to_another_migration() {
       tollgate approve 5_drop --rule destructive/delete-rows --statement 2 --reason "…"
     blocked; nothing was applied
     -- stderr
-    warning: the approval of destructive/delete-rows in 5_drop, statement 1 by alice does not count: migration.sql is not the text that was approved: its SHA-256 is e07c1a65… and was f306f6d2…
+    warning: the approval of destructive/delete-rows in 5_drop, statement 1 by alice does not count: migration.sql is not the text that was approved: its SHA-256 is bfdfb8e0… and was 2649e16d…
 
     1_users applied 1
     2_posts applied 1
@@ -146,7 +146,10 @@ fn an_approval_does_not_pass_to_another_migration() {
 fn an_approval_is_for_one_statement_and_one_rule() {
     let seen = both(|project, database| {
         about_to_drop(project, database);
-        project.migration("4_drop", "DELETE FROM posts;\nDELETE FROM posts;\n");
+        project.migration(
+            "4_drop",
+            "DELETE FROM posts WHERE id > 0;\nDELETE FROM posts WHERE id > 0;\n",
+        );
         project.succeed(&[
             "approve",
             "4_drop",
@@ -170,7 +173,7 @@ fn an_approval_is_for_one_statement_and_one_rule() {
     $ tollgate deploy
     status: 3
     -- stdout
-    approved destructive/delete-rows in 4_drop, statement 1: deletes every row of posts: the 1 row (alice: moved)
+    approved destructive/delete-rows in 4_drop, statement 1: deletes rows of posts that a condition selects (alice: moved)
     1 migration checked: 1 blocking, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 2 --reason "…"
@@ -179,7 +182,7 @@ fn an_approval_is_for_one_statement_and_one_rule() {
     $ tollgate deploy
     status: 3
     -- stdout
-    approved destructive/delete-rows in 4_drop, statement 2: deletes every row of posts: the 1 row (alice: moved)
+    approved destructive/delete-rows in 4_drop, statement 2: deletes rows of posts that a condition selects (alice: moved)
     1 migration checked: 1 blocking, 1 approved
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/delete-rows --statement 1 --reason "…"

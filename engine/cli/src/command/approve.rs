@@ -1,8 +1,10 @@
 //! `tollgate approve`
 
+mod meaning;
+
 use jiff::Timestamp;
 use serde::Serialize;
-use tollgate_engine::approval::{self, Approval, ApprovalFile, Choice, RuleName, Subject, Void, level_name, select};
+use tollgate_engine::approval::{self, Approval, ApprovalFile, Choice, RuleName, Subject, Void, level_name};
 use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::Severity as EngineSeverity;
 use tollgate_engine::sql::{Dialect, Position, Script};
@@ -162,12 +164,18 @@ impl<'a> Desk<'a> {
         let subject = subject(file, &script);
         let mut added = Vec::new();
         for rule in &args.rule {
-            for found in self.meant(args, rule, &findings, &loaded, &subject)? {
+            for found in meaning::find(
+                self.ui,
+                (rule, args.statement, args.level),
+                &findings,
+                &loaded,
+                &subject,
+            )? {
                 let reason = args.reason.as_deref().unwrap_or_default();
                 let word = (by.as_str(), now());
                 let rule = (found.plugin.as_str(), found.rule.as_str());
                 let Some(mut approval) = subject.approve(rule, found.statement, found.level, word, reason) else {
-                    return Err(no_statement(name, &script, found.statement));
+                    return Err(meaning::no_statement(name, &script, found.statement));
                 };
                 approval.environments.clone_from(&args.environment);
                 approval.until = args.until;
@@ -203,39 +211,6 @@ impl<'a> Desk<'a> {
         loaded.show_log(self.ui);
         let judged = report.migrations.into_iter().find(|migration| migration.name == name);
         Ok(judged.map(|migration| migration.judgement.findings).unwrap_or_default())
-    }
-
-    /// What is to be approved: what the files show, or what a deploy is said to show.
-    fn meant(
-        &self,
-        args: &Args,
-        rule: &RuleName,
-        findings: &[JudgedFinding],
-        loaded: &Loaded,
-        subject: &Subject<'_>,
-    ) -> Result<Vec<Meant>, Failure> {
-        match (
-            select(subject.name, findings, rule, args.statement.unwrap_or_default()),
-            args.level,
-        ) {
-            (Ok(found), level) => Ok(found.into_iter().map(|judged| Meant::new(judged, level)).collect()),
-            (Err(_), Some(level)) => Ok(vec![unseen(rule, args.statement, level, loaded)?]),
-            (Err(why), None) => {
-                let there = findings.iter().filter(|judged| judged.allowed.is_none());
-                let there: Vec<String> = there.map(|judged| listed(judged, subject.script)).collect();
-                let help = if there.is_empty() {
-                    "there is nothing to approve in it".to_owned()
-                } else {
-                    there.join("\n")
-                };
-                let hint = format!(
-                    "what only a deploy with its database reports is approved with {}",
-                    self.ui.call("approve … --statement N --level LEVEL")
-                );
-                let report = Report::error("approve::no-finding", format!("{rule} {why}"));
-                Err(Failure::new(Exit::Usage, report.help(format!("{help}\n{hint}"))))
-            }
-        }
     }
 
     fn who(&self, args: &Args) -> Result<String, Failure> {
@@ -441,97 +416,4 @@ fn limits(approval: &Approval) -> String {
         [] => until,
         environments => format!(" for {}{until}", environments.join(" and ")),
     }
-}
-
-/// One thing that is to be approved.
-struct Meant {
-    plugin: String,
-    rule: String,
-    /// Counted from 1.
-    statement: Option<usize>,
-    level: EngineSeverity,
-    message: Option<String>,
-}
-
-impl Meant {
-    /// A finding, up to this level where that is higher than what the files show.
-    fn new(judged: &JudgedFinding, level: Option<EngineSeverity>) -> Self {
-        let found = judged.finding.severity;
-        Self {
-            plugin: judged.plugin.clone(),
-            rule: judged.finding.rule.clone(),
-            statement: judged.finding.statement.map(|index| index + 1),
-            level: level.map_or(found, |level| level.max(found)),
-            message: Some(judged.finding.message.clone()),
-        }
-    }
-}
-
-/// What the files do not show. The rule has to be there, and the place has to be said.
-fn unseen(
-    rule: &RuleName,
-    statement: Option<Choice>,
-    level: EngineSeverity,
-    loaded: &Loaded,
-) -> Result<Meant, Failure> {
-    let policies = loaded.policies.iter().filter(|policy| {
-        let plugin = policy.plugin.name();
-        rule.plugin.as_deref().is_none_or(|wanted| wanted == plugin) && policy.rules().contains(&rule.rule)
-    });
-    let plugins: Vec<&str> = policies.map(|policy| policy.plugin.name()).collect();
-    let wrong = |message: String, help: &str| {
-        let report = Report::error("approve::no-finding", message).help(help);
-        Err(Failure::new(Exit::Usage, report))
-    };
-    let statement = match statement {
-        Some(Choice::Number(number)) => Some(number),
-        Some(Choice::File) => None,
-        _ => {
-            let message = format!("where {rule} finds something is not to be seen in the files");
-            return wrong(message, "say it with --statement N, as the deploy's message has it");
-        }
-    };
-    match plugins.as_slice() {
-        [plugin] => Ok(Meant {
-            plugin: (*plugin).to_owned(),
-            rule: rule.rule.clone(),
-            statement,
-            level,
-            message: None,
-        }),
-        [] => wrong(
-            format!("no policy has a rule {rule} that is on"),
-            "`tollgate plugin list` shows them",
-        ),
-        _ => wrong(
-            format!("{rule} is a rule of several policies: {}", plugins.join(", ")),
-            "name it as PLUGIN/RULE",
-        ),
-    }
-}
-
-fn no_statement(name: &str, script: &Script, number: Option<usize>) -> Failure {
-    let there = crate::engine::findings::count(script.statements.len(), "statement");
-    let message = format!("{name} has no statement {}: it has {there}", number.unwrap_or_default());
-    Failure::new(Exit::Usage, Report::error("approve::no-statement", message))
-}
-
-/// A finding that could be approved: `--rule destructive/drop-table --statement 2 (line 3): drops the table a (high)`.
-fn listed(judged: &JudgedFinding, script: &Script) -> String {
-    let finding = &judged.finding;
-    let place = match finding.statement {
-        Some(index) => {
-            let statement = script.statements.get(index);
-            let line = statement.map(|statement| Position::of(&script.text, statement.span.start).line);
-            format!("{} (line {})", index + 1, line.unwrap_or_default())
-        }
-        None => "file".to_owned(),
-    };
-    format!(
-        "--rule {}/{} --statement {place}: {} ({})",
-        judged.plugin,
-        finding.rule,
-        finding.message,
-        level_name(finding.severity)
-    )
 }
