@@ -3,10 +3,15 @@
 use tollgate_testing::postgres::{TestDatabase, cluster};
 use tollgate_tests::{Outcome, Project};
 
+/// What policies find is not what these tests are about.
+const NO_POLICIES: &str = "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n\
+     [plugins.conventions]\nenabled = false\n";
+
 /// A project on a server; of the database that its URL names nothing is used.
 fn project(database: &TestDatabase<'_>) -> Project {
     let mut project = Project::new();
     project.set("DATABASE_URL", &database.url());
+    project.file("tollgate.toml", NO_POLICIES);
     project.file("migrations/migration_lock.toml", "provider = \"postgresql\"\n");
     project.migration(
         "20260101000000_init",
@@ -16,7 +21,7 @@ fn project(database: &TestDatabase<'_>) -> Project {
     project
 }
 
-/// What was printed behind the findings of the policies, which are not what these tests are about.
+/// What was printed of the trace, behind what `check` prints.
 fn traced(outcome: &Outcome) -> String {
     let lines = outcome.stdout.lines();
     let from =
