@@ -104,6 +104,7 @@ fn a_migration_makes_what_the_database_has() {
 fn so_it_is_on_sqlite() {
     for which in ["database", "migrations"] {
         let mut project = Project::new();
+        project.file("tollgate.toml", super::QUIET);
         project.set("DATABASE_URL", "file:./app.db");
         project.migration(
             "1_a",

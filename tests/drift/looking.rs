@@ -96,10 +96,10 @@ fn what_is_ignored_does_not_count() {
          CREATE TABLE auth.sessions (id integer); ALTER TABLE users ADD COLUMN legacy_id integer; \
          CREATE INDEX users_role ON users (role)",
     );
-    stage.project.file(
-        "tollgate.toml",
-        "[drift]\nignore = [\"public.tmp_*\", \"extension:btree_gist\", \"schema:auth\"]\n",
-    );
+    let ignore = "[drift]\nignore = [\"public.tmp_*\", \"extension:btree_gist\", \"schema:auth\"]\n";
+    stage
+        .project
+        .file("tollgate.toml", &format!("{ignore}\n{}", super::QUIET));
     let ignore = ["drift", "--ignore", "users.legacy_*"];
     assert_snapshot!(stage.project.run(&ignore), @r#"
     status: 5
@@ -241,6 +241,7 @@ fn nothing_is_written_to_the_database() {
 #[test]
 fn sqlite_files_are_compared_too() {
     let mut project = Project::new();
+    project.file("tollgate.toml", super::QUIET);
     project.set("DATABASE_URL", "file:./app.db");
     project.migration(
         "1_a",

@@ -8,6 +8,9 @@ mod real;
 use tollgate_testing::postgres::{TestDatabase, cluster};
 use tollgate_tests::Project;
 
+/// What policies have to say of these migrations is no matter here.
+const QUIET: &str = "[plugins.safety]\nenabled = false\n\n[plugins.conventions]\nenabled = false\n";
+
 /// A PostgreSQL database of a test's own, and a project on it.
 struct Stage {
     database: TestDatabase<'static>,
@@ -20,6 +23,7 @@ impl Stage {
         let database = cluster().database();
         let mut project = Project::new();
         project.set("DATABASE_URL", &database.url());
+        project.file("tollgate.toml", QUIET);
         project.migration(
             "1_users",
             "CREATE TYPE role AS ENUM ('member', 'admin');\n\

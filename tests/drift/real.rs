@@ -17,8 +17,9 @@ fn a_real_database_has_no_drift_and_then_exactly_what_was_changed() {
     project.file(
         "tollgate.toml",
         &format!(
-            "[migrations]\ndir = '{}'\n\n[plugins.destructive]\nenabled = false\n",
-            folder.display()
+            "[migrations]\ndir = '{}'\n\n[plugins.destructive]\nenabled = false\n\n{}",
+            folder.display(),
+            super::QUIET
         ),
     );
     project.succeed(&["deploy"]);

@@ -24,7 +24,7 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 fn project(database: &TestDatabase<'_>) -> Project {
-    let mut project = Project::new();
+    let mut project = super::project("");
     project.set("DATABASE_URL", &database.url());
     project.migration("1_a", "CREATE TABLE a (id integer);\n");
     project.migration("2_wait", "SELECT pg_sleep(3600);\n");
@@ -124,7 +124,7 @@ fn one_that_is_killed_leaves_a_database_that_the_next_removes() {
 #[test]
 fn an_sqlite_file_goes_with_an_interrupt_too() {
     let folder = tempfile::tempdir().unwrap();
-    let mut project = Project::new();
+    let mut project = super::project("");
     project.set("DATABASE_URL", "file:./app.db");
     project.set("TMPDIR", &folder.path().display().to_string());
     project.migration("1_a", "CREATE TABLE a (id INTEGER);\n");

@@ -8,6 +8,16 @@ mod trying;
 use tollgate_testing::postgres::{TestDatabase, cluster};
 use tollgate_tests::{Outcome, Project};
 
+/// What other policies have to say of these migrations is no matter here.
+const QUIET: &str = "[plugins.safety]\nenabled = false\n\n[plugins.conventions]\nenabled = false\n";
+
+/// A project with this in its configuration.
+fn project(more: &str) -> Project {
+    let project = Project::new();
+    project.file("tollgate.toml", &format!("{more}\n{QUIET}"));
+    project
+}
+
 /// A PostgreSQL database of a test's own, and a project on it.
 struct Stage {
     database: TestDatabase<'static>,
@@ -17,7 +27,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let database = cluster().database();
-        let mut project = Project::new();
+        let mut project = project("");
         project.set("DATABASE_URL", &database.url());
         Self { database, project }
     }

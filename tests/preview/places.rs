@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 use tollgate_testing::postgres::{Cluster, Setup};
-use tollgate_tests::Project;
 
 use super::{Stage, preview, scratch_databases};
 
@@ -35,7 +34,7 @@ fn a_copy_has_what_is_applied_and_only_the_rest_is_tried() {
 
 #[test]
 fn a_copy_of_an_sqlite_file_brings_its_rows_along() {
-    let mut project = Project::new();
+    let mut project = super::project("");
     project.set("DATABASE_URL", "file:./app.db");
     project.migration(
         "1_a",
@@ -130,7 +129,7 @@ fn a_template_brings_its_rows_along() {
 fn it_can_be_kept_and_is_named_without_a_password() {
     let alone = Cluster::start(&Setup::default()).unwrap();
     let database = alone.database();
-    let mut project = Project::new();
+    let mut project = super::project("");
     database.psql("ALTER ROLE tollgate_password CREATEDB");
     project.set("DATABASE_URL", &database.url_with_password());
     project.migration("1_a", "CREATE TABLE a (id integer);\n");
@@ -152,11 +151,10 @@ fn it_can_be_kept_and_is_named_without_a_password() {
 fn it_can_be_made_on_another_server() {
     let elsewhere = Cluster::start(&Setup::default()).unwrap();
     let other = elsewhere.database();
-    let mut project = Project::new();
+    let mut project = super::project("[preview]\nurl = \"env:PREVIEW_URL\"\n");
     // Nothing listens there, and nothing has to.
     project.set("DATABASE_URL", "postgresql://u@127.0.0.1:1/production");
     project.set("PREVIEW_URL", &other.url());
-    project.file("tollgate.toml", "[preview]\nurl = \"env:PREVIEW_URL\"\n");
     project.migration("1_a", "CREATE TABLE a (id integer);\n");
     project.succeed(&["preview"]);
     assert!(scratch_databases(&other).is_empty());
@@ -167,7 +165,7 @@ fn without_the_right_to_make_databases_it_says_what_to_do() {
     let stage = Stage::new();
     let role = format!("nobody_{}", stage.database.name);
     stage.database.psql(&format!("CREATE ROLE {role} LOGIN"));
-    let mut project = Project::new();
+    let mut project = super::project("");
     project.set("DATABASE_URL", &stage.database.url_as(&role, None));
     project.migration("1_a", "CREATE TABLE a (id integer);\n");
     let said = preview(&project, &[]);
@@ -189,10 +187,10 @@ fn notifiers_are_not_told() {
     let mut stage = Stage::new();
     let receiver = tollgate_tests::Receiver::start();
     stage.project.set("HOOK", receiver.url());
-    stage.project.file(
-        "tollgate.toml",
-        "[plugins.webhook.endpoints.webhook]\nurl = \"env:HOOK\"\nallow_private = true\n",
-    );
+    let webhook = "[plugins.webhook.endpoints.webhook]\nurl = \"env:HOOK\"\nallow_private = true\n";
+    stage
+        .project
+        .file("tollgate.toml", &format!("{webhook}\n{}", super::QUIET));
     stage.project.migration("1_a", "CREATE TABLE a (id integer);\n");
     stage.project.succeed(&["preview"]);
     assert!(receiver.received().is_empty());

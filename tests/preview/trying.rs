@@ -1,7 +1,6 @@
 //! What a preview says of migrations that go through, and of those that do not.
 
 use insta::assert_snapshot;
-use tollgate_tests::Project;
 
 use super::{Stage, preview};
 
@@ -51,7 +50,7 @@ fn everything_goes_through_and_back() {
 
 #[test]
 fn so_it_is_on_sqlite() {
-    let mut project = Project::new();
+    let mut project = super::project("");
     project.set("DATABASE_URL", "file:./app.db");
     project.migration(
         "1_users",
