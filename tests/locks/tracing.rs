@@ -1,5 +1,9 @@
 //! `check --trace`: real locks on a scratch database, next to the predictions.
 
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 use tollgate_testing::postgres::{TestDatabase, cluster};
 use tollgate_tests::{Outcome, Project};
 
@@ -187,4 +191,23 @@ fn sqlite_has_nothing_to_look_at() {
       × --trace is for PostgreSQL
       help: SQLite has one lock, for the whole database: there is nothing to look at
     ");
+}
+
+#[test]
+fn an_interrupted_trace_leaves_nothing_behind() {
+    let database = cluster().database();
+    let project = project(&database);
+    project.migration("20260102000000_slow", "SELECT pg_sleep(4711);\n");
+    let mut command = project.command(&["check", "--trace"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(4711)'";
+    while database.psql(asked).trim() == "0" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let outcome = project.outcome(&child.wait_with_output().unwrap());
+    assert_eq!(outcome.status, Some(130), "{outcome}");
+    assert!(outcome.stderr.contains("the scratch database is gone"), "{outcome}");
+    assert_eq!(database.psql(asked).trim(), "0");
 }
