@@ -313,3 +313,102 @@ fn not_set(place: Place, key: &[String]) -> Problem {
         help: Some("set it in this file, too".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
+    use std::path::Path;
+
+    use super::super::source;
+    use super::super::variables::nest;
+    use super::*;
+
+    /// What is wrong with `found` where `key` is enforced with `wanted`.
+    fn weakened(key: &str, wanted: &Value, set: &str, found: Value) -> Vec<String> {
+        let text = format!("enforced = [\"{key}\"]\n");
+        let parsed = source::parse(Path::new("bundle.toml"), text).unwrap();
+        let mut enforced = Enforcements::default();
+        let problems = enforced.add(&parsed.file, parsed.main.marks, |asked| {
+            (asked.join(".") == key).then(|| (wanted.clone(), Origin::Default))
+        });
+        assert_eq!(problems.len(), 0);
+        let weakened = enforced.check(&Origin::Flag("--flag"), &nest(set, found));
+        weakened.iter().map(Weakened::message).collect()
+    }
+
+    #[test]
+    fn stricter_is_fine_and_laxer_is_not() {
+        for (key, wanted, fine, wrong) in [
+            ("check.block_at", "medium", ["medium", "low"], "high"),
+            ("plugins.p.rules.r", "medium", ["medium", "high"], "low"),
+            ("plugins.p.on_failure", "warn", ["warn", "block"], "never"),
+            ("migrations.edited", "warn", ["warn", "error"], "allow"),
+            ("migrations.dir", "db", ["db", "db"], "other"),
+        ] {
+            let wanted = Value::from(wanted);
+            for found in fine {
+                assert_eq!(
+                    weakened(key, &wanted, key, Value::from(found)),
+                    [""; 0],
+                    "{key} {found}"
+                );
+            }
+            let message = format!(
+                "{key} may not be \"{wrong}\", as --flag says: bundle.toml:1 enforces {}",
+                plain(&wanted)
+            );
+            assert_eq!(weakened(key, &wanted, key, Value::from(wrong)), [message]);
+        }
+    }
+
+    #[test]
+    fn of_a_table_every_value_is_enforced() {
+        let table = Value::from(nest("largest", Value::from(5)));
+        let key = "plugins.p.settings";
+        assert_eq!(
+            weakened(key, &table, "plugins.p.settings.largest", Value::from(5)),
+            [""; 0]
+        );
+        assert_eq!(
+            weakened(key, &table, "plugins.p.settings.largest", Value::from(6)),
+            ["plugins.p.settings.largest may not be 6, as --flag says: bundle.toml:1 enforces 5"]
+        );
+        assert_eq!(
+            weakened(key, &table, "plugins.p.settings.more", Value::from(true)),
+            ["plugins.p.settings.more may not be true, as --flag says: bundle.toml:1 enforces the table without it"]
+        );
+    }
+
+    #[test]
+    fn a_rule_implies_that_its_plugin_is_asked_and_heard() {
+        let level = Value::from("high");
+        let because = "bundle.toml:1 enforces plugins.p.rules.r";
+        for (set, found) in [
+            ("plugins.p.enabled", Value::from(false)),
+            ("plugins.p.on_failure", Value::from("warn")),
+        ] {
+            let shown = plain(&found);
+            let message = format!("{set} may not be {shown}, as --flag says: {because}");
+            assert_eq!(weakened("plugins.p.rules.r", &level, set, found), [message]);
+        }
+        assert_eq!(
+            weakened("plugins.p.rules.r", &level, "plugins.q.enabled", Value::from(false)),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let message = &weakened(
+            "database.url",
+            &Value::from("a://x"),
+            "database.url",
+            Value::from("b://y"),
+        )[0];
+        assert_eq!(
+            message,
+            "database.url may not be ***, as --flag says: bundle.toml:1 enforces ***"
+        );
+    }
+}
