@@ -6,6 +6,13 @@
 //! ("with all its 3 rows") than without one. Where the rule takes the same statement more seriously than before, somebody
 //! has to look again.
 //!
+//! A rule that is enforced can be approved although no comment allows it: an approval is for one statement, and the
+//! environment says who may give it. What a policy could not judge is approved by nobody. Taking a migration back needs no
+//! approval: it is what one does when something has gone wrong, and it has its own confirmation.
+//!
+//! Who an approval says that gave it, anybody can type into the file. What makes it true is who may change the file: the
+//! review of the repository, for example by CODEOWNERS.
+//!
 //! Here it is only decided which approval counts for what. Nothing here reads a file, and no plugin is asked.
 
 mod decide;
