@@ -53,10 +53,33 @@ fn migrations_are_deployed_and_taken_back() {
        taken back: lossy: the rows written to users since
     2. 2_index 1 statement
        taken back: lossless
-    2 migrations checked: nothing found
+    2 migrations checked: 2 notes
     2 migrations to deploy; nothing was changed
     --- stderr
     warning: the database does not exist yet; a deploy creates it
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     assert!(!project.root().join("dev.db").exists(), "a dry run makes no database");
     assert_snapshot!(timeless(&project.run(&["deploy"])), @"
@@ -64,7 +87,32 @@ fn migrations_are_deployed_and_taken_back() {
     --- stdout
     applied 1_users [n] ms
     applied 2_index [n] ms
+    2 migrations checked: 2 notes
     2 migrations applied in [n] ms
+    --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     assert_snapshot!(timeless(&project.run(&["deploy"])), @"
     exit status 0
@@ -140,8 +188,32 @@ fn what_loses_data_is_blocked() {
     assert_snapshot!(timeless(&project.run(&["check"])), @"
     exit status 3
     --- stdout
-    3 migrations checked: 1 blocking, 2 warnings
+    3 migrations checked: 1 blocking, 2 warnings, 3 notes
     --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
     destructive::unique-on-existing-data
 
       ⚠ adds the unique index (email) to users, which fails where rows share their values
@@ -151,6 +223,18 @@ fn what_loses_data_is_blocked() {
        ·                         ╰── medium
        ╰────
       help: find and merge the duplicates first
+
+    conventions::migration-name
+
+      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/3_drop/migration.sql:1:1]
+     1 │ DROP TABLE users;
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
 
     destructive::drop-table
 
@@ -176,7 +260,19 @@ fn what_loses_data_is_blocked() {
     assert_snapshot!(timeless(&project.run(&["check", "1_users"])), @"
     exit status 0
     --- stdout
-    1 migration checked: nothing found
+    1 migration checked: 1 note
+    --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     assert_snapshot!(timeless(&project.run(&["deploy"])), @"
     exit status 0
@@ -184,7 +280,44 @@ fn what_loses_data_is_blocked() {
     applied 1_users [n] ms
     applied 2_index [n] ms
     applied 3_drop [n] ms
+    3 migrations checked: 3 notes
     3 migrations applied in [n] ms
+    --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/3_drop/migration.sql:1:1]
+     1 │ DROP TABLE users;
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     project.write(
         "migrations/3_drop/migration.sql",
@@ -193,8 +326,32 @@ fn what_loses_data_is_blocked() {
     assert_snapshot!(timeless(&project.run(&["check"])), @"
     exit status 0
     --- stdout
-    3 migrations checked: 2 warnings, 1 allowed by comments
+    3 migrations checked: 2 warnings, 3 notes, 1 allowed by comments
     --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
     destructive::unique-on-existing-data
 
       ⚠ adds the unique index (email) to users, which fails where rows share their values
@@ -204,6 +361,19 @@ fn what_loses_data_is_blocked() {
        ·                         ╰── medium
        ╰────
       help: find and merge the duplicates first
+
+    conventions::migration-name
+
+      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/3_drop/migration.sql:1:1]
+     1 │ -- tollgate:allow drop-table -- nobody uses it
+       · ▲
+       · ╰── low
+     2 │ DROP TABLE users;
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
 
     tollgate::rollback-procedure
 
@@ -227,8 +397,32 @@ fn rules_get_their_levels_from_the_configuration() {
     assert_snapshot!(timeless(&project.run(&["check"])), @"
     exit status 0
     --- stdout
-    3 migrations checked: 1 warning
+    3 migrations checked: 1 warning, 3 notes
     --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
     destructive::unique-on-existing-data
 
       ⚠ adds the unique index (email) to users, which fails where rows share their values
@@ -238,6 +432,18 @@ fn rules_get_their_levels_from_the_configuration() {
        ·                         ╰── medium
        ╰────
       help: find and merge the duplicates first
+
+    conventions::migration-name
+
+      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/3_drop/migration.sql:1:1]
+     1 │ DROP TABLE users;
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     project.write("tollgate.toml", "[plugins.destructive.rules]\ndrop-tabel = \"off\"\n");
     assert_snapshot!(timeless(&project.run(&["check"])), @r#"
@@ -269,6 +475,43 @@ fn a_failing_migration_is_shown_where_it_fails() {
     applied 1_users [n] ms
     applied 2_index [n] ms
     --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 3_bad could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not
+      │ begin with what is done (add, drop, rename, …)
+       ╭─[migrations/3_bad/migration.sql:1:1]
+     1 │ CREATE TABLE a (id int);
+       · ▲
+       · ╰── low
+     2 │ INSERT INTO nowhere VALUES (1);
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
     migration-failed
 
       × migration "3_bad" failed: no such table: nowhere
@@ -423,7 +666,8 @@ fn settings_that_a_plugin_refuses_are_shown_where_they_stand() {
     plugin::bad-settings
 
       × plugin `webhook` failed (bad-settings): /events/1: there is no event "finnished"; the events
-      │ are planned, checked, applied, failed, rolled-back, finished
+      │ are waiting-for-lock, planned, checked, awaiting-approval, applied, failed, rolled-back,
+      │ finished
        ╭─[tollgate.toml:2:10]
      1 │ [plugins.webhook.settings]
      2 │ events = ["finished", "finnished"]
@@ -447,8 +691,33 @@ fn a_receiver_that_does_not_answer_is_mentioned_once() {
     --- stdout
     applied 1_users [n] ms
     applied 2_index [n] ms
+    2 migrations checked: 2 notes
     2 migrations applied in [n] ms
     --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
     warning: webhook could not be told (planned): cannot reach the receiver: the connection failed: connection refused; the next run tries again
     ");
     // What it has missed waits for the next run, and so does what comes then.
@@ -476,14 +745,24 @@ fn plugins_are_listed() {
     tollgate 0.1.0 (the engine's own rules): on
       policy: What only the engine can tell: suppressions, ways back, edited files
       4 of 4 rules on (--rules lists them)
+    conventions 0.1.0 (builtin:conventions): on
+      policy: Naming, types and house style
+      3 of 18 rules on (--rules lists them)
     destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
       27 of 27 rules on (--rules lists them)
+    github 0.1.0 (builtin:github): off, it has no endpoint
+      notifier: Writes deployment statuses and a comment on the pull request on GitHub
+      may use http:api
     own (own.wasm): on
       cannot be used: cannot read the plugin own from own.wasm: No such file or directory (os error 2)
     rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
+    safety 0.1.0 (builtin:safety): on
+      policy: Reports what is dangerous to run on a live system
+      may use catalog.probe
+      68 of 68 rules on (--rules lists them)
     slack 0.1.0 (builtin:slack): on
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
@@ -498,14 +777,24 @@ fn plugins_are_listed() {
     tollgate 0.1.0 (the engine's own rules): on
       policy: What only the engine can tell: suppressions, ways back, edited files
       4 of 4 rules on (--rules lists them)
+    conventions 0.1.0 (builtin:conventions): on
+      policy: Naming, types and house style
+      3 of 18 rules on (--rules lists them)
     destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
       27 of 27 rules on (--rules lists them)
+    github 0.1.0 (builtin:github): off, it has no endpoint
+      notifier: Writes deployment statuses and a comment on the pull request on GitHub
+      may use http:api
     own (own.wasm): on
       cannot be used: plugin `own` failed (incompatible): is not a WebAssembly component
     rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
+    safety 0.1.0 (builtin:safety): on
+      policy: Reports what is dangerous to run on a live system
+      may use catalog.probe
+      68 of 68 rules on (--rules lists them)
     slack 0.1.0 (builtin:slack): off, SLACK_WEBHOOK_URL is not set
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
@@ -545,7 +834,31 @@ fn documents_of_runs_follow_their_schemas() {
 fn settings_without_effect_are_mentioned() {
     let project = project();
     let ended = project.command(&["deploy"]).env("FORCE_RELEASE", "true").run();
-    assert_snapshot!(ended.stderr, @"");
+    assert_snapshot!(ended.stderr, @"
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+    ");
 }
 
 #[test]
@@ -612,9 +925,33 @@ fn an_unset_address_stops_only_a_required_notifier() {
     --- stdout
     applied 1_users [n] ms
     applied 2_index [n] ms
+    2 migrations checked: 2 notes
     2 migrations applied in [n] ms
     --- stderr
     warning: webhook tells nobody: WEBHOOK_URL is not set
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     project.write("tollgate.toml", &format!("plugins.webhook.required = true\n{hook}"));
     assert_snapshot!(timeless(&project.run(&["deploy"])), @r#"
@@ -670,7 +1007,32 @@ fn a_folder_for_the_database_must_be_there() {
     --- stdout
     applied 1_users [n] ms
     applied 2_index [n] ms
+    2 migrations checked: 2 notes
     2 migrations applied in [n] ms
+    --- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not name users, all that it changes
+       ╭─[migrations/2_index/migration.sql:1:1]
+     1 │ CREATE UNIQUE INDEX users_email ON users (email);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            [time]_add_email_to_users
     ");
     project.write("in-the-way", "");
     assert_snapshot!(run("file:./in-the-way/dev.db"), @"

@@ -238,6 +238,10 @@ check.block_at = "medium"
     [lock]
     force_release = true  # from FORCE_RELEASE
 
+    [plugins.conventions]
+    grant = []  # from default
+    source = "builtin:conventions"  # from default
+
     [plugins.destructive]
     grant = ["catalog.probe"]  # from default
     source = "builtin:destructive"  # from default
@@ -245,6 +249,10 @@ check.block_at = "medium"
     [plugins.destructive.rules]
     drop-index = "off"  # from rules/base.toml:2
     drop-table = "high"  # from tollgate.toml:10
+
+    [plugins.github]
+    grant = ["http:api"]  # from default
+    source = "builtin:github"  # from default
 
     [plugins.hook]
     source = "hook.wasm"  # from tollgate.toml:13
@@ -265,6 +273,10 @@ check.block_at = "medium"
     [plugins.rollback]
     grant = []  # from default
     source = "builtin:rollback"  # from default
+
+    [plugins.safety]
+    grant = ["catalog.probe"]  # from default
+    source = "builtin:safety"  # from default
 
     [plugins.slack]
     grant = ["http:webhook"]  # from default

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::support::{Ended, Project};
 
+/// What the other policies would say is not what these tests are about.
+const ONLY_DESTRUCTIVE: &str = "[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n";
+
 /// A migration that blocks, in several lines and with names that mean something to other programs; one with a warning and
 /// a finding that is allowed; one with a note; one without anything.
 fn project() -> Project {
@@ -31,7 +34,7 @@ fn project() -> Project {
             "CREATE TABLE fresh (id INTEGER PRIMARY KEY);\n",
         ),
         ("db/migrations/migration_lock.toml", "provider = \"sqlite\"\n"),
-        ("db/tollgate.toml", ""),
+        ("db/tollgate.toml", ONLY_DESTRUCTIVE),
     ])
 }
 
@@ -633,6 +636,7 @@ fn without_findings_reports_say_so() {
             "CREATE TABLE a (id INTEGER PRIMARY KEY);\n",
         ),
         ("migrations/migration_lock.toml", "provider = \"sqlite\"\n"),
+        ("tollgate.toml", ONLY_DESTRUCTIVE),
     ]);
     let run = |form: &str| project.run(&["check", "--quiet", "--report", form]);
     assert_snapshot!(run("gitlab"), @"
@@ -677,7 +681,8 @@ fn without_findings_reports_say_so() {
 #[test]
 fn a_policy_that_cannot_judge_is_in_every_report() {
     let project = project();
-    project.write("db/tollgate.toml", "[plugins.destructive.limits]\nfuel = 10000\n");
+    let limits = format!("{ONLY_DESTRUCTIVE}[plugins.destructive.limits]\nfuel = 10000\n");
+    project.write("db/tollgate.toml", &limits);
     assert_snapshot!(report(&project, "github"), @r#"
     exit status 3
     --- stdout
