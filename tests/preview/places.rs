@@ -161,6 +161,35 @@ fn it_can_be_made_on_another_server() {
 }
 
 #[test]
+fn a_copy_can_be_made_on_another_server() {
+    let elsewhere = Cluster::start(&Setup::default()).unwrap();
+    let (source, other) = (tollgate_testing::postgres::cluster().database(), elsewhere.database());
+    let mut project = super::project("[preview]\nurl = \"env:PREVIEW_URL\"\n");
+    project.set("DATABASE_URL", &source.url());
+    project.set("PREVIEW_URL", &other.url());
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (id integer PRIMARY KEY);\nCREATE VIEW v AS SELECT id FROM a;\n",
+    );
+    project.succeed(&["deploy"]);
+    source.psql("CREATE COLLATION mine (locale = 'C'); CREATE ROLE only_there; GRANT SELECT ON a TO only_there");
+    project.migration("2_b", "CREATE TABLE b (a integer REFERENCES a (id));\n");
+    let said = preview(&project, &["--copy", "--skip-rollbacks"]);
+    source.psql("DROP OWNED BY only_there; DROP ROLE only_there");
+    assert_snapshot!(said, @r#"
+    status: 0
+    -- stdout
+    applied 2_b [duration]
+    1 migration checked: nothing found
+    1 migration went through in [duration]
+    -- stderr
+    not copied: collation public.mine: Tollgate does not copy these
+    not copied: privileges on table public.a: role "only_there" does not exist
+    "#);
+    assert!(scratch_databases(&other).is_empty());
+}
+
+#[test]
 fn without_the_right_to_make_databases_it_says_what_to_do() {
     let stage = Stage::new();
     let role = format!("nobody_{}", stage.database.name);

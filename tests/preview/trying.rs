@@ -263,6 +263,65 @@ fn a_rollback_that_leaves_something_is_shown() {
 }
 
 #[test]
+fn what_a_plan_says_itself_is_no_failure_and_what_comes_next_is_tried() {
+    let stage = Stage::new();
+    stage
+        .project
+        .migration("1_a", "CREATE TABLE a (id integer PRIMARY KEY, b text NOT NULL);\n");
+    stage.project.migration("2_rows", "INSERT INTO a VALUES (1, 'x');\n");
+    stage.project.migration(
+        "3_drop",
+        "-- tollgate:allow drop-column -- it is not used\nALTER TABLE a DROP COLUMN b;\n",
+    );
+    stage
+        .project
+        .migration("4_more", "CREATE TABLE c (a integer REFERENCES a (id));\n");
+    let outcome = stage.project.run(&["preview"]);
+    assert_snapshot!(super::text(&outcome), @r#"
+    status: 0
+    -- stdout
+    applied 1_a [duration], taken back [duration] (loses the rows written to a since)
+    applied 2_rows [duration], taken back, and then it could not be applied again
+    applied 3_drop [duration], taken back, but something is not what it was before
+    applied 4_more [duration], taken back [duration] (loses the rows written to c since)
+    4 migrations checked: 1 warning, 1 allowed by comments
+    4 migrations went through in [duration]
+    -- stderr
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what destructive/drop-column reports: there is no down.sql, and the
+      │ generated rollback does not bring back the values of a.b, which comes back without NOT NULL
+       ╭─[migrations/3_drop/migration.sql:2:15]
+     1 │ -- tollgate:allow drop-column -- it is not used
+     2 │ ALTER TABLE a DROP COLUMN b;
+       ·               ──────┬──────
+       ·                     ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
+
+    migration-failed
+
+      ⚠ migration "2_rows" failed: duplicate key value violates unique constraint "a_pkey"
+       ╭─[migrations/2_rows/migration.sql:1:1]
+     1 │ INSERT INTO a VALUES (1, 'x');
+       · ──────────────┬──────────────
+       ·               ╰── duplicate key value violates unique constraint "a_pkey"
+       ╰────
+      help: SQLSTATE: 23505
+            detail: Key (id)=(1) already exists.
+            mend the data or the file, then run `tollgate preview`
+      the database now: only the scratch database was changed
+
+    preview::not-restored
+
+      ⚠ 3_drop is taken back, and something is not what it was before
+      help: table public.a: column b: not null: yes in the schema before, no in the schema after
+            taking it back
+    "#);
+    assert_eq!(outcome.status, Some(0));
+}
+
+#[test]
 fn what_would_be_blocked_is_tried_all_the_same() {
     let stage = Stage::new();
     stage.project.migration("1_a", "CREATE TABLE a (id integer);\n");

@@ -210,6 +210,7 @@ fn line(migration: &PreviewedMigration) -> String {
     let Some(back) = &migration.taken_back else {
         return applied;
     };
+    let style = if back.is_good() { WARN } else { BAD };
     let back = match &back.result {
         RollbackResult::Restored { duration_ms } => {
             let lossy = match back.promise() {
@@ -218,10 +219,10 @@ fn line(migration: &PreviewedMigration) -> String {
             };
             format!("{} {}{lossy}", paint(GOOD, "taken back"), milliseconds(*duration_ms))
         }
-        RollbackResult::Differs { .. } => paint(BAD, "taken back, but something is not what it was before"),
+        RollbackResult::Differs { .. } => paint(style, "taken back, but something is not what it was before"),
         RollbackResult::Irreversible(why) => format!("{}: {why}", paint(WARN, "cannot be taken back")),
         RollbackResult::Failed(_) => paint(BAD, "taking it back failed"),
-        RollbackResult::NotAgain(_) => paint(BAD, "taken back, and then it could not be applied again"),
+        RollbackResult::NotAgain(_) => paint(style, "taken back, and then it could not be applied again"),
     };
     format!("{applied}, {back}")
 }

@@ -11,7 +11,7 @@ use super::findings::{Counts, JudgedDocument, count};
 use crate::failure::Failure;
 use crate::output::Ui;
 use crate::output::documents::ReportDocument;
-use crate::output::report::Report;
+use crate::output::report::{Level, Report};
 
 /// How one migration went.
 #[derive(Debug, Serialize)]
@@ -82,7 +82,7 @@ impl Tried {
     /// It went through, and back as promised.
     pub fn is_good(&self) -> bool {
         let back = self.rollback.as_ref();
-        self.applied && back.is_none_or(|back| matches!(back.result, "restored" | "irreversible"))
+        self.applied && back.is_none_or(TriedBack::is_good)
     }
 
     /// Shows why it did not go well.
@@ -90,15 +90,30 @@ impl Tried {
         if ui.json() {
             return;
         }
+        let level = if self.is_good() { Level::Warning } else { Level::Error };
         for report in &self.reports {
-            ui.report(report);
+            ui.report(&Report {
+                level,
+                ..report.clone()
+            });
         }
         if let Some(back) = self.rollback.as_ref().filter(|back| back.result == "differs") {
             let tables = back.rows.iter().map(|table| format!("the rows of {table} differ"));
             let lines: Vec<String> = back.schema.iter().cloned().chain(tables).collect();
             let message = format!("{} is taken back, and something is not what it was before", self.name);
-            let report = Report::error("preview::not-restored", message);
+            let report = Report::new(level, "preview::not-restored", message);
             ui.report(&report.help(lines.join("\n")));
+        }
+    }
+}
+
+impl TriedBack {
+    /// Nothing is wrong with it that the plan does not say itself.
+    fn is_good(&self) -> bool {
+        match self.result {
+            "restored" | "irreversible" => true,
+            "differs" | "not-again" => self.promise == "lossy",
+            _ => false,
         }
     }
 }
@@ -278,8 +293,10 @@ fn row(tried: &Tried) -> String {
                 "restored" if back.promise == "lossy" => format!("the schema as before; lossy{reason}"),
                 "restored" => "as before".to_owned(),
                 "irreversible" => format!("cannot be taken back{reason}"),
+                "differs" if back.promise == "lossy" => format!("not all as before; lossy{reason}"),
                 "differs" => "**something is not what it was before**".to_owned(),
                 "failed" => "**taking it back failed**".to_owned(),
+                _ if back.promise == "lossy" => format!("could not be applied again; lossy{reason}"),
                 _ => "**could not be applied again**".to_owned(),
             };
             (time(back.duration_ms), note)

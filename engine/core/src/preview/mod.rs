@@ -9,7 +9,7 @@ mod trial;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use tollgate_database::{Database, Interrupt, Scratch, ScratchOptions, Start, Target};
+use tollgate_database::{Database, DatabaseError, Interrupt, Scratch, ScratchOptions, Start, Target};
 use tollgate_host::types::Outcome;
 
 use crate::check::CheckedMigration;
@@ -105,18 +105,22 @@ pub enum RollbackResult {
     NotAgain(Box<Error>),
 }
 
-impl RollbackResult {
-    /// Nothing is wrong with it.
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Restored { .. } | Self::Irreversible(_))
-    }
-}
-
 impl TriedRollback {
     /// What the plan promises: `None` for a `down.sql`, of which only its author knows.
     pub fn promise(&self) -> Option<Outcome> {
         let plan = self.plan.as_ref()?;
         (plan.source != Source::DownFile).then(|| plan.outcome())
+    }
+
+    /// Nothing is wrong with it that the plan does not say itself.
+    pub fn is_good(&self) -> bool {
+        match &self.result {
+            RollbackResult::Restored { .. } | RollbackResult::Irreversible(_) => true,
+            RollbackResult::Differs { .. } | RollbackResult::NotAgain(_) => {
+                matches!(self.promise(), Some(Outcome::Lossy(_)))
+            }
+            RollbackResult::Failed(_) => false,
+        }
     }
 }
 
@@ -124,7 +128,7 @@ impl PreviewedMigration {
     /// It went through, and back as promised.
     pub fn is_good(&self) -> bool {
         let back = self.taken_back.as_ref();
-        self.applied.is_ok() && back.is_none_or(|tried| tried.result.is_good())
+        self.applied.is_ok() && back.is_none_or(TriedRollback::is_good)
     }
 }
 
@@ -160,7 +164,8 @@ pub fn preview(
     let interrupt: &Interrupt = &project.settings.execute.interrupt;
     let at_work = interrupt.work();
     let place = options.place.as_ref().unwrap_or(&project.target);
-    let scratch = Scratch::create(place, &scratch_options(project, options))?;
+    let make = || Scratch::create(place, &scratch_options(project, options));
+    let mut scratch = make()?;
     let mut report = PreviewReport {
         target: scratch.target().describe(),
         database: scratch.name(),
@@ -172,7 +177,8 @@ pub fn preview(
         not_tried: Vec::new(),
         duration_ms: 0,
     };
-    let result = run(project, options, &scratch, &mut report, tell, observe);
+    let result = run(project, options, (&mut scratch, &make), &mut report, tell, observe);
+    (report.target, report.database) = (scratch.target().describe(), scratch.name());
     let interrupted = result
         .as_ref()
         .is_err_and(|error| error.kind() == ErrorKind::Interrupted);
@@ -202,15 +208,18 @@ fn scratch_options(project: &Project, options: &PreviewOptions) -> ScratchOption
     }
 }
 
+/// A scratch database, and how to get another one.
+type Renewed<'a> = (&'a mut Scratch, &'a dyn Fn() -> Result<Scratch, DatabaseError>);
+
 fn run(
     project: &Project,
     options: &PreviewOptions,
-    scratch: &Scratch,
+    (scratch, make): Renewed<'_>,
     report: &mut PreviewReport,
     tell: &mut dyn FnMut(&PreviewedMigration),
     observe: Observer<'_>,
 ) -> Result<(), Error> {
-    let trial = Trial::new(project, scratch.target());
+    let mut trial = Trial::new(project, scratch.target());
     let pending = trial.pending(project, observe)?;
     report.checked = judge::judge(project, &options.start, scratch.target(), &pending)?;
     observe(Event::Judged(report.checked.clone()));
@@ -222,12 +231,18 @@ fn run(
             of: pending.len(),
         });
         let tried = trial.one(name, options.take_back, observe)?;
-        let stop = tried.stop;
+        let (applied, spoilt) = (tried.migration.applied.is_ok(), tried.spoilt);
         tell(&tried.migration);
         report.migrations.push(tried.migration);
-        if stop {
+        if !applied {
             report.not_tried = pending[index + 1..].to_vec();
             break;
+        }
+        if spoilt && index + 1 < pending.len() {
+            // What comes next must not suffer from it: it begins on a database without the attempt.
+            *scratch = make()?;
+            trial = Trial::new(project, scratch.target());
+            trial.catch_up(name, observe)?;
         }
     }
     project.settings.go_on()

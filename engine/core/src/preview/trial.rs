@@ -24,8 +24,8 @@ pub(super) struct Trial {
 /// A migration that was tried.
 pub(super) struct Tried {
     pub migration: PreviewedMigration,
-    /// Nothing that comes after it can be tried.
-    pub stop: bool,
+    /// The database is not what it would be after the migration alone.
+    pub spoilt: bool,
 }
 
 /// What a database is like at one moment.
@@ -64,13 +64,18 @@ impl Trial {
             applied,
             taken_back: None,
         };
-        let mut stop = failed;
+        let mut spoilt = failed;
         if let Some(before) = before.filter(|_| !failed) {
             let (tried, broken) = self.take_back(name, &before, observe)?;
             migration.taken_back = Some(tried);
-            stop = broken;
+            spoilt = broken;
         }
-        Ok(Tried { migration, stop })
+        Ok(Tried { migration, spoilt })
+    }
+
+    /// Applies everything up to a migration at once, on a database that has taken no part in any attempt.
+    pub(super) fn catch_up(&self, name: &str, observe: Observer<'_>) -> Result<(), Error> {
+        self.apply(name, observe)?.map(drop).map_err(|error| *error)
     }
 
     fn look(&self) -> Result<Moment, Error> {
@@ -123,14 +128,13 @@ impl Trial {
             }
         };
         let result = compare(before, &self.look()?, plan.as_ref(), &report)?;
-        if let Err(error) = self.apply(name, observe)? {
-            let result = match result {
-                RollbackResult::Differs { .. } => result,
-                _ => RollbackResult::NotAgain(error),
-            };
-            return Ok((TriedRollback { plan, result }, true));
-        }
-        Ok((TriedRollback { plan, result }, false))
+        let spoilt = matches!(result, RollbackResult::Differs { .. });
+        let result = match (self.apply(name, observe)?, result) {
+            (Err(error), RollbackResult::Restored { .. }) => RollbackResult::NotAgain(error),
+            (_, result) => result,
+        };
+        let spoilt = spoilt || matches!(result, RollbackResult::NotAgain(_));
+        Ok((TriedRollback { plan, result }, spoilt))
     }
 }
 
