@@ -239,6 +239,49 @@ fn nothing_is_written_to_the_database() {
 }
 
 #[test]
+fn an_interrupt_leaves_no_scratch_database() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use tollgate_testing::postgres::{Cluster, Setup};
+    let alone = Cluster::start(&Setup::default()).unwrap();
+    let database = alone.database();
+    let mut project = Project::new();
+    project.file("tollgate.toml", super::QUIET);
+    project.set("DATABASE_URL", &database.url());
+    // Only on the scratch database, which has another name, it lasts.
+    let wait = format!(
+        "SELECT CASE WHEN current_database() <> '{}' THEN pg_sleep(3600) END;\n",
+        database.name
+    );
+    project.migration("1_wait", &wait);
+    project.succeed(&["deploy"]);
+    let mut command = project.command(&["drift", "--on-scratch"]);
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let start = std::time::Instant::now();
+    while database.psql(sleeps).trim() == "0" {
+        assert!(start.elapsed().as_secs() < 60, "it never came to this");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), Signal::INT).unwrap();
+    let outcome = project.outcome(&child.wait_with_output().unwrap());
+    assert_snapshot!(outcome, @"
+    status: 130
+    -- stderr
+    stopping
+    interrupted
+
+      × 1_wait: applying it was interrupted: statement 1 was cancelled
+      the database now: the scratch database is gone; no other database was changed
+    ");
+    let scratch = "SELECT count(*) FROM pg_database WHERE datname LIKE 'tollgate\\_preview\\_%'";
+    assert_eq!(database.psql(scratch).trim(), "0");
+}
+
+#[test]
 fn sqlite_files_are_compared_too() {
     let mut project = Project::new();
     project.file("tollgate.toml", super::QUIET);

@@ -163,7 +163,8 @@ impl Command {
             Self::Rollback(args) => args.on_signal(),
             Self::Lock(args) => args.on_signal(),
             Self::Check(args) => args.on_signal(),
-            Self::Preview(_) | Self::Drift(_) => OnSignal::Cancel,
+            Self::Preview(_) => OnSignal::Cancel,
+            Self::Drift(args) => args.on_signal(),
             Self::Resolve(_) | Self::Baseline(_) | Self::Reset(_) | Self::Seed(_) => OnSignal::Ask,
             Self::Init(_)
             | Self::New(_)

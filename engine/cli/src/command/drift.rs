@@ -12,6 +12,7 @@ use super::preview::place;
 use crate::config::Config;
 use crate::engine::events::Show;
 use crate::engine::findings::count;
+use crate::engine::preview::ended;
 use crate::engine::project;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ use crate::output::documents::Body;
 use crate::output::path::shortened;
 use crate::output::report::Report;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
+use crate::signal::OnSignal;
 
 /// Compare the database with what its migrations make
 ///
@@ -39,6 +41,13 @@ pub struct Args {
     /// migration that makes what the database has
     #[arg(long, value_enum, value_name = "WHICH", hide_possible_values = true)]
     sql: Option<Which>,
+}
+
+impl Args {
+    /// A replay only reads; a scratch database has to be removed.
+    pub fn on_signal(&self) -> OnSignal {
+        if self.on_scratch { OnSignal::Cancel } else { OnSignal::End }
+    }
 }
 
 /// What is changed.
@@ -141,7 +150,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         event => show.event(event),
     });
     drop(show);
-    let report = result?;
+    let report = result.map_err(ended)?;
     let target = project.target.describe();
     ui.line(paint(DIM, shortened(&target)));
     say(ui, &report, args);
