@@ -46,7 +46,11 @@ pub struct Args {
 impl Args {
     /// A replay only reads; a scratch database has to be removed.
     pub fn on_signal(&self) -> OnSignal {
-        if self.on_scratch { OnSignal::Cancel } else { OnSignal::End }
+        if self.on_scratch {
+            OnSignal::Cancel
+        } else {
+            OnSignal::End
+        }
     }
 }
 
