@@ -1,5 +1,7 @@
 //! What a schema has to know about its server to resolve names.
 
+use std::borrow::Cow;
+
 use tollgate_sql::{Dialect, ObjectName};
 
 /// Which server a schema belongs to and where it looks for unqualified names.
@@ -72,6 +74,14 @@ impl Folding {
                 }
             }
             Dialect::Postgres | Dialect::Mysql => name.clone(),
+        }
+    }
+
+    /// What is the same for all spellings of one name.
+    pub fn name(self, name: &str) -> Cow<'_, str> {
+        match self.0 {
+            Dialect::Sqlite => Cow::Owned(name.to_ascii_lowercase()),
+            Dialect::Postgres | Dialect::Mysql => Cow::Borrowed(name),
         }
     }
 

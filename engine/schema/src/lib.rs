@@ -21,6 +21,7 @@ mod names;
 mod outline;
 mod probe;
 mod schema;
+mod sorted;
 mod sqlite_text;
 mod text;
 

@@ -199,8 +199,7 @@ impl Schema {
         };
         for schema in schemas {
             let in_schema = |relation: &&Arc<Relation>| relation.name.schema.as_deref() == schema;
-            let here = self.overlay.relations.values().flatten().filter(in_schema);
-            for relation in here {
+            for relation in self.with_member(&index.name).filter(in_schema) {
                 if relation
                     .indexes
                     .iter()
@@ -228,15 +227,8 @@ impl Schema {
     /// When the base cannot answer.
     pub fn referencing(&self, table: &ObjectName) -> Result<Vec<(ObjectName, Constraint)>, BaseError> {
         let table = self.find(ObjectKind::Table, table)?;
-        let mut names = self.overlay_names();
-        if let Some(base) = self.base_name(&table)? {
-            for name in self.base.referencing(&base)? {
-                names.extend(self.current_name(&name));
-            }
-        }
         let mut found = Vec::new();
-        for name in names {
-            let Some(relation) = self.get(&name)? else { continue };
+        let mut look = |relation: &Relation| {
             for constraint in &relation.constraints {
                 if let ConstraintRule::ForeignKey { references, .. } = &constraint.rule
                     && self.folding().same_object(references, &table)
@@ -244,7 +236,22 @@ impl Schema {
                     found.push((relation.name.clone(), constraint.clone()));
                 }
             }
+        };
+        for relation in self.overlay.relations.values().flatten() {
+            look(relation);
         }
+        if let Some(base) = self.base_name(&table)? {
+            let named = self.base.referencing(&base)?;
+            let current: BTreeSet<_> = named.iter().filter_map(|name| self.current_name(name)).collect();
+            for name in current {
+                if !self.overlay.relations.contains_key(&self.key(&name))
+                    && let Some(relation) = self.get(&name)?
+                {
+                    look(&relation);
+                }
+            }
+        }
+        found.sort_by(|(left, _), (right, _)| left.cmp(right));
         Ok(found)
     }
 

@@ -10,6 +10,7 @@ use crate::base::{Base, BaseError};
 use crate::context::{Context, Folding};
 use crate::ground::Ground;
 use crate::model::{Function, Relation, Sequence, UserType};
+use crate::sorted::Sorted;
 
 /// Schema that stands for a session's temporary objects; they are gone when the script ends.
 pub(crate) const TEMPORARY: &str = "pg_temp";
@@ -31,20 +32,26 @@ pub struct Schema {
 /// The changes laid over the base. `None` in a map says that the object was dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Overlay {
-    pub relations: Arc<BTreeMap<ObjectName, Option<Arc<Relation>>>>,
-    pub types: Arc<BTreeMap<ObjectName, Option<Arc<UserType>>>>,
-    pub sequences: Arc<BTreeMap<ObjectName, Option<Arc<Sequence>>>>,
+    pub relations: Arc<Sorted<ObjectName, Option<Arc<Relation>>>>,
+    pub types: Arc<Sorted<ObjectName, Option<Arc<UserType>>>>,
+    pub sequences: Arc<Sorted<ObjectName, Option<Arc<Sequence>>>>,
     /// All overloads of each name that was touched.
-    pub functions: Arc<BTreeMap<ObjectName, Vec<Function>>>,
+    pub functions: Arc<Sorted<ObjectName, Vec<Function>>>,
     pub schemas: Arc<BTreeMap<String, bool>>,
     /// Schema of each extension.
     pub extensions: Arc<BTreeMap<String, Option<String>>>,
+    /// Relations that have, or had, an index or a constraint of a name. A hint: nothing is ever taken out.
+    pub members: Arc<Sorted<String, Vec<ObjectName>>>,
+    /// Some relation is, or was, a partition or inherits from another.
+    pub children: bool,
     /// Objects that may or may not exist: only a condition creates them.
     pub doubtful: Arc<BTreeSet<(ObjectKind, ObjectName)>>,
     /// Tables made here that have no row yet.
     pub empty: Arc<BTreeSet<ObjectName>>,
     /// Where relations whose place in the base is not their own name come from.
-    pub origins: Arc<BTreeMap<ObjectName, Origin>>,
+    pub origins: Arc<Sorted<ObjectName, Origin>>,
+    /// Relations that may not have been declared as deployed, see [`Schema::settle`].
+    pub unsettled: Arc<BTreeSet<ObjectName>>,
     /// Something ran that could have done anything.
     pub incomplete: bool,
     /// `SQLite`: `PRAGMA legacy_alter_table` is on, so that nothing follows a renamed table.
@@ -116,16 +123,12 @@ impl Schema {
     /// somewhere already has.
     pub fn settle(&mut self) {
         self.overlay.empty = Arc::default();
-        // Most have been declared so already; touching them would copy what clones of this schema share.
-        let declared = |name: &ObjectName| {
-            let origin = self.overlay.origins.get(&self.key(name));
-            origin.is_some_and(|origin| origin.values_changed && origin.rows_changed)
-        };
-        let relations = self.overlay.relations.keys();
-        let names: Vec<_> = relations.filter(|name| !declared(name)).cloned().collect();
-        for name in names {
-            self.origin_mut(&name).values_changed = true;
-            self.origin_mut(&name).rows_changed = true;
+        for name in std::mem::take(&mut self.overlay.unsettled).iter() {
+            if self.overlay.relations.contains_key(name) {
+                let origin = self.origin_mut(name);
+                origin.values_changed = true;
+                origin.rows_changed = true;
+            }
         }
     }
 
@@ -251,18 +254,18 @@ impl Schema {
     fn drop_temporary(&mut self) {
         let temporary =
             |name: &ObjectName| name.schema.as_deref() == Some(TEMPORARY) || name.schema.as_deref() == Some("temp");
-        if self.overlay.relations.keys().any(temporary) {
+        if any_temporary(&self.overlay.relations) {
             Arc::make_mut(&mut self.overlay.relations).retain(|name, _| !temporary(name));
             Arc::make_mut(&mut self.overlay.origins).retain(|name, _| !temporary(name));
             Arc::make_mut(&mut self.overlay.empty).retain(|name| !temporary(name));
         }
-        if self.overlay.types.keys().any(temporary) {
+        if any_temporary(&self.overlay.types) {
             Arc::make_mut(&mut self.overlay.types).retain(|name, _| !temporary(name));
         }
-        if self.overlay.functions.keys().any(temporary) {
+        if any_temporary(&self.overlay.functions) {
             Arc::make_mut(&mut self.overlay.functions).retain(|name, _| !temporary(name));
         }
-        if self.overlay.sequences.keys().any(temporary) {
+        if any_temporary(&self.overlay.sequences) {
             Arc::make_mut(&mut self.overlay.sequences).retain(|name, _| !temporary(name));
         }
     }
@@ -326,17 +329,18 @@ impl Schema {
         let key = self.key(name);
         if !self.overlay.relations.contains_key(&key) {
             let Some(read) = self.get(name)? else { return Ok(false) };
-            Arc::make_mut(&mut self.overlay.relations).insert(key.clone(), Some(read));
+            self.keep(key.clone(), read);
         }
-        match Arc::make_mut(&mut self.overlay.relations).get_mut(&key) {
+        let changed = match Arc::make_mut(&mut self.overlay.relations).get_mut(&key) {
             Some(Some(relation)) => {
-                let relation = Arc::make_mut(relation);
-                change(relation);
-                relation.put_in_order(self.context.dialect);
-                Ok(true)
+                change(Arc::make_mut(relation));
+                Arc::make_mut(relation).put_in_order(self.context.dialect);
+                Arc::clone(relation)
             }
-            _ => Ok(false),
-        }
+            _ => return Ok(false),
+        };
+        self.remember(&key, &changed);
+        Ok(true)
     }
 
     /// Puts a relation that was not there before.
@@ -344,7 +348,38 @@ impl Schema {
         relation.put_in_order(self.context.dialect);
         let key = self.key(&relation.name);
         Arc::make_mut(&mut self.overlay.origins).insert(key.clone(), Origin::default());
-        Arc::make_mut(&mut self.overlay.relations).insert(key, Some(Arc::new(relation)));
+        self.keep(key, Arc::new(relation));
+    }
+
+    /// Has the overlay hold a relation.
+    pub(crate) fn keep(&mut self, key: ObjectName, relation: Arc<Relation>) {
+        self.remember(&key, &relation);
+        Arc::make_mut(&mut self.overlay.unsettled).insert(key.clone());
+        Arc::make_mut(&mut self.overlay.relations).insert(key, Some(relation));
+    }
+
+    /// Notes by what names a relation of the overlay can be looked for.
+    fn remember(&mut self, key: &ObjectName, relation: &Relation) {
+        self.overlay.children |= relation.partition_of.is_some() || !relation.inherits.is_empty();
+        let indexes = relation.indexes.iter().map(|index| &index.name);
+        let constraints = relation.constraints.iter().map(|constraint| &constraint.name);
+        for name in indexes.chain(constraints) {
+            let name = self.folding().name(name);
+            let known = self.overlay.members.get(&*name);
+            if known.is_none_or(|known| !known.contains(key)) {
+                let members = Arc::make_mut(&mut self.overlay.members);
+                let known = members.get_or_insert_with(&name.into_owned(), Vec::new);
+                known.push(key.clone());
+                known.sort_unstable();
+            }
+        }
+    }
+
+    /// The overlay's relations that may have an index or a constraint of that name, in order.
+    pub(crate) fn with_member(&self, name: &str) -> impl Iterator<Item = &Arc<Relation>> {
+        let known = self.overlay.members.get(&*self.folding().name(name));
+        let relations = known.into_iter().flatten();
+        relations.filter_map(|key| self.overlay.relations.get(key)?.as_ref())
     }
 
     /// Notes that a relation is gone.
@@ -356,6 +391,7 @@ impl Schema {
         if self.overlay.empty.contains(&key) {
             Arc::make_mut(&mut self.overlay.empty).remove(&key);
         }
+        Arc::make_mut(&mut self.overlay.unsettled).insert(key.clone());
         Arc::make_mut(&mut self.overlay.relations).insert(key, None);
     }
 
@@ -383,11 +419,17 @@ impl Schema {
     /// The record of where a relation comes from, made on first use.
     pub(crate) fn origin_mut(&mut self, name: &ObjectName) -> &mut Origin {
         let key = self.key(name);
-        Arc::make_mut(&mut self.overlay.origins)
-            .entry(key.clone())
-            .or_insert_with(|| Origin {
-                base: Some(key),
-                ..Origin::default()
-            })
+        Arc::make_mut(&mut self.overlay.origins).get_or_insert_with(&key, || Origin {
+            base: Some(key.clone()),
+            ..Origin::default()
+        })
     }
+}
+
+/// The map has an entry for a temporary object.
+fn any_temporary<V>(map: &Sorted<ObjectName, V>) -> bool {
+    [TEMPORARY, "temp"].iter().any(|schema| {
+        let first = map.first_from(&ObjectName::qualified(*schema, ""));
+        first.is_some_and(|(name, _)| name.schema.as_deref() == Some(*schema))
+    })
 }

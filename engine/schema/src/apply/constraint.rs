@@ -238,7 +238,7 @@ impl Schema {
         let has = |other: &Relation| {
             other.name.schema == relation.name.schema && other.constraints.iter().any(|known| known.name == name)
         };
-        has(relation) || self.overlay.relations.values().flatten().any(|other| has(other))
+        has(relation) || self.with_member(name).any(|other| has(other))
     }
 
     fn key_index(

@@ -278,6 +278,7 @@ impl Schema {
         };
         let here = self.overlay.relations.values().flatten();
         let mut children: Vec<_> = here
+            .take_while(|_| self.overlay.children)
             .filter(|relation| is_child(relation))
             .map(|relation| relation.name.clone())
             .collect();

@@ -40,7 +40,7 @@ impl Schema {
             rename_automatic_indexes(Arc::make_mut(&mut moved), from, to);
         }
         let new_key = self.key(to);
-        Arc::make_mut(&mut self.overlay.relations).insert(new_key.clone(), Some(moved));
+        self.keep(new_key.clone(), moved);
         Arc::make_mut(&mut self.overlay.origins).insert(new_key.clone(), origin);
         if empty {
             Arc::make_mut(&mut self.overlay.empty).insert(new_key);

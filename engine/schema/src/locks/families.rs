@@ -34,6 +34,9 @@ impl Families {
 
 fn all_parents(schema: &Schema) -> BTreeSet<ObjectName> {
     let mut parents = BTreeSet::new();
+    if !schema.overlay.children {
+        return parents;
+    }
     for relation in schema.overlay.relations.values().flatten() {
         parents.extend(relation.partition_of.iter().map(|(parent, _)| parent.clone()));
         parents.extend(relation.inherits.iter().cloned());
