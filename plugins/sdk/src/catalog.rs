@@ -1,7 +1,8 @@
 //! What is known of a database's schema at one moment.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use crate::bindings::catalog::Snapshot;
@@ -65,10 +66,15 @@ pub trait Catalog {
     }
 }
 
-/// The engine's catalog; remembers the relations and counts that were asked for, because each question crosses the
-/// sandbox, and a count is a query.
+/// The engine's catalog; remembers what several rules ask for, because each question crosses the sandbox, the engine may
+/// have to look through everything, and a count is a query.
 pub(crate) struct HostCatalog<'a> {
     snapshot: &'a Snapshot,
+    complete: OnceCell<bool>,
+    names: OnceCell<Vec<ObjectName>>,
+    dependents: RefCell<HashMap<(ObjectKind, ObjectName), Vec<Dependent>>>,
+    referencing: RefCell<HashMap<ObjectName, Vec<(ObjectName, Constraint)>>>,
+    owners: RefCell<HashMap<ObjectName, Option<ObjectName>>>,
     relations: RefCell<HashMap<ObjectName, Option<Rc<Relation>>>>,
     counts: RefCell<HashMap<ObjectName, Counted>>,
 }
@@ -111,15 +117,34 @@ impl<'a> HostCatalog<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
         Self {
             snapshot,
+            complete: OnceCell::new(),
+            names: OnceCell::new(),
+            dependents: RefCell::default(),
+            referencing: RefCell::default(),
+            owners: RefCell::default(),
             relations: RefCell::default(),
             counts: RefCell::default(),
         }
     }
 }
 
+/// What has been answered before, or the answer now.
+fn remembered<Q: Eq + Hash + Clone, A: Clone>(
+    answers: &RefCell<HashMap<Q, A>>,
+    question: &Q,
+    ask: impl FnOnce() -> A,
+) -> A {
+    if let Some(known) = answers.borrow().get(question) {
+        return known.clone();
+    }
+    let answer = ask();
+    answers.borrow_mut().insert(question.clone(), answer.clone());
+    answer
+}
+
 impl Catalog for HostCatalog<'_> {
     fn complete(&self) -> bool {
-        self.snapshot.complete()
+        *self.complete.get_or_init(|| self.snapshot.complete())
     }
 
     fn resolve(&self, kind: ObjectKind, name: &ObjectName) -> ObjectName {
@@ -127,16 +152,11 @@ impl Catalog for HostCatalog<'_> {
     }
 
     fn relations(&self) -> Vec<ObjectName> {
-        self.snapshot.relations()
+        self.names.get_or_init(|| self.snapshot.relations()).clone()
     }
 
     fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>> {
-        if let Some(known) = self.relations.borrow().get(name) {
-            return known.clone();
-        }
-        let relation = self.snapshot.relation(name).map(Rc::new);
-        self.relations.borrow_mut().insert(name.clone(), relation.clone());
-        relation
+        remembered(&self.relations, name, || self.snapshot.relation(name).map(Rc::new))
     }
 
     fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Option<bool> {
@@ -148,15 +168,16 @@ impl Catalog for HostCatalog<'_> {
     }
 
     fn index_owner(&self, index: &ObjectName) -> Option<ObjectName> {
-        self.snapshot.index_owner(index)
+        remembered(&self.owners, index, || self.snapshot.index_owner(index))
     }
 
     fn referencing(&self, name: &ObjectName) -> Vec<(ObjectName, Constraint)> {
-        self.snapshot.referencing(name)
+        remembered(&self.referencing, name, || self.snapshot.referencing(name))
     }
 
     fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Vec<Dependent> {
-        self.snapshot.dependents(kind, name)
+        let key = (kind, name.clone());
+        remembered(&self.dependents, &key, || self.snapshot.dependents(kind, name))
     }
 
     fn enum_values(&self, name: &ObjectName) -> Option<Vec<String>> {

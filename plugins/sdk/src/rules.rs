@@ -123,9 +123,22 @@ pub fn check(
 pub fn check_in(rules: &[Rule], context: &Context<'_>) -> Vec<Finding> {
     let request = context.request;
     let mut found = Vec::new();
-    for rule in rules.iter().filter(|rule| {
-        rule.dialects.contains(&request.server.dialect) && request.rules.iter().any(|wanted| wanted == rule.id)
-    }) {
+    // The engine asks for rules in the order in which they are described, so the next is nearly always the one.
+    let mut next = 0;
+    let mut wanted = |rule: &&Rule| {
+        let is_rule = |wanted: &String| wanted == rule.id;
+        let found = match request.rules.get(next).is_some_and(is_rule) {
+            true => Some(next),
+            false => request.rules.iter().position(is_rule),
+        };
+        next = found.map_or(next, |at| at + 1);
+        found.is_some()
+    };
+    for rule in rules
+        .iter()
+        .filter(|rule| rule.dialects.contains(&request.server.dialect))
+        .filter(&mut wanted)
+    {
         let mut findings = Findings {
             rule,
             found: &mut found,
