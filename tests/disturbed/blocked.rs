@@ -73,7 +73,7 @@ fn orders(database: &TestDatabase<'_>, limit: Duration) -> Project {
         .file(
             "tollgate.toml",
             &format!(
-                "[deploy]\nstatement_lock_timeout_ms = {}\nretries = 100\n[plugins.destructive]\nenabled = false\n",
+                "[deploy]\nstatement_lock_timeout_ms = {}\nretries = 100\n[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n",
                 limit.as_millis()
             ),
         )

@@ -6,7 +6,7 @@ use tollgate_tests::Project;
 pub(crate) const STEPS: usize = 60;
 
 /// Without plugins: what they say is not what is disturbed here.
-const CONFIGURATION: &str = "[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+const CONFIGURATION: &str = "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
 
 /// A migration.
 pub(crate) struct Step {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tollgate_tests::{Outcome, Project, repository};
 
 /// No plugin is needed here, and each project would compile them anew.
-const NO_PLUGINS: &str = "[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+const NO_PLUGINS: &str = "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
 
 /// A project on this database, with two migrations.
 pub(crate) fn on(url: &str) -> Project {

@@ -23,7 +23,7 @@ fn a_reviewer_can_allow_it() {
     status: 0
     -- stdout
     applied 4_drop [duration]
-    1 migration checked: 2 warnings, 1 allowed by comments
+    1 migration checked: 2 warnings, 1 note, 1 allowed by comments
     1 migration applied in [duration]
     -- stderr
     destructive::drop-view
@@ -112,8 +112,15 @@ fn an_allowance_for_another_rule_or_statement_allows_nothing() {
     $ tollgate check 4_drop
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 1 warning, 1 note, 1 allowed by comments
+    1 migration checked: 1 blocking, 1 warning, 2 notes, 1 allowed by comments
     -- stderr
+    conventions::migration-name
+
+      ☞ migrations/4_drop/migration.sql: the name 4_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     tollgate::unused-suppression
 
       ☞ allows drop-column at a statement where nothing of that is found
@@ -156,8 +163,15 @@ fn an_allowance_for_another_rule_or_statement_allows_nothing() {
     $ tollgate check 4_drop
     status: 0
     -- stdout
-    1 migration checked: 1 warning, 2 allowed by comments
+    1 migration checked: 1 warning, 1 note, 2 allowed by comments
     -- stderr
+    conventions::migration-name
+
+      ☞ migrations/4_drop/migration.sql: the name 4_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     tollgate::rollback-procedure
 
       ⚠ has no way back from what destructive/drop-table reports: there is no down.sql, and the

@@ -21,7 +21,29 @@ fn migrations_are_checked_planned_and_applied() {
     $ tollgate check
     status: 0
     -- stdout
-    3 migrations checked: nothing found
+    3 migrations checked: 3 notes
+    -- stderr
+    conventions::migration-name
+
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
 
     $ tollgate deploy --dry-run
     status: 0
@@ -32,13 +54,36 @@ fn migrations_are_checked_planned_and_applied() {
        taken back: lossy: the rows written to posts since
     3. 3_views 1 statement
        taken back: lossless
-    3 migrations checked: nothing found
+    3 migrations checked: 3 notes
     3 migrations to deploy; nothing was changed
+    -- stderr
+    conventions::migration-name
+
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
 
     $ tollgate deploy --to 1_users
     status: 0
     -- stdout
     applied 1_users [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
 
     $ tollgate status
@@ -55,6 +100,7 @@ fn migrations_are_checked_planned_and_applied() {
     -- stdout
     applied 2_posts [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     2 migrations applied in [duration]
 
     $ tollgate status
@@ -106,8 +152,15 @@ fn what_destroys_blocks_everything() {
     $ tollgate check 4_drop
     status: 3
     -- stdout
-    1 migration checked: 1 blocking, 2 warnings
+    1 migration checked: 1 blocking, 2 warnings, 1 note
     -- stderr
+    conventions::migration-name
+
+      ☞ migrations/4_drop/migration.sql: the name 4_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     destructive::drop-view
 
       ⚠ drops the view titles
@@ -151,11 +204,25 @@ fn what_destroys_blocks_everything() {
        taken back: lossless
     2. 4_drop 2 statements
        taken back: lossy: the rows of posts
-    2 migrations checked: 1 blocking, 2 warnings
+    2 migrations checked: 1 blocking, 2 warnings, 2 notes
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     a deploy would be blocked; nothing was changed
     -- stderr
+    conventions::migration-name
+
+      ☞ migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/4_drop/migration.sql: the name 4_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     destructive::drop-view
 
       ⚠ drops the view titles
@@ -195,7 +262,7 @@ fn what_destroys_blocks_everything() {
     $ tollgate deploy
     status: 3
     -- stdout
-    2 migrations checked: 1 blocking, 2 warnings
+    2 migrations checked: 1 blocking, 2 warnings, 2 notes
     what is meant can be approved, to be reviewed with the migration:
       tollgate approve 4_drop --rule destructive/drop-table --statement 2 --reason "…"
     blocked; nothing was applied
@@ -290,13 +357,49 @@ fn statements_outside_a_transaction_are_pointed_out() {
     1. 4_index 2 statements
        line 1 outside a transaction: CREATE INDEX CONCURRENTLY posts_title ON posts (title)
        taken back: lossless
-    1 migration checked: nothing found
+    1 migration checked: 3 notes
     1 migration to deploy; nothing was changed
+    -- stderr
+    conventions::migration-name
+
+      ☞ migrations/4_index/migration.sql: the name 4_index could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    safety::concurrent-with-other-statements
+
+      ☞ runs CREATE INDEX CONCURRENTLY in a file with another statement, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/4_index/migration.sql:1:1]
+     1 │ CREATE INDEX CONCURRENTLY posts_title ON posts (title);
+       · ───────────────────────────┬──────────────────────────
+       ·                            ╰── low
+     2 │ ANALYZE posts;
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
+
+    safety::not-idempotent-outside-transaction
+
+      ☞ builds the index posts_title of posts outside of a transaction without IF NOT EXISTS: run
+      │ again, the file fails at it
+       ╭─[migrations/4_index/migration.sql:1:1]
+     1 │ CREATE INDEX CONCURRENTLY posts_title ON posts (title);
+       · ───────────────────────────┬──────────────────────────
+       ·                            ╰── low
+     2 │ ANALYZE posts;
+       ╰────
+      help: write IF NOT EXISTS, and above it DROP INDEX CONCURRENTLY IF EXISTS posts_title, for one
+            that a failed build has left
+            fix: add IF NOT EXISTS
+
 
     $ tollgate deploy
     status: 0
     -- stdout
     applied 4_index [duration]
+    1 migration checked: 3 notes
     1 migration applied in [duration]
     ");
 }
@@ -327,6 +430,9 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     tollgate 0.1.0 (the engine's own rules): on
       policy: What only the engine can tell: suppressions, ways back, edited files
       4 of 4 rules on (--rules lists them)
+    conventions 0.1.0 (builtin:conventions): on
+      policy: Naming, types and house style
+      3 of 18 rules on (--rules lists them)
     destructive 0.1.0 (builtin:destructive): on
       policy: Reports what loses data or objects
       may use catalog.probe
@@ -336,6 +442,10 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
       may use http:api
     rollback 0.1.0 (builtin:rollback): on
       rollback: Writes the inverse of every statement, from the catalog as it was before
+    safety 0.1.0 (builtin:safety): on
+      policy: Reports what is dangerous to run on a live system
+      may use catalog.probe
+      68 of 68 rules on (--rules lists them)
     slack 0.1.0 (builtin:slack): off, SLACK_WEBHOOK_URL is not set
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
@@ -367,6 +477,10 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     [lock]
     force_release = false  # from default
 
+    [plugins.conventions]
+    grant = []  # from default
+    source = "builtin:conventions"  # from default
+
     [plugins.destructive]
     grant = ["catalog.probe"]  # from default
     source = "builtin:destructive"  # from default
@@ -378,6 +492,10 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     [plugins.rollback]
     grant = []  # from default
     source = "builtin:rollback"  # from default
+
+    [plugins.safety]
+    grant = ["catalog.probe"]  # from default
+    source = "builtin:safety"  # from default
 
     [plugins.slack]
     grant = ["http:webhook"]  # from default

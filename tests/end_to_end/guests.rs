@@ -51,7 +51,7 @@ fn an_endless_loop() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking
+    1 migration checked: 1 blocking, 1 note
     blocked; nothing was applied
     -- stderr
     plugin::out-of-fuel
@@ -64,7 +64,7 @@ fn an_endless_loop() {
     status: 0
     -- stdout
     applied 1_users [duration]
-    1 migration checked: 1 warning
+    1 migration checked: 1 warning, 1 note
     1 migration applied in [duration]
     -- stderr
     plugin::out-of-fuel
@@ -80,7 +80,7 @@ fn a_trap() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking
+    1 migration checked: 1 blocking, 1 note
     blocked; nothing was applied
     -- stderr
     plugin::trapped
@@ -93,7 +93,7 @@ fn a_trap() {
     status: 0
     -- stdout
     applied 1_users [duration]
-    1 migration checked: 1 warning
+    1 migration checked: 1 warning, 1 note
     1 migration applied in [duration]
     -- stderr
     plugin::trapped
@@ -109,7 +109,7 @@ fn too_much_memory() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking
+    1 migration checked: 1 blocking, 1 note
     blocked; nothing was applied
     -- stderr
     plugin::out-of-memory
@@ -122,7 +122,7 @@ fn too_much_memory() {
     status: 0
     -- stdout
     applied 1_users [duration]
-    1 migration checked: 1 warning
+    1 migration checked: 1 warning, 1 note
     1 migration applied in [duration]
     -- stderr
     plugin::out-of-memory
@@ -138,7 +138,7 @@ fn a_finding_beyond_the_text() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking
+    1 migration checked: 1 blocking, 1 note
     blocked; nothing was applied
     -- stderr
     plugin::invalid-output
@@ -152,7 +152,7 @@ fn a_finding_beyond_the_text() {
     status: 0
     -- stdout
     applied 1_users [duration]
-    1 migration checked: 1 warning
+    1 migration checked: 1 warning, 1 note
     1 migration applied in [duration]
     -- stderr
     plugin::invalid-output
@@ -169,7 +169,7 @@ fn a_capability_that_was_not_granted() {
     $ tollgate deploy --to 1_users
     status: 3
     -- stdout
-    1 migration checked: 1 blocking
+    1 migration checked: 1 blocking, 1 note
     blocked; nothing was applied
     -- stderr
     plugin::refused-capability
@@ -183,7 +183,7 @@ fn a_capability_that_was_not_granted() {
     status: 0
     -- stdout
     applied 1_users [duration]
-    1 migration checked: 1 warning
+    1 migration checked: 1 warning, 1 note
     1 migration applied in [duration]
     -- stderr
     plugin::refused-capability
@@ -209,13 +209,34 @@ fn a_failing_policy_in_a_document() {
         "migrations": 1,
         "blocking": 1,
         "warnings": 0,
-        "notes": 0,
-        "allowed": 0
+        "notes": 1,
+        "allowed": 0,
+        "known": 0,
+        "approved": 0
       },
       "migrations": [
         {
           "name": "1_users",
-          "findings": [],
+          "findings": [
+            {
+              "plugin": "conventions",
+              "rule": "migration-name",
+              "severity": "low",
+              "message": "the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)",
+              "help": "rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users",
+              "blocking": false,
+              "allowed": null,
+              "enforced_by": null,
+              "approved": null,
+              "place": {
+                "file": "migrations/1_users/migration.sql",
+                "line": 1,
+                "column": 1,
+                "label": "low"
+              },
+              "properties": {}
+            }
+          ],
           "failures": [
             {
               "plugin": "team",
@@ -223,9 +244,12 @@ fn a_failing_policy_in_a_document() {
               "message": "it panicked or aborted in […]",
               "blocking": true
             }
-          ]
+          ],
+          "void_approvals": []
         }
-      ]
+      ],
+      "trace": null,
+      "fix": null
     }
     "#);
 }
@@ -256,7 +280,9 @@ fn a_custom_policy_blocks_for_its_teams_reason() {
     $ tollgate deploy
     status: 3
     -- stdout
-    2 migrations checked: 1 blocking
+    2 migrations checked: 1 blocking, 1 warning, 3 notes
+    what is meant can be approved, to be reviewed with the migration:
+      tollgate approve 2_invoices --rule tenant-isolation/tenant-index --statement 1 --reason "…"
     blocked; nothing was applied
     -- stderr
     tenant-isolation::tenant-index
@@ -268,12 +294,26 @@ fn a_custom_policy_blocks_for_its_teams_reason() {
        ·                                                  ╰── high: blocks a deploy
        ╰────
       help: create one in this migration: CREATE INDEX ON "invoices" ("tenant_id")
+
+    tollgate::rollback-procedure
+
+      ⚠ has no way back from what tenant-isolation/tenant-index reports: there is no down.sql, and the
+      │ generated rollback does not bring back the rows written to invoices since
+       ╭─[migrations/2_invoices/migration.sql:1:1]
+     1 │ CREATE TABLE invoices (id integer PRIMARY KEY, tenant_id integer NOT NULL REFERENCES tenants (id));
+       · ─────────────────────────────────────────────────┬────────────────────────────────────────────────
+       ·                                                  ╰── medium
+       ╰────
+      help: write a down.sql, or say in the file how it is taken back: `-- rollback: …`
     "#);
     assert_eq!(tables(&database), "");
     let document = project.run(&["deploy", "--format", "json"]).json();
     assert_eq!(document["outcome"], "blocked");
-    let finding = &document["plan"][1]["judged"]["findings"][0];
-    assert_eq!(finding["plugin"], "tenant-isolation");
+    let findings = document["plan"][1]["judged"]["findings"].as_array().unwrap();
+    let finding = findings
+        .iter()
+        .find(|finding| finding["plugin"] == "tenant-isolation")
+        .unwrap();
     assert_eq!(finding["blocking"], true);
     project.migration(
         "2_invoices",

@@ -34,6 +34,7 @@ fn a_database_made_before_tollgate_is_recorded() {
     -- stdout
     applied 2_posts [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     2 migrations applied in [duration]
 
     $ tollgate status

@@ -53,7 +53,7 @@ pub(crate) fn project(steps: &[Step], database: &Database) -> Project {
     for step in steps {
         project.migration(&step.name, &step.sql);
     }
-    project.file("tollgate.toml", "[plugins.destructive]\nenabled = false\n");
+    project.file("tollgate.toml", "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n");
     project.set("DATABASE_URL", &database.url());
     project
 }

@@ -55,7 +55,7 @@ pub(crate) const ROWS: &str = "INSERT INTO users (id, email) VALUES (1, 'a@examp
                                INSERT INTO posts (id, author, title) VALUES (1, 1, 'First');\n";
 
 /// The configuration that asks no policy.
-pub(crate) const NO_POLICY: &str = "[plugins.destructive]\nenabled = false\n";
+pub(crate) const NO_POLICY: &str = "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n";
 
 /// An application's first migrations, for either database.
 pub(crate) fn blog(project: &Project) {

@@ -116,6 +116,7 @@ fn a_failed_row_blocks_until_it_is_resolved() {
     -- stdout
     applied 2_posts [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     2 migrations applied in [duration]
 
     1_users applied 1
@@ -168,6 +169,7 @@ fn irregularities_stop_a_deploy_where_the_configuration_says_so() {
     -- stdout
     applied 1_late [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     2 migrations applied in [duration]
     -- stderr
     warning: 1 migration is applied but not in the folder: 2_gone
@@ -201,6 +203,7 @@ fn edited_migrations_stop_a_deploy_unless_configured_otherwise() {
     status: 0
     -- stdout
     applied 3_views [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
     -- stderr
     warning: 1 migration was edited after being applied: 1_users

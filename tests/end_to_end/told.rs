@@ -69,27 +69,29 @@ fn every_end_of_a_run_is_told() {
     });
     assert_snapshot!(seen, @r#"
     == deployed
-    {"version":1,"event":"planned","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migrations":["1_users","2_posts","3_views"]}}
-    {"version":1,"event":"checked","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"verdict":"pass","findings":[]}}
-    {"version":1,"event":"applied","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migration":"1_users","duration_ms":0}}
-    {"version":1,"event":"applied","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migration":"2_posts","duration_ms":0}}
-    {"version":1,"event":"applied","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migration":"3_views","duration_ms":0}}
-    {"version":1,"event":"finished","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"succeeded":true,"migrations":["1_users","2_posts","3_views"],"duration_ms":0,"findings":[]}}
+    {"version":1,"event":"planned","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migrations":["1_users","2_posts","3_views"]}}
+    {"version":1,"event":"checked","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"verdict":"pass-with-warnings","findings":[{"migration":"1_users","findings":[{"rule":"migration-name","severity":"low","message":"the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]},{"migration":"2_posts","findings":[{"rule":"migration-name","severity":"low","message":"the name 2_posts could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]},{"migration":"3_views","findings":[{"rule":"migration-name","severity":"low","message":"the name 3_views could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]}]}}
+    {"version":1,"event":"applied","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migration":"1_users","duration_ms":0}}
+    {"version":1,"event":"applied","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migration":"2_posts","duration_ms":0}}
+    {"version":1,"event":"applied","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migration":"3_views","duration_ms":0}}
+    {"version":1,"event":"finished","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"succeeded":true,"migrations":["1_users","2_posts","3_views"],"duration_ms":0,"findings":[{"migration":"1_users","findings":[{"rule":"migration-name","severity":"low","message":"the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]},{"migration":"2_posts","findings":[{"rule":"migration-name","severity":"low","message":"the name 2_posts could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]},{"migration":"3_views","findings":[{"rule":"migration-name","severity":"low","message":"the name 3_views could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]}]}}
     == nothing to do
 
     == a dry run
 
     == blocked
-    {"version":1,"event":"planned","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migrations":["4_drop"]}}
-    {"version":1,"event":"checked","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"verdict":"blocked","findings":[{"migration":"4_drop","findings":[{"rule":"drop-view","severity":"medium","message":"drops the view titles","statement":0,"help":"change it with CREATE OR REPLACE VIEW, or stop reading it first"},{"rule":"drop-table","severity":"high","message":"drops the table posts with its 1 row","statement":1,"help":"rename the table first and drop it later, or keep a copy of its rows"}]}]}}
+    {"version":1,"event":"planned","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migrations":["4_drop"]}}
+    {"version":1,"event":"checked","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"verdict":"blocked","findings":[{"migration":"4_drop","findings":[{"rule":"migration-name","severity":"low","message":"the name 4_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not name posts, all that it changes","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"},{"rule":"drop-view","severity":"medium","message":"drops the view titles","statement":0,"help":"change it with CREATE OR REPLACE VIEW, or stop reading it first"},{"rule":"drop-table","severity":"high","message":"drops the table posts with its 1 row","statement":1,"help":"rename the table first and drop it later, or keep a copy of its rows"},{"rule":"rollback-procedure","severity":"medium","message":"has no way back from what destructive/drop-table reports: there is no down.sql, and the generated rollback does not bring back the rows of posts","statement":1,"help":"write a down.sql, or say in the file how it is taken back: `-- rollback: …`"}]}]}}
+    {"version":1,"event":"awaiting-approval","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"findings":[{"migration":"4_drop","findings":[{"rule":"drop-table","severity":"high","message":"drops the table posts with its 1 row","statement":1,"help":"rename the table first and drop it later, or keep a copy of its rows"}]}],"requirement":null,"failures":[]}}
     == failed
-    {"version":1,"event":"planned","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migrations":["4_drop"]}}
-    {"version":1,"event":"checked","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"verdict":"pass","findings":[]}}
-    {"version":1,"event":"failed","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migration":"4_drop","statement":0,"message":"…","sqlstate":"…"}}
-    {"version":1,"event":"finished","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"succeeded":false,"migrations":[],"duration_ms":0,"findings":[]}}
+    {"version":1,"event":"planned","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migrations":["4_drop"]}}
+    {"version":1,"event":"checked","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"verdict":"pass-with-warnings","findings":[{"migration":"4_drop","findings":[{"rule":"migration-name","severity":"low","message":"the name 4_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]}]}}
+    {"version":1,"event":"failed","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migration":"4_drop","statement":0,"message":"…","sqlstate":"…"}}
+    {"version":1,"event":"finished","run":{"id":"[id]","command":"deploy","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"succeeded":false,"migrations":[],"duration_ms":0,"findings":[{"migration":"4_drop","findings":[{"rule":"migration-name","severity":"low","message":"the name 4_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_","statement":null,"help":"rename the folder before it is deployed anywhere, for example as 20260901120000_add_email_to_users"}]}]}}
     == taken back
-    {"version":1,"event":"rolled-back","run":{"id":"[id]","command":"rollback","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"migration":"3_views","duration_ms":0}}
-    {"version":1,"event":"finished","run":{"id":"[id]","command":"rollback","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]"},"data":{"succeeded":true,"migrations":["3_views"],"duration_ms":0,"findings":[]}}
+    {"version":1,"event":"planned","run":{"id":"[id]","command":"rollback","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migrations":["3_views"]}}
+    {"version":1,"event":"rolled-back","run":{"id":"[id]","command":"rollback","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"migration":"3_views","duration_ms":0}}
+    {"version":1,"event":"finished","run":{"id":"[id]","command":"rollback","environment":null,"target":"THE DATABASE","actor":null,"dry_run":false,"started_at":"[time]","commit":null,"link":null},"data":{"succeeded":true,"migrations":["3_views"],"duration_ms":0,"findings":[]}}
     == a status
     "#);
 }
@@ -195,6 +197,13 @@ fn slack_is_told_where_its_variable_says() {
           }
         },
         {
+          "type": "section",
+          "text": {
+            "type": "mrkdwn",
+            "text": "*Findings*\n• low `migration-name` in `1_users`: the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)\n• low `migration-name` in `2_posts`: the name 2_posts could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)\n• low `migration-name` in `3_views`: the name 3_views could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)"
+          }
+        },
+        {
           "type": "context",
           "elements": [
             {
@@ -221,6 +230,7 @@ fn slack_needs_nothing_but_its_variable() {
     applied 1_users [duration]
     applied 2_posts [duration]
     applied 3_views [duration]
+    3 migrations checked: 3 notes
     3 migrations applied in [duration]
     -- stderr
     warning: slack could not be told (finished): the endpoint's host has no public address, and `allow_private` is not set
@@ -249,6 +259,7 @@ fn a_receiver_that_fails_holds_nothing_up_unless_it_is_required() {
     status: 0
     -- stdout
     applied 1_users [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
     -- stderr
     warning: webhook could not be told (finished): the receiver answered 500; the next run tries again
@@ -295,6 +306,7 @@ fn a_private_address_is_refused_unless_it_is_allowed() {
     status: 0
     -- stdout
     applied 1_users [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
     -- stderr
     warning: webhook could not be told (planned): the endpoint's host has no public address, and `allow_private` is not set

@@ -4,8 +4,7 @@ use insta::assert_snapshot;
 
 use crate::{postgres, run, sqlite};
 
-const WITH_ENVIRONMENT: &str =
-    "[environments.production]\n[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+const WITH_ENVIRONMENT: &str = "[environments.production]\n[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
 
 #[test]
 fn on_postgres_nothing_is_left_and_the_mended_file_is_deployed() {

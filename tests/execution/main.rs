@@ -18,7 +18,7 @@ use tollgate_testing::{SqliteFile, sqlite_file};
 use tollgate_tests::{Outcome, Project};
 
 /// Nobody judges and nobody is told: these tests are about running.
-const ALONE: &str = "[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+const ALONE: &str = "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
 
 /// A project and its database on a server.
 fn postgres() -> (Project, TestDatabase<'static>) {

@@ -29,7 +29,7 @@ pub(crate) fn same_everywhere(text: &str) -> String {
 }
 
 /// No plugin is asked: compiling them in every home takes longer than all else here.
-const NO_PLUGINS: &str = "[plugins.destructive]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
+const NO_PLUGINS: &str = "[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
 
 /// The project of a person, with the migrations of [`blog`].
 pub(crate) fn person(name: &str, database: &Database) -> Project {

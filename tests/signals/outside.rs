@@ -36,6 +36,20 @@ fn asked_once_the_statement_is_finished_and_the_next_deploy_goes_on() {
     assert_snapshot!(deploy.end(&stage.project), @"
     status: 130
     -- stderr
+    safety::concurrent-with-other-statements
+
+      ⚠ runs CREATE INDEX CONCURRENTLY in a file with 2 other statements, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/2_b/migration.sql:2:1]
+     1 │ CREATE TABLE b (id integer);
+     2 │ CREATE INDEX CONCURRENTLY a_id ON a (id);
+       · ────────────────────┬───────────────────
+       ·                     ╰── medium
+     3 │ CREATE TABLE c (id integer);
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
+
     stopping after the statement that runs; once more cancels it
     interrupted
 
@@ -73,6 +87,20 @@ fn asked_twice_it_is_cancelled_and_its_index_is_gone() {
     assert_snapshot!(deploy.end(&stage.project), @"
     status: 130
     -- stderr
+    safety::concurrent-with-other-statements
+
+      ⚠ runs CREATE INDEX CONCURRENTLY in a file with 2 other statements, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/2_b/migration.sql:2:1]
+     1 │ CREATE TABLE b (id integer);
+     2 │ CREATE INDEX CONCURRENTLY a_id ON a (id);
+       · ────────────────────┬───────────────────
+       ·                     ╰── medium
+     3 │ CREATE TABLE c (id integer);
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
+
     stopping after the statement that runs; once more cancels it
     cancelling the statement that runs; once more ends the program at once
     2_b: dropped the invalid index public.a_id that a failed attempt left
@@ -107,6 +135,20 @@ fn an_index_that_cannot_be_dropped_now_is_dropped_by_the_next_deploy() {
     assert_snapshot!(deploy.end(&stage.project), @"
     status: 130
     -- stderr
+    safety::concurrent-with-other-statements
+
+      ⚠ runs CREATE INDEX CONCURRENTLY in a file with 2 other statements, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/2_b/migration.sql:2:1]
+     1 │ CREATE TABLE b (id integer);
+     2 │ CREATE INDEX CONCURRENTLY a_id ON a (id);
+       · ────────────────────┬───────────────────
+       ·                     ╰── medium
+     3 │ CREATE TABLE c (id integer);
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
+
     stopping after the statement that runs; once more cancels it
     cancelling the statement that runs; once more ends the program at once
     interrupted
@@ -143,6 +185,19 @@ fn a_migration_that_came_to_its_end_counts_and_the_next_does_not_begin() {
     -- stdout
     applied 2_b [duration]
     -- stderr
+    safety::concurrent-with-other-statements
+
+      ⚠ runs CREATE INDEX CONCURRENTLY in a file with another statement, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/2_b/migration.sql:2:1]
+     1 │ CREATE TABLE b (id integer);
+     2 │ CREATE INDEX CONCURRENTLY a_id ON a (id);
+       · ────────────────────┬───────────────────
+       ·                     ╰── medium
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
+
     stopping after the statement that runs; once more cancels it
     interrupted
 

@@ -127,6 +127,8 @@ impl Project {
             .current_dir(self.path())
             .env_clear()
             .env("HOME", self.path().join("home"))
+            // Compiled plugins are kept from one test to the next: compiling them takes longer than most tests.
+            .env("XDG_CACHE_HOME", program().with_file_name("tests-cache"))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(&self.environment)
             .stdin(Stdio::null());

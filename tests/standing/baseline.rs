@@ -98,6 +98,7 @@ fn what_is_there_is_recorded_and_the_rest_deployed() {
     status: 0
     -- stdout
     applied 3_views [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
 
     $ tollgate status

@@ -255,6 +255,7 @@ fn what_may_be_run_twice_is_no_contradiction() {
     status: 0
     -- stdout
     applied 2_more [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
 
 
@@ -267,6 +268,7 @@ fn what_may_be_run_twice_is_no_contradiction() {
     status: 0
     -- stdout
     applied 2_more [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
     -- stderr
     2_more: NOTICE: relation "more" already exists, skipping

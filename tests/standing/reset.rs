@@ -158,6 +158,43 @@ fn a_lease_of_somebody_else_keeps_everything_and_stays() {
     drops everything: 3 tables and views (posts, titles, users)
     applies 3 migrations, then seeds
     -- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_posts could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/2_posts/migration.sql:1:1]
+     1 │ CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users (id), title text);
+       · ▲
+       · ╰── low
+     2 │ CREATE INDEX posts_author ON posts (author);
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 3_views could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/3_views/migration.sql:1:1]
+     1 │ CREATE VIEW titles AS SELECT title FROM posts;
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     lock
 
       × the lock is leased to somebody on vm since [time], until [time]: a
@@ -203,6 +240,44 @@ fn a_lease_of_somebody_else_keeps_everything_and_stays() {
     applied 3_views [duration]
     everything dropped, 3 migrations applied
     seeded a.sql [duration]
+    -- stderr
+    conventions::migration-name
+
+      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/1_users/migration.sql:1:1]
+     1 │ CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL);
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 2_posts could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/2_posts/migration.sql:1:1]
+     1 │ CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users (id), title text);
+       · ▲
+       · ╰── low
+     2 │ CREATE INDEX posts_author ON posts (author);
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ the name 3_views could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
+      │ not begin with what is done (add, drop, rename, …)
+       ╭─[migrations/3_views/migration.sql:1:1]
+     1 │ CREATE VIEW titles AS SELECT title FROM posts;
+       · ▲
+       · ╰── low
+       ╰────
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
 
     $ tollgate status
     status: 0
@@ -326,9 +401,38 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
     $ tollgate reset --force
     status: 3
     -- stdout
-    4 migrations checked: 1 blocking
+    4 migrations checked: 5 blocking
     blocked; nothing was dropped
     -- stderr
+    conventions::migration-name
+
+      × migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      × migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      × migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      × migrations/4_wrong/migration.sql: the name 4_wrong could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …); it does
+      │ not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     destructive::drop-index
 
       × drops the index posts_author of posts
@@ -383,9 +487,38 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
     $ tollgate reset --force
     status: 3
     -- stdout
-    4 migrations checked: 1 blocking
+    4 migrations checked: 5 blocking
     blocked; nothing was dropped
     -- stderr
+    conventions::migration-name
+
+      × migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      × migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      × migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      × migrations/4_wrong/migration.sql: the name 4_wrong could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …); it does
+      │ not name posts, all that it changes
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
     destructive::drop-index
 
       × drops the index posts_author of posts

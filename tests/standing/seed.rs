@@ -32,6 +32,7 @@ fn files_run_in_order_and_no_ledger_knows_of_them() {
     applied 1_users [duration]
     applied 2_posts [duration]
     applied 3_views [duration]
+    3 migrations checked: 3 notes
     3 migrations applied in [duration]
 
     $ tollgate seed
@@ -94,6 +95,7 @@ fn files_run_in_order_and_no_ledger_knows_of_them() {
     applied 1_users [duration]
     applied 2_posts [duration]
     applied 3_views [duration]
+    3 migrations checked: 3 notes
     3 migrations applied in [duration]
 
     $ tollgate seed

@@ -3,7 +3,6 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use tollgate_testing::postgres::Cluster;
@@ -26,14 +25,8 @@ pub(crate) fn words(said: &str) -> String {
 
 /// A project on this database.
 pub(crate) fn on(url: &str) -> Project {
-    // Plugins are compiled once for all tests.
-    static CACHE: LazyLock<String> = LazyLock::new(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("surroundings");
-        std::fs::create_dir_all(&folder).unwrap();
-        folder.display().to_string()
-    });
     let mut project = Project::new();
-    project.set("DATABASE_URL", url).set("XDG_CACHE_HOME", &CACHE);
+    project.set("DATABASE_URL", url);
     project
 }
 

@@ -211,6 +211,7 @@ fn a_role_that_may_not_create_anything() {
     applied 1_users [duration]
     applied 2_posts [duration]
     applied 3_views [duration]
+    3 migrations checked: 3 notes
     3 migrations applied in [duration]
 
     $ tollgate status
@@ -251,10 +252,31 @@ fn a_missing_database_is_created_by_deploy_alone() {
        taken back: lossy: the rows written to posts since
     3. 3_views 1 statement
        taken back: lossless
-    3 migrations checked: nothing found
+    3 migrations checked: 3 notes
     3 migrations to deploy; nothing was changed
     -- stderr
     warning: the database does not exist yet; a deploy creates it
+    conventions::migration-name
+
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
 
     $ tollgate rollback --force
     status: 1
@@ -280,6 +302,7 @@ fn a_missing_database_is_created_by_deploy_alone() {
     status: 0
     -- stdout
     applied 1_users [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
 
     $ tollgate status

@@ -347,6 +347,19 @@ fn what_ran_outside_a_transaction_can_be_undone_by_hand() {
     $ tollgate deploy --resume
     status: 1
     -- stderr
+    safety::concurrent-with-other-statements
+
+      ⚠ runs CREATE INDEX CONCURRENTLY in a file with another statement, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/1_index/migration.sql:2:1]
+     1 │ CREATE TABLE tags (id integer, name text);
+     2 │ CREATE INDEX CONCURRENTLY tags_name ON tags (name);
+       · ─────────────────────────┬────────────────────────
+       ·                          ╰── medium
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
+
     migration-failed
 
       × migration "1_index" failed: its first statement is in the database and changed in the file
@@ -372,7 +385,21 @@ fn what_ran_outside_a_transaction_can_be_undone_by_hand() {
     status: 0
     -- stdout
     applied 1_index [duration]
+    1 migration checked: 1 warning, 2 notes
     1 migration applied in [duration]
+    -- stderr
+    safety::concurrent-with-other-statements
+
+      ⚠ runs CREATE INDEX CONCURRENTLY in a file with another statement, which is then applied in
+      │ parts and not at all by Prisma Migrate
+       ╭─[migrations/1_index/migration.sql:2:1]
+     1 │ CREATE TABLE tags (id integer, name text);
+     2 │ CREATE INDEX CONCURRENTLY tags_name ON tags (name);
+       · ─────────────────────────┬────────────────────────
+       ·                          ╰── medium
+       ╰────
+      help: give it a migration of its own
+            fix: move the rest to a following migration
     "#);
     assert_snapshot!(ledger(&database), @"
     1_index rolled back 1

@@ -88,7 +88,8 @@ fn settings_that_a_plugin_refuses() {
     plugin::bad-settings
 
       × plugin `webhook` failed (bad-settings): /events/1: there is no event "finnished"; the events
-      │ are planned, checked, applied, failed, rolled-back, finished
+      │ are waiting-for-lock, planned, checked, awaiting-approval, applied, failed, rolled-back,
+      │ finished
        ╭─[tollgate.toml:2:10]
      1 │ [plugins.webhook.settings]
      2 │ events = ["finished", "finnished"]

@@ -173,7 +173,10 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         to: args.to.clone(),
     };
     let mut show = Show::new(ui);
-    let findings = Findings::new(&project.folder, project.target.dialect());
+    let mut findings = Findings::new(&project.folder, project.target.dialect());
+    if !args.dry_run {
+        findings = findings.at_work(ui);
+    }
     let mut counts = Counts::default();
     let result = deploy(&project, &options, &mut |event| match event {
         Event::Judged(checked) => counts = findings.show(ui, &checked),

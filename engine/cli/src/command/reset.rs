@@ -86,7 +86,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         seeds.check(&project)?;
     }
     let target = project.target.describe();
-    let findings = Findings::new(&project.folder, project.target.dialect());
+    let findings = Findings::new(&project.folder, project.target.dialect()).at_work(ui);
     let (mut counts, mut judged) = (Counts::default(), Vec::new());
     let nobody_to_ask = Cell::new(false);
     let mut show = Show::new(ui);

@@ -78,7 +78,10 @@ impl Config {
         let value = |name| self.first_of(&[name]);
         let github = || {
             let (server, repository) = (value("GITHUB_SERVER_URL")?, value("GITHUB_REPOSITORY")?);
-            Some(format!("{server}/{repository}/actions/runs/{}", value("GITHUB_RUN_ID")?))
+            Some(format!(
+                "{server}/{repository}/actions/runs/{}",
+                value("GITHUB_RUN_ID")?
+            ))
         };
         github().or_else(|| value("CI_JOB_URL"))
     }

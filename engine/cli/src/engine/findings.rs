@@ -6,7 +6,7 @@ use tollgate_engine::sql::{Dialect, Span};
 use tollgate_engine::{CheckedMigration, Folder, JudgedFinding, MigrationFile};
 
 use super::approvals::{ApprovalDocument, word};
-use crate::output::Ui;
+use crate::output::{Ui, Verbosity};
 use crate::output::documents::PlaceDocument;
 use crate::output::path::shown;
 use crate::output::report::{Level, Report, Snippet};
@@ -92,12 +92,26 @@ pub struct Counts {
 pub struct Findings<'a> {
     folder: &'a Folder,
     dialect: Dialect,
+    /// Findings of level low are printed, too.
+    notes: bool,
 }
 
 impl<'a> Findings<'a> {
     /// Of the migrations in this folder.
     pub fn new(folder: &'a Folder, dialect: Dialect) -> Self {
-        Self { folder, dialect }
+        Self {
+            folder,
+            dialect,
+            notes: true,
+        }
+    }
+
+    /// The same for a run that changes something: what is only good to know was said when the migrations were checked, so
+    /// it is counted, and printed for the curious.
+    #[must_use]
+    pub fn at_work(mut self, ui: &Ui) -> Self {
+        self.notes = ui.verbosity() >= Verbosity::Verbose;
+        self
     }
 
     /// Prints everything that was said and not allowed, and counts.
@@ -122,8 +136,9 @@ impl<'a> Findings<'a> {
                     (_, Level::Warning) => counts.warnings += 1,
                     (_, Level::Note) => counts.notes += 1,
                 }
-                if judged.allowed.is_none() && !ui.json() {
-                    ui.report(&self.report(&migration.name, judged));
+                let wanted = self.notes || level(judged) != Level::Note;
+                if judged.allowed.is_none() && wanted && !ui.json() {
+                    ui.report(&self.drawn(&migration.name, judged));
                 }
             }
             for void in &migration.judgement.void_approvals {
@@ -195,6 +210,17 @@ impl<'a> Findings<'a> {
             place: report.place,
             properties: judged.finding.properties.iter().cloned().collect(),
         }
+    }
+
+    /// The report for people: what is about a file as a whole has no place in it to draw.
+    fn drawn(&self, migration: &str, judged: &JudgedFinding) -> Report {
+        let mut report = self.report(migration, judged);
+        let finding = &judged.finding;
+        let whole = finding.statement.is_none() && finding.span.is_none() && finding.labels.is_empty();
+        if let Some(snippet) = report.snippet.take_if(|_| whole) {
+            report.message = format!("{}: {}", snippet.name, report.message);
+        }
+        report
     }
 
     fn report(&self, migration: &str, judged: &JudgedFinding) -> Report {

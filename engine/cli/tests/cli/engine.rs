@@ -59,25 +59,15 @@ fn migrations_are_deployed_and_taken_back() {
     warning: the database does not exist yet; a deploy creates it
     conventions::migration-name
 
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
     conventions::migration-name
 
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/2_index/migration.sql: the name 2_index could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
     ");
@@ -89,30 +79,6 @@ fn migrations_are_deployed_and_taken_back() {
     applied 2_index [n] ms
     2 migrations checked: 2 notes
     2 migrations applied in [n] ms
-    --- stderr
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
     ");
     assert_snapshot!(timeless(&project.run(&["deploy"])), @"
     exit status 0
@@ -192,25 +158,15 @@ fn what_loses_data_is_blocked() {
     --- stderr
     conventions::migration-name
 
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
     conventions::migration-name
 
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/2_index/migration.sql: the name 2_index could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
@@ -226,13 +182,8 @@ fn what_loses_data_is_blocked() {
 
     conventions::migration-name
 
-      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/3_drop/migration.sql:1:1]
-     1 │ DROP TABLE users;
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/3_drop/migration.sql: the name 3_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
@@ -264,13 +215,8 @@ fn what_loses_data_is_blocked() {
     --- stderr
     conventions::migration-name
 
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
     ");
@@ -282,42 +228,6 @@ fn what_loses_data_is_blocked() {
     applied 3_drop [n] ms
     3 migrations checked: 3 notes
     3 migrations applied in [n] ms
-    --- stderr
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/3_drop/migration.sql:1:1]
-     1 │ DROP TABLE users;
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
     ");
     project.write(
         "migrations/3_drop/migration.sql",
@@ -330,25 +240,15 @@ fn what_loses_data_is_blocked() {
     --- stderr
     conventions::migration-name
 
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
     conventions::migration-name
 
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/2_index/migration.sql: the name 2_index could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
@@ -364,14 +264,8 @@ fn what_loses_data_is_blocked() {
 
     conventions::migration-name
 
-      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/3_drop/migration.sql:1:1]
-     1 │ -- tollgate:allow drop-table -- nobody uses it
-       · ▲
-       · ╰── low
-     2 │ DROP TABLE users;
-       ╰────
+      ☞ migrations/3_drop/migration.sql: the name 3_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
@@ -401,25 +295,15 @@ fn rules_get_their_levels_from_the_configuration() {
     --- stderr
     conventions::migration-name
 
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
     conventions::migration-name
 
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/2_index/migration.sql: the name 2_index could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
 
@@ -435,13 +319,8 @@ fn rules_get_their_levels_from_the_configuration() {
 
     conventions::migration-name
 
-      ☞ the name 3_drop could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/3_drop/migration.sql:1:1]
-     1 │ DROP TABLE users;
-       · ▲
-       · ╰── low
-       ╰────
+      ☞ migrations/3_drop/migration.sql: the name 3_drop could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not name users, all that it changes
       help: rename the folder before it is deployed anywhere, for example as
             [time]_add_email_to_users
     ");
@@ -475,43 +354,6 @@ fn a_failing_migration_is_shown_where_it_fails() {
     applied 1_users [n] ms
     applied 2_index [n] ms
     --- stderr
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 3_bad could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does not
-      │ begin with what is done (add, drop, rename, …)
-       ╭─[migrations/3_bad/migration.sql:1:1]
-     1 │ CREATE TABLE a (id int);
-       · ▲
-       · ╰── low
-     2 │ INSERT INTO nowhere VALUES (1);
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
     migration-failed
 
       × migration "3_bad" failed: no such table: nowhere
@@ -694,30 +536,6 @@ fn a_receiver_that_does_not_answer_is_mentioned_once() {
     2 migrations checked: 2 notes
     2 migrations applied in [n] ms
     --- stderr
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
     warning: webhook could not be told (planned): cannot reach the receiver: the connection failed: connection refused; the next run tries again
     ");
     // What it has missed waits for the next run, and so does what comes then.
@@ -834,31 +652,7 @@ fn documents_of_runs_follow_their_schemas() {
 fn settings_without_effect_are_mentioned() {
     let project = project();
     let ended = project.command(&["deploy"]).env("FORCE_RELEASE", "true").run();
-    assert_snapshot!(ended.stderr, @"
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-    ");
+    assert_snapshot!(ended.stderr, @"");
 }
 
 #[test]
@@ -929,29 +723,6 @@ fn an_unset_address_stops_only_a_required_notifier() {
     2 migrations applied in [n] ms
     --- stderr
     warning: webhook tells nobody: WEBHOOK_URL is not set
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
     ");
     project.write("tollgate.toml", &format!("plugins.webhook.required = true\n{hook}"));
     assert_snapshot!(timeless(&project.run(&["deploy"])), @r#"
@@ -1009,30 +780,6 @@ fn a_folder_for_the_database_must_be_there() {
     applied 2_index [n] ms
     2 migrations checked: 2 notes
     2 migrations applied in [n] ms
-    --- stderr
-    conventions::migration-name
-
-      ☞ the name 1_users could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not begin with what is done (add, drop, rename, …)
-       ╭─[migrations/1_users/migration.sql:1:1]
-     1 │ CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
-
-    conventions::migration-name
-
-      ☞ the name 2_index could say more: it does not begin with the time as YYYYMMDDHHMMSS_; it does
-      │ not name users, all that it changes
-       ╭─[migrations/2_index/migration.sql:1:1]
-     1 │ CREATE UNIQUE INDEX users_email ON users (email);
-       · ▲
-       · ╰── low
-       ╰────
-      help: rename the folder before it is deployed anywhere, for example as
-            [time]_add_email_to_users
     ");
     project.write("in-the-way", "");
     assert_snapshot!(run("file:./in-the-way/dev.db"), @"
