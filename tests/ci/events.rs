@@ -10,6 +10,10 @@ use tollgate_tests::{Project, Receiver, Request, repository};
 use crate::hub::{Hub, TOKEN};
 
 const WEBHOOK: &str = "\
+[plugins.safety]
+enabled = false
+[plugins.conventions]
+enabled = false
 [plugins.webhook.endpoints.webhook]
 url = \"env:HOOK\"
 allow_private = true
@@ -216,7 +220,7 @@ fn github_is_told_how_a_deployment_stands() {
         .file(
             "tollgate.toml",
             &format!(
-                "[environments.production]\n[plugins.github.endpoints.api]\nurl = \"{}/repos/acme/shop\"\nallow_private = true\n\
+                "[environments.production]\n[plugins.conventions]\nenabled = false\n[plugins.github.endpoints.api]\nurl = \"{}/repos/acme/shop\"\nallow_private = true\n\
                  allow_path = true\nsecrets = {{ token = \"env:GITHUB_TOKEN\" }}\n",
                 hub.url
             ),

@@ -24,6 +24,8 @@ struct Company {
 }
 
 const CONFIG: &str = "\
+[plugins.conventions]
+enabled = false
 [plugins.slack.endpoints.webhook]
 url = \"env:SLACK_WEBHOOK_URL\"
 allow_private = true
@@ -315,7 +317,7 @@ fn a_destructive_change_is_blocked_until_it_is_approved_and_somebody_guards_prod
     assert_snapshot!(company.said().join("\n"), @"
     ✅ 1 migration deployed to staging
     ✅ 1 migration deployed to production
-    ⛔ Deploy to staging blocked by policy
+    ⛔ Deploy to staging awaits approval
     ✅ 1 migration deployed to staging
     Migrations of acme/shop were not deployed to production: https://github.com/acme/shop/actions/runs/42
     ✅ 1 migration deployed to production

@@ -104,29 +104,20 @@ fn a_merged_file_must_not_change() {
     -- stderr
     tollgate::edited-migration
 
-      × was changed although main has it: databases may have applied it as it was
-       ╭─[migrations/20240101000000_create_orders/migration.sql:1:1]
-     1 │ CREATE TABLE orders (id integer PRIMARY KEY, note text NOT NULL);
-       · ▲
-       · ╰── high: blocks a deploy
-       ╰────
+      × migrations/20240101000000_create_orders/migration.sql: was changed although main has it:
+      │ databases may have applied it as it was
       help: put the file back as it was and write a new migration for the change
 
     tollgate::edited-migration
 
-      × was removed although main has it: databases may have applied it as it was
-       ╭─[migrations/20240102000000_create_items/migration.sql:1:1]
-       ╰────
+      × migrations/20240102000000_create_items/migration.sql: was removed although main has it:
+      │ databases may have applied it as it was
       help: put the file back as it was and write a new migration for the change
 
     tollgate::edited-migration
 
-      × was changed although main has it: databases may have applied it as it was
-       ╭─[migrations/20240103000000_drop_items/migration.sql:1:1]
-     1 │ SELECT 1;
-       · ▲
-       · ╰── high: blocks a deploy
-       ╰────
+      × migrations/20240103000000_drop_items/migration.sql: was changed although main has it:
+      │ databases may have applied it as it was
       help: put the file back as it was and write a new migration for the change
     ");
 

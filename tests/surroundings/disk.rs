@@ -59,6 +59,7 @@ fn sqlite_says_so_and_goes_on_once_there_is_room() {
     -- stdout
     applied 2_posts [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     2 migrations applied in [duration]
     ");
     assert_eq!(sqlite3(&database, APPLIED), BLOG_APPLIED);
@@ -235,6 +236,7 @@ fn postgres_says_so_and_goes_on_once_there_is_room() {
     -- stdout
     applied 2_posts [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     2 migrations applied in [duration]
     ");
     assert_eq!(database.psql(APPLIED), BLOG_APPLIED);
@@ -306,6 +308,7 @@ fn an_index_that_finds_no_room_is_built_again() {
     status: 0
     -- stdout
     applied 2_index [duration]
+    1 migration checked: 3 notes
     1 migration applied in [duration]
     ");
     assert_eq!(database.psql(APPLIED), "1_rows 1 0\n2_index 1 0\n");

@@ -39,6 +39,7 @@ fn session_mode_works() {
     applied 2_posts [duration]
     applied 3_views [duration]
     applied 4_index [duration]
+    4 migrations checked: 4 notes
     4 migrations applied in [duration]
 
     $ tollgate status
@@ -61,6 +62,7 @@ fn session_mode_works() {
     status: 0
     -- stdout
     applied 4_index [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
     "#);
     let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'posts_title'::regclass";
@@ -169,6 +171,7 @@ fn a_direct_url_for_the_lock_is_the_way_out() {
     applied 2_posts [duration]
     applied 3_views [duration]
     applied 4_index [duration]
+    4 migrations checked: 4 notes
     4 migrations applied in [duration]
 
     $ tollgate status
@@ -191,6 +194,7 @@ fn a_direct_url_for_the_lock_is_the_way_out() {
     status: 0
     -- stdout
     applied 4_index [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
     "#);
     let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'posts_title'::regclass";

@@ -35,8 +35,23 @@ fn a_standby_is_read_and_never_written() {
        taken back: lossy: the rows written to posts since
     2. 3_views 1 statement
        taken back: lossless
-    2 migrations checked: nothing found
+    2 migrations checked: 2 notes
     2 migrations to deploy; nothing was changed
+    -- stderr
+    conventions::migration-name
+
+      ☞ migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
+    conventions::migration-name
+
+      ☞ migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+
 
     $ tollgate deploy
     status: 1
@@ -112,6 +127,7 @@ fn a_standby_that_becomes_the_primary_takes_the_rest() {
     status: 0
     -- stdout
     applied 3_views [duration]
+    1 migration checked: 1 note
     1 migration applied in [duration]
 
     $ tollgate status
@@ -233,6 +249,7 @@ fn a_server_that_is_starting_up() {
     applied 1_users [duration]
     applied 2_posts [duration]
     applied 3_views [duration]
+    3 migrations checked: 3 notes
     3 migrations applied in [duration]
 
     $ tollgate status

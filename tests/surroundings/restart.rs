@@ -91,6 +91,7 @@ fn a_deploy_stops_and_the_next_one_goes_on() {
     -- stdout
     applied 2_posts [duration]
     applied 3_views [duration]
+    2 migrations checked: 2 notes
     told webhook (127.0.0.1:[port])
     2 migrations applied in [duration]
     ");

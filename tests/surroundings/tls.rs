@@ -313,6 +313,7 @@ fn a_deploy_is_encrypted_as_a_whole() {
             applied 1_users [duration]
             applied 2_posts [duration]
             applied 3_views [duration]
+            3 migrations checked: 3 notes
             3 migrations applied in [duration]
             ");
         }
