@@ -81,12 +81,21 @@ struct Long {
 /// one line. Nearly all scripts have none and need not be read word by word.
 fn may_hold_long_name(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
-    let bytes = text.as_bytes();
-    bytes.split(|byte| !is_letter(*byte)).any(|run| run.len() > LONGEST)
-        || bytes
-            .split(|byte| *byte == b'\n')
-            .flat_map(|line| line.split(|byte| *byte == b'"').skip(1))
-            .any(|part| part.len() > LONGEST)
+    // Every byte of every script comes by here, so there is one pass.
+    let mut run = 0;
+    let mut quoted = None;
+    for &byte in text.as_bytes() {
+        run = if is_letter(byte) { run + 1 } else { 0 };
+        quoted = match byte {
+            b'\n' => None,
+            b'"' => Some(0),
+            _ => quoted.map(|length: usize| length + 1),
+        };
+        if run > LONGEST || quoted.is_some_and(|length| length > LONGEST) {
+            return true;
+        }
+    }
+    false
 }
 
 /// What the server keeps of a name.

@@ -79,6 +79,9 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, transaction: &Tran
             }
         }
     }
+    if locked.len() < THRESHOLD {
+        return;
+    }
     let names: Vec<_> = locked.iter().map(|held| held.lock.relation.clone()).collect();
     locked.retain(|held| {
         let relation = context.before_relation(&held.step, &held.lock.relation);
