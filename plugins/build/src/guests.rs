@@ -157,7 +157,15 @@ mod tests {
             .collect();
         assert_eq!(
             bundled,
-            ["conventions", "destructive", "github", "rollback", "safety", "slack", "webhook"]
+            [
+                "conventions",
+                "destructive",
+                "github",
+                "rollback",
+                "safety",
+                "slack",
+                "webhook"
+            ]
         );
         let error = find(root, &["slak".to_owned()]).unwrap_err();
         assert!(

@@ -60,9 +60,9 @@ pub(crate) fn comment(run: &Run, event: &Event) -> Option<String> {
             if let Some(requirement) = &awaiting.requirement {
                 let _ = writeln!(text, "\n- {}", escape(requirement));
             }
-            list(&mut text, "Awaits approval", findings(&awaiting.findings));
-            let failures = awaiting.failures.iter().map(|failure| escape(failure)).collect();
-            list(&mut text, "Could not be judged", failures);
+            list(&mut text, "Awaits approval", &findings(&awaiting.findings));
+            let failures: Vec<String> = awaiting.failures.iter().map(|failure| escape(failure)).collect();
+            list(&mut text, "Could not be judged", &failures);
         }
         Event::Failed(failed) => {
             let verb = if rollback { "taken back on" } else { "deployed to" };
@@ -81,8 +81,9 @@ pub(crate) fn comment(run: &Run, event: &Event) -> Option<String> {
         Event::Finished(finished) if finished.succeeded && !finished.applied.is_empty() => {
             let verb = if rollback { "taken back on" } else { "deployed to" };
             let _ = writeln!(text, "### Migrations {verb} {place}");
-            list(&mut text, "", finished.applied.iter().map(|name| code(name)).collect());
-            list(&mut text, "Findings", findings(&finished.findings));
+            let names: Vec<String> = finished.applied.iter().map(|name| code(name)).collect();
+            list(&mut text, "", &names);
+            list(&mut text, "Findings", &findings(&finished.findings));
         }
         _ => return None,
     }
@@ -114,7 +115,7 @@ fn findings(by_migration: &[(String, Vec<Finding>)]) -> Vec<String> {
 }
 
 /// A list, as long as it may be; the rest is counted.
-fn list(text: &mut String, title: &str, lines: Vec<String>) {
+fn list(text: &mut String, title: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }

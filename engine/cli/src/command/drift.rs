@@ -160,7 +160,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     say(ui, &report, args);
     ui.line(summary(&report, context));
     if let Some(which) = args.sql.filter(|_| !ui.json()) {
-        ui.raw(&ui.redacted(&script(&report, which)));
+        ui.raw(&script(&report, which));
     }
     ui.document(&document(target, &report, args));
     Ok(if report.same() { Exit::Done } else { Exit::Unexpected })

@@ -72,9 +72,9 @@ impl Ui {
         self.stdout_taken.set(true);
     }
 
-    /// Writes a report for a program, which has been redacted, to standard output.
+    /// Writes a report for a program to standard output.
     pub fn raw(&self, text: &str) {
-        stream::stdout(text);
+        stream::stdout(&self.redacted(text));
     }
 
     /// Names the flags of this run that a command to run next needs, too.

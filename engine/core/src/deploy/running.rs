@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tollgate_database::state::{ApprovalRecord, FindingRecord, KeptPlan};
 use tollgate_database::{
-    Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, LockEvent, Migration, Problem,
-    RunLock,
+    Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, LockEvent,
+    Migration, Problem, RunLock,
 };
 use tollgate_host::types as wire;
 

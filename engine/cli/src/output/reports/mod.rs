@@ -98,10 +98,10 @@ pub fn claims_stdout(wanted: &[Wanted], json: bool) -> Result<bool, Failure> {
 /// A file that cannot be written.
 pub fn write(ui: &Ui, wanted: &[Wanted], sheet: &Sheet) -> Result<(), Failure> {
     for Wanted { form, file } in wanted {
-        let text = ui.redacted(&form.render(sheet));
+        let text = form.render(sheet);
         match file {
             None => ui.raw(&text),
-            Some(path) => save(path, &text)?,
+            Some(path) => save(path, &ui.redacted(&text))?,
         }
     }
     Ok(())

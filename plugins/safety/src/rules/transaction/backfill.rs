@@ -83,7 +83,7 @@ pub(super) fn of<'a>(context: &Context<'a>) -> Vec<Backfill<'a>> {
             }
             Operation::Dynamic(call) => {
                 routine::called(context, &step, call, &mut |rows| {
-                    found.extend(read(context, step, rows))
+                    found.extend(read(context, step, rows));
                 });
                 continue;
             }
