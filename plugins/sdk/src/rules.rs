@@ -127,9 +127,10 @@ pub fn check_in(rules: &[Rule], context: &Context<'_>) -> Vec<Finding> {
     let mut next = 0;
     let mut wanted = |rule: &&Rule| {
         let is_rule = |wanted: &String| wanted == rule.id;
-        let found = match request.rules.get(next).is_some_and(is_rule) {
-            true => Some(next),
-            false => request.rules.iter().position(is_rule),
+        let found = if request.rules.get(next).is_some_and(is_rule) {
+            Some(next)
+        } else {
+            request.rules.iter().position(is_rule)
         };
         next = found.map_or(next, |at| at + 1);
         found.is_some()
