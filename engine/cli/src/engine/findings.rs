@@ -6,11 +6,11 @@ use tollgate_engine::sql::{Dialect, Span};
 use tollgate_engine::{CheckedMigration, Folder, JudgedFinding, MigrationFile};
 
 use super::approvals::{ApprovalDocument, word};
-use crate::output::{Ui, Verbosity};
 use crate::output::documents::PlaceDocument;
 use crate::output::path::shown;
 use crate::output::report::{Level, Report, Snippet};
 use crate::output::style::{BAD, DIM, GOOD, WARN, paint};
+use crate::output::{Ui, Verbosity};
 
 /// One migration and what was said of it.
 #[derive(Debug, Serialize)]

@@ -19,9 +19,9 @@ use crate::output::report::Report;
 /// The arguments about fixes.
 #[derive(Debug, clap::Args)]
 pub struct Fix {
-    /// Change migrations as the policies suggest, first: only where that is safe without a review, or =all. The fixed SQL is
-    /// judged again and kept only if it is clean. Never changes what is applied: the configured database is asked; without
-    /// one, say what is new with --since, by name, or with --assume-unapplied
+    /// Change migrations as the policies suggest, where that is safe without a review; =all also where somebody has to look
+    /// at it. The fixed SQL is judged again and kept only if it is clean. What is applied is never changed: the configured
+    /// database is asked; without one, say what is new with --since, by name, or with --assume-unapplied
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "automatic",
           hide_possible_values = true, conflicts_with = "write_baseline")]
     fix: Option<Which>,
