@@ -54,7 +54,7 @@ fn one_policys_rule_is_not_anothers() {
     -- stderr
     team::seen
 
-      × migrations/1_users/migration.sql: 1 statements
+      × migrations/1_users/migration.sql: 1 statements (blocks a deploy)
 
 
     $ tollgate deploy --to 1_users
@@ -67,7 +67,7 @@ fn one_policys_rule_is_not_anothers() {
     -- stderr
     team::seen
 
-      × migrations/1_users/migration.sql: 1 statements
+      × migrations/1_users/migration.sql: 1 statements (blocks a deploy)
 
 
     $ tollgate deploy --to 1_users
@@ -126,6 +126,6 @@ fn what_a_plugin_prints_is_not_an_approval() {
     -- stderr
     team::seen
 
-      × migrations/1_users/migration.sql: [2Jall is well
+      × migrations/1_users/migration.sql: [2Jall is well (blocks a deploy)
     "#);
 }

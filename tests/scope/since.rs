@@ -105,19 +105,19 @@ fn a_merged_file_must_not_change() {
     tollgate::edited-migration
 
       × migrations/20240101000000_create_orders/migration.sql: was changed although main has it:
-      │ databases may have applied it as it was
+      │ databases may have applied it as it was (blocks a deploy)
       help: put the file back as it was and write a new migration for the change
 
     tollgate::edited-migration
 
       × migrations/20240102000000_create_items/migration.sql: was removed although main has it:
-      │ databases may have applied it as it was
+      │ databases may have applied it as it was (blocks a deploy)
       help: put the file back as it was and write a new migration for the change
 
     tollgate::edited-migration
 
       × migrations/20240103000000_drop_items/migration.sql: was changed although main has it:
-      │ databases may have applied it as it was
+      │ databases may have applied it as it was (blocks a deploy)
       help: put the file back as it was and write a new migration for the change
     ");
 

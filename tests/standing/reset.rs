@@ -333,21 +333,24 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
     conventions::migration-name
 
       × migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
+      │ deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
     conventions::migration-name
 
       × migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
+      │ deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
     conventions::migration-name
 
       × migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
+      │ deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
@@ -355,7 +358,7 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
 
       × migrations/4_wrong/migration.sql: the name 4_wrong could say more: it does not begin with the
       │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …); it does
-      │ not name posts, all that it changes
+      │ not name posts, all that it changes (blocks a deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
@@ -419,21 +422,24 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
     conventions::migration-name
 
       × migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
+      │ deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
     conventions::migration-name
 
       × migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
+      │ deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
     conventions::migration-name
 
       × migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
+      │ deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 
@@ -441,7 +447,7 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
 
       × migrations/4_wrong/migration.sql: the name 4_wrong could say more: it does not begin with the
       │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …); it does
-      │ not name posts, all that it changes
+      │ not name posts, all that it changes (blocks a deploy)
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
 

@@ -218,7 +218,8 @@ impl<'a> Findings<'a> {
         let finding = &judged.finding;
         let whole = finding.statement.is_none() && finding.span.is_none() && finding.labels.is_empty();
         if let Some(snippet) = report.snippet.take_if(|_| whole) {
-            report.message = format!("{}: {}", snippet.name, report.message);
+            let stops = if judged.blocking { " (blocks a deploy)" } else { "" };
+            report.message = format!("{}: {}{stops}", snippet.name, report.message);
         }
         report
     }
