@@ -1,7 +1,7 @@
 //! Following the suggestions of policies: the scripts are changed, judged again, and kept only when what was fixed is
 //! really gone and nothing else has come up.
 //!
-//! Everything happens in memory, round by round; [`write`] puts the result on disk. A suggestion whose finding has the
+//! Everything happens in memory, round by round; [`write()`] puts the result on disk. A suggestion whose finding has the
 //! property `fix.following` also makes a migration that follows: its statements leave the file, and what all of them
 //! make together must be what the file made before.
 
