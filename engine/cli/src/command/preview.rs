@@ -1,8 +1,5 @@
 //! `tollgate preview`
 
-use std::path::PathBuf;
-use std::str::FromStr;
-
 use serde::Serialize;
 use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::Outcome;
@@ -24,6 +21,7 @@ use crate::output::Ui;
 use crate::output::documents::Body;
 use crate::output::path::shortened;
 use crate::output::report::Report;
+use crate::output::reports::Destination;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 
 /// Try the migrations on a database that is made for it and removed afterwards
@@ -48,8 +46,8 @@ pub struct Args {
     #[arg(long)]
     keep: bool,
     /// Write a report for another program: markdown; to standard output, or with =FILE to a file
-    #[arg(long, value_name = "FORM[=FILE]")]
-    report: Option<Wanted>,
+    #[arg(long, value_name = "FORM[=FILE]", value_parser = markdown_to)]
+    report: Option<Destination>,
 }
 
 /// The document of `preview`.
@@ -82,32 +80,18 @@ pub struct Previewed {
 
 impl Body for Previewed {}
 
-/// A report that is wanted.
-#[derive(Debug, Clone)]
-struct Wanted {
-    /// `None`: it goes to standard output.
-    file: Option<PathBuf>,
-}
-
-impl FromStr for Wanted {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            None if text == "markdown" => Ok(Self { file: None }),
-            Some(("markdown", "")) => Err("a file's name is missing after `=`".to_owned()),
-            Some(("markdown", file)) => Ok(Self {
-                file: (file != "-").then(|| file.into()),
-            }),
-            _ => Err("there is no such form; there is markdown".to_owned()),
-        }
+/// The one form that there is, and where it goes.
+fn markdown_to(text: &str) -> Result<Destination, String> {
+    match Destination::split(text)? {
+        ("markdown", destination) => Ok(destination),
+        _ => Err("there is no such form; there is markdown".to_owned()),
     }
 }
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let ui = context.ui;
-    let to_stdout = args.report.as_ref().is_some_and(|wanted| wanted.file.is_none());
+    let to_stdout = args.report.as_ref().is_some_and(Destination::is_stdout);
     if to_stdout {
         if ui.json() {
             let report = Report::error("usage::reports", "only one report can go to standard output");
@@ -148,7 +132,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     };
     summary(ui, &document);
     if let Some(wanted) = &args.report {
-        write(ui, wanted, &markdown(&document.view()))?;
+        wanted.write(ui, &markdown(&document.view()))?;
     }
     ui.document(&document);
     Ok(match document.outcome {
@@ -272,16 +256,4 @@ impl Previewed {
             not_tried: &self.not_tried,
         }
     }
-}
-
-fn write(ui: &Ui, wanted: &Wanted, text: &str) -> Result<(), Failure> {
-    let text = ui.redacted(text);
-    match &wanted.file {
-        None => ui.raw(&text),
-        Some(path) => {
-            let written = std::fs::write(path, text);
-            written.map_err(|error| Failure::file("report::unwritable", "write the report", path, &error))?;
-        }
-    }
-    Ok(())
 }

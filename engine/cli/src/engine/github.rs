@@ -195,49 +195,33 @@ impl Repository {
         })
     }
 
-    /// Sends a request; what the server could not answer, or was too busy for, is tried again.
+    /// Sends a request; what the server could not answer, or was too busy for, is tried again. Whether a comment was written
+    /// by a request that ended in a 5xx is not known; the marker finds it again, if so.
     fn send(&self, doing: &'static str, method: &str, url: &str, body: Option<&Value>) -> Result<String, GithubError> {
         let mut pause = PAUSE;
-        for attempt in 1.. {
-            let (status, text) = match self.once(method, url, body) {
-                Ok(answer) => answer,
-                Err(_) if attempt < ATTEMPTS => {
-                    std::thread::sleep(pause);
-                    pause *= 2;
-                    continue;
-                }
-                Err(error) => {
-                    let reason = error.to_string();
-                    return Err(GithubError::Unreachable { doing, reason });
-                }
-            };
-            // Whether a comment was written by a request that ended in a 5xx is not known; the marker finds it again, if so.
-            let busy = status == 429 || (500..600).contains(&status);
-            if busy && attempt < ATTEMPTS {
-                std::thread::sleep(pause);
-                pause *= 2;
-                continue;
+        let mut answer = self.once(method, url, body);
+        for _ in 1..ATTEMPTS {
+            if !matches!(answer, Err(_) | Ok((429 | 500..600, _))) {
+                break;
             }
-            let message = || {
-                let said: Option<Value> = serde_json::from_str(&text).ok();
-                let said = said.and_then(|said| said["message"].as_str().map(str::to_owned));
-                said.unwrap_or_else(|| "no reason".to_owned())
-            };
-            return match status {
-                200..300 => Ok(text),
-                403 | 404 => Err(GithubError::Forbidden {
-                    doing,
-                    status,
-                    message: message(),
-                }),
-                _ => Err(GithubError::Refused {
-                    doing,
-                    status,
-                    message: message(),
-                }),
-            };
+            std::thread::sleep(pause);
+            pause *= 2;
+            answer = self.once(method, url, body);
         }
-        unreachable!("the last attempt returns")
+        let (status, text) = answer.map_err(|error| GithubError::Unreachable {
+            doing,
+            reason: error.to_string(),
+        })?;
+        if (200..300).contains(&status) {
+            return Ok(text);
+        }
+        let said: Option<Value> = serde_json::from_str(&text).ok();
+        let said = said.and_then(|said| said["message"].as_str().map(str::to_owned));
+        let message = said.unwrap_or_else(|| "no reason".to_owned());
+        Err(match status {
+            403 | 404 => GithubError::Forbidden { doing, status, message },
+            _ => GithubError::Refused { doing, status, message },
+        })
     }
 
     fn once(&self, method: &str, url: &str, body: Option<&Value>) -> Result<(u16, String), ureq::Error> {

@@ -11,6 +11,7 @@ use super::findings::{Counts, JudgedDocument, count};
 use crate::failure::Failure;
 use crate::output::Ui;
 use crate::output::documents::ReportDocument;
+use crate::output::markdown::{code, prose};
 use crate::output::report::{Level, Report};
 
 /// How one migration went.
@@ -259,7 +260,7 @@ pub fn markdown(view: &View<'_>) -> String {
             count(counts.notes, "note")
         );
         for (name, finding) in blocking(view.judged) {
-            let line = format!("- {} {}: {}\n", code(name), code(&finding.0), escape(&finding.1));
+            let line = format!("- {} {}: {}\n", code(name), code(&finding.0), prose(&finding.1));
             if text.len() + line.len() <= LIMIT {
                 text += &line;
             }
@@ -306,7 +307,7 @@ fn row(tried: &Tried) -> String {
         "| {} | {} | {back} | {} |\n",
         code(&tried.name),
         time(tried.duration_ms),
-        escape(&note).replace('|', "\\|")
+        prose(&note).replace('|', "\\|")
     )
 }
 
@@ -317,37 +318,16 @@ fn trouble(tried: &Tried) -> String {
         let place = error.place.as_ref().map_or_else(String::new, |place| {
             format!("  \n{}", code(&format!("{}:{}", place.file, place.line)))
         });
-        let _ = writeln!(text, "\n{}{place}", escape(&error.message));
+        let _ = writeln!(text, "\n{}{place}", prose(&error.message));
         if let Some(help) = &error.help {
-            let _ = writeln!(text, "\n> {}", escape(help).replace('\n', "\n> "));
+            let _ = writeln!(text, "\n> {}", prose(help).replace('\n', "\n> "));
         }
     }
     for difference in back.iter().flat_map(|back| &back.schema) {
-        let _ = writeln!(text, "- {}", escape(difference));
+        let _ = writeln!(text, "- {}", prose(difference));
     }
     for table in back.iter().flat_map(|back| &back.rows) {
         let _ = writeln!(text, "- the rows of {} differ", code(table));
     }
     text
-}
-
-/// Text between backticks, as many as it takes.
-fn code(text: &str) -> String {
-    let text = text.replace('\n', " ");
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let ticks = "`".repeat(longest + 1);
-    let space = if longest > 0 { " " } else { "" };
-    format!("{ticks}{space}{text}{space}{ticks}")
-}
-
-/// Text that Markdown takes as it is, but for the stars of our own.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '<' | '[' | ']' | '\\' | '#') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }

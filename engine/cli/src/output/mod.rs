@@ -1,6 +1,7 @@
 //! Everything that is printed goes through here: redacted, in colour only on a terminal, for people or for programs.
 
 pub mod documents;
+pub mod markdown;
 pub mod path;
 pub mod progress;
 pub mod redact;

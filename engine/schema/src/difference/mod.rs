@@ -13,6 +13,7 @@ use std::fmt;
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
 
+pub(crate) use object::bare_type;
 pub(crate) use relation::label;
 pub use wording::in_other_words;
 

@@ -193,21 +193,17 @@ fn kind(kind: &TypeKind) -> &'static str {
     }
 }
 
+/// An argument's type by its name alone: one side may write its schema, the other may not.
+pub(crate) fn bare_type(argument: &str) -> &str {
+    argument.rsplit('.').next().unwrap_or(argument).trim_matches('"')
+}
+
 /// Functions by name and argument types, in whatever order of overloads.
 fn overloads(schema: &Schema) -> Result<BTreeMap<String, Function>, BaseError> {
     let mut found = BTreeMap::new();
     for name in schema.function_names()? {
         for function in schema.functions(&name)? {
-            // One side may write the schema of an argument's type, the other may not.
-            let bare = |argument: &String| {
-                argument
-                    .rsplit('.')
-                    .next()
-                    .unwrap_or(argument)
-                    .trim_matches('"')
-                    .to_owned()
-            };
-            let arguments: Vec<_> = function.arguments.iter().map(bare).collect();
+            let arguments: Vec<_> = function.arguments.iter().map(|argument| bare_type(argument)).collect();
             found.insert(format!("{name}({})", arguments.join(", ")), function);
         }
     }

@@ -6,7 +6,7 @@ use tollgate_sql::operation::{AddColumn, DataType, ObjectKind, Operation, Volati
 use super::LockMode as L;
 use super::footprint::{Clause, Footprint, Work};
 use crate::base::BaseError;
-use crate::model::{Column, ConstraintRule, TypeKind};
+use crate::model::{Column, ConstraintRule, Relation, TypeKind};
 
 impl Footprint<'_> {
     /// Whether the operation is one of these.
@@ -246,11 +246,8 @@ impl Footprint<'_> {
         Ok(false)
     }
 
-    fn drop_column(&mut self, table: &ObjectName, column: &str, cascade: bool) -> Result<(), BaseError> {
-        self.clause(table, Clause::recursing(L::AccessExclusive))?;
-        let Some(relation) = self.relation(table)? else {
-            return Ok(());
-        };
+    /// Foreign keys from a column go with it, and take their lock on the other table, too.
+    pub(super) fn lock_referenced_by(&mut self, relation: &Relation, column: &str) -> Result<(), BaseError> {
         for constraint in &relation.constraints {
             if let ConstraintRule::ForeignKey {
                 columns, references, ..
@@ -260,6 +257,15 @@ impl Footprint<'_> {
                 self.lock(references, L::AccessExclusive, Work::None)?;
             }
         }
+        Ok(())
+    }
+
+    fn drop_column(&mut self, table: &ObjectName, column: &str, cascade: bool) -> Result<(), BaseError> {
+        self.clause(table, Clause::recursing(L::AccessExclusive))?;
+        let Some(relation) = self.relation(table)? else {
+            return Ok(());
+        };
+        self.lock_referenced_by(&relation, column)?;
         self.sequence_of(table, column, L::AccessExclusive)?;
         if cascade {
             let mut dependents = self.schema.dependents(ObjectKind::Table, &relation.name)?;

@@ -24,15 +24,7 @@ impl Footprint<'_> {
             return Ok(());
         };
         // Foreign keys from and to the column are dropped and made anew.
-        for constraint in &relation.constraints {
-            if let ConstraintRule::ForeignKey {
-                columns, references, ..
-            } = &constraint.rule
-                && columns.iter().any(|key| key == column)
-            {
-                self.lock(references, L::AccessExclusive, Work::None)?;
-            }
-        }
+        self.lock_referenced_by(&relation, column)?;
         for (referencing, constraint) in self.schema.referencing(&relation.name)? {
             if let ConstraintRule::ForeignKey { referenced_columns, .. } = &constraint.rule
                 && referenced_columns.iter().any(|key| key == column)

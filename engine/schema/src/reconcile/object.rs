@@ -4,7 +4,7 @@ use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::{Dialect, ObjectName};
 
 use crate::base::BaseError;
-use crate::difference::{Difference, Subject};
+use crate::difference::{Difference, Subject, bare_type};
 use crate::model::{Constraint, ConstraintRule, Function, Relation, Sequence};
 use crate::render;
 
@@ -138,16 +138,9 @@ impl Work<'_> {
         differences: &[&Difference],
     ) -> Result<(), BaseError> {
         let arguments = subject.arguments.as_deref().unwrap_or_default();
-        let bare = |argument: &String| {
-            argument
-                .rsplit('.')
-                .next()
-                .unwrap_or(argument)
-                .trim_matches('"')
-                .to_owned()
-        };
         let same = |found: &&Function| {
-            found.arguments.iter().map(bare).eq(arguments.iter().map(bare)) && found.arguments.len() == arguments.len()
+            let own = found.arguments.iter().map(|argument| bare_type(argument));
+            own.eq(arguments.iter().map(|argument| bare_type(argument)))
         };
         let wanted = self.wanted.functions(&subject.name)?;
         let current = self.current.functions(&subject.name)?;

@@ -43,31 +43,22 @@ fn finding(entry: &Entry, item: &Item) -> TestCase {
         }
         (None, false) => TestCaseStatus::success(),
     };
-    let passed = item.excuse.is_none() && !item.blocking;
     let name = format!("{} at line {}", item.name(), item.region.start_line);
     let mut case = TestCase::new(name, status);
     case.set_classname(entry.migration.as_str());
-    if passed {
+    if item.excuse.is_none() && !item.blocking {
         case.set_system_out(format!("{}: {}", item.severity, text(entry, item)));
     }
     case
 }
 
 fn unjudged(entry: &Entry, trouble: &Trouble) -> TestCase {
-    let kind = if trouble.blocking {
-        NonSuccessKind::Error
-    } else {
-        NonSuccessKind::Failure
-    };
-    let mut status = if trouble.blocking {
-        TestCaseStatus::non_success(kind)
-    } else {
-        TestCaseStatus::skipped()
-    };
-    status.set_message(format!("{} could not judge this: {}", trouble.plugin, trouble.message));
+    let mut status = TestCaseStatus::skipped();
     if trouble.blocking {
+        status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_type(trouble.kind.as_str());
     }
+    status.set_message(format!("{} could not judge this: {}", trouble.plugin, trouble.message));
     let mut case = TestCase::new(format!("{} judges", trouble.plugin), status);
     case.set_classname(entry.migration.as_str());
     case

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::sheet::{Entry, Item, Sheet, Trouble};
+use crate::output::markdown::{code, escape, longest_run, quoted};
 
 /// GitHub refuses comments of more than 65,536 characters; what comes around this text needs some of them.
 const LIMIT: usize = 60_000;
@@ -134,60 +135,12 @@ fn fenced(statement: &str) -> String {
     format!("{fence}sql\n{}{rest}\n{fence}\n", shown.join("\n"))
 }
 
-/// Code in a line: as many backticks around it as it cannot close.
-fn code(text: &str) -> String {
-    let ticks = "`".repeat(longest_run(text) + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') {
-        " "
-    } else {
-        ""
-    };
-    format!("{ticks}{pad}{}{pad}{ticks}", text.replace(['\n', '\r'], " "))
-}
-
-fn longest_run(text: &str) -> usize {
-    let runs = text.split(|letter| letter != '`').map(str::len);
-    runs.max().unwrap_or(0)
-}
-
-fn quoted(help: &str) -> String {
-    let lines: Vec<String> = help.lines().map(|line| format!("> {}", escape(line))).collect();
-    lines.join("\n")
-}
-
-/// Text that Markdown, HTML and mentions mean nothing in. Names of tables come from a script that anybody may have written.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            // A zero-width space after it: nobody is called.
-            '@' => escaped.push_str("@\u{200b}"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' => {
-                escaped.push('\\');
-                escaped.push(letter);
-            }
-            '\n' | '\r' => escaped.push(' '),
-            _ => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{code, escape, fenced};
+    use super::fenced;
 
     #[test]
-    fn a_script_cannot_write_the_comment() {
-        assert_eq!(
-            escape("a <img src=x> @all [x](y)"),
-            "a &lt;img src=x&gt; @\u{200b}all \\[x\\](y)"
-        );
-        assert_eq!(code("a`b"), "``a`b``");
-        assert_eq!(code("`"), "`` ` ``");
+    fn a_script_cannot_close_its_fence() {
         assert_eq!(fenced("SELECT '```\n# x';"), "````sql\nSELECT '```\n# x';\n````\n");
     }
 

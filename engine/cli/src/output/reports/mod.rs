@@ -53,27 +53,62 @@ const FORMS: [(&str, Form); 5] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     form: Form,
+    destination: Destination,
+}
+
+/// Where a report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// `None`: to standard output.
     file: Option<PathBuf>,
+}
+
+impl Destination {
+    /// Takes `FORM` or `FORM=FILE` apart; `-` is standard output, too.
+    ///
+    /// # Errors
+    /// No name follows the `=`.
+    pub fn split(text: &str) -> Result<(&str, Self), String> {
+        let (form, file) = match text.split_once('=') {
+            Some((_, "")) => return Err("a file's name is missing after `=`".to_owned()),
+            Some((form, file)) => (form, Some(file)),
+            None => (text, None),
+        };
+        let file = file.filter(|file| *file != "-").map(PathBuf::from);
+        Ok((form, Self { file }))
+    }
+
+    /// It takes standard output for itself.
+    pub fn is_stdout(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// Writes the report there, without secrets.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, ui: &Ui, text: &str) -> Result<(), Failure> {
+        match &self.file {
+            None => {
+                ui.raw(text);
+                Ok(())
+            }
+            Some(path) => save(path, &ui.redacted(text)),
+        }
+    }
 }
 
 impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, file) = match text.split_once('=') {
-            Some((_, "")) => return Err("a file's name is missing after `=`".to_owned()),
-            Some((name, file)) => (name, Some(file)),
-            None => (text, None),
-        };
+        let (name, destination) = Destination::split(text)?;
         let known = || FORMS.map(|(name, _)| name).join(", ");
         let (_, form) = FORMS
             .into_iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| format!("there is no form `{name}`; there are {}", known()))?;
-        Ok(Self {
-            form,
-            file: file.filter(|file| *file != "-").map(PathBuf::from),
-        })
+        Ok(Self { form, destination })
     }
 }
 
@@ -82,7 +117,7 @@ impl FromStr for Wanted {
 /// # Errors
 /// Two that want it; `--format json` wants it, too.
 pub fn claims_stdout(wanted: &[Wanted], json: bool) -> Result<bool, Failure> {
-    let claims = wanted.iter().filter(|wanted| wanted.file.is_none()).count();
+    let claims = wanted.iter().filter(|wanted| wanted.destination.is_stdout()).count();
     if claims + usize::from(json) <= 1 {
         return Ok(claims == 1);
     }
@@ -97,14 +132,9 @@ pub fn claims_stdout(wanted: &[Wanted], json: bool) -> Result<bool, Failure> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write(ui: &Ui, wanted: &[Wanted], sheet: &Sheet) -> Result<(), Failure> {
-    for Wanted { form, file } in wanted {
-        let text = form.render(sheet);
-        match file {
-            None => ui.raw(&text),
-            Some(path) => save(path, &ui.redacted(&text))?,
-        }
-    }
-    Ok(())
+    wanted
+        .iter()
+        .try_for_each(|Wanted { form, destination }| destination.write(ui, &form.render(sheet)))
 }
 
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
@@ -134,7 +164,10 @@ mod tests {
 
     #[test]
     fn a_report_is_named_by_its_form_and_may_go_to_a_file() {
-        let parse = |text: &str| text.parse::<Wanted>().map(|wanted| (wanted.form, wanted.file));
+        let parse = |text: &str| {
+            text.parse::<Wanted>()
+                .map(|wanted| (wanted.form, wanted.destination.file))
+        };
         assert_eq!(parse("sarif"), Ok((Form::Sarif, None)));
         assert_eq!(parse("junit=-"), Ok((Form::Junit, None)));
         assert_eq!(
