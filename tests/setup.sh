@@ -29,6 +29,16 @@ need_rust() {
         || stop "Rust $version is too old, Tollgate needs 1.95: run 'rustup update stable', then run this again"
 }
 
+# need_space GIGABYTES : on the disk with the target folder, unless most of it has been built already. A full disk shows as
+# whatever failed to write first: a linker that crashes, a database that stops.
+need_space() {
+    local target=${CARGO_TARGET_DIR:-target} free
+    [ ! -d "$target/debug/deps" ] || return 0
+    mkdir -p "$target"
+    free=$(df -Pk "$target" | awk 'NR == 2 { print int($4 / 1000000) }')
+    [ "$free" -ge "$1" ] || stop "$free GB are free for $target, and the tests need $1 GB: make room, or name another folder in CARGO_TARGET_DIR"
+}
+
 # A C compiler for SQLite and PostgreSQL's parser, libclang for its bindings.
 need_build_tools() {
     local missing=()
