@@ -38,6 +38,40 @@ fn what_is_allowed_is_not_fixed() {
     assert_eq!(scripts(&project)[CHANGE], script);
 }
 
+#[test]
+fn approvals_of_what_changes_are_named() {
+    let project = project(
+        "CREATE INDEX users_email_idx ON users (email);\nALTER TABLE orders ALTER COLUMN amount SET NOT NULL;\n",
+    );
+    let approve =
+        "approve 20260901120000_change_users --rule safety/not-null-scan --by alice@example.org --reason small";
+    project.succeed(&approve.split(' ').collect::<Vec<_>>());
+    assert_snapshot!(fix(&project, &["check", "--fix", CHANGE]), @"
+    $ tollgate check --fix 20260901120000_change_users
+    status: 0
+    3 fixes in migrations/20260901120000_change_users/migration.sql
+      safety::index-not-concurrent: build it CONCURRENTLY
+      safety::concurrent-with-other-statements: move the rest to a following migration
+      safety::not-null-scan: prove it with a CHECK first
+    --- migrations/20260901120000_change_users/migration.sql
+    +++ migrations/20260901120000_change_users/migration.sql
+    @@ -1,2 +1 @@
+    -CREATE INDEX users_email_idx ON users (email);
+    -ALTER TABLE orders ALTER COLUMN amount SET NOT NULL;
+    +CREATE INDEX CONCURRENTLY IF NOT EXISTS users_email_idx ON users (email);
+    made migrations/20260901120001_change_users_continued/migration.sql
+    +ALTER TABLE orders ADD CONSTRAINT orders_amount_not_null CHECK (amount IS NOT NULL) NOT VALID;
+    made migrations/20260901120002_validate_orders_amount_not_null/migration.sql
+    +ALTER TABLE orders VALIDATE CONSTRAINT orders_amount_not_null;
+    +ALTER TABLE orders ALTER COLUMN amount SET NOT NULL;
+    +ALTER TABLE orders DROP CONSTRAINT orders_amount_not_null;
+    fix::approvals
+      ⚠ an approval does not count any more: it was for 20260901120000_change_users as it was before
+      help: have the script looked at again, then approve what is still meant:
+            safety/not-null-scan in 20260901120000_change_users, statement 2
+    ");
+}
+
 /// Both rules want to change the same word: the second gets its turn when the script has been judged again.
 #[test]
 fn suggestions_that_overlap_come_one_after_the_other() {
@@ -94,7 +128,8 @@ fn a_program_gets_what_has_changed() {
               "file": "migrations/20260901120001_create_users_email_idx/migration.sql",
               "sql": "CREATE INDEX CONCURRENTLY IF NOT EXISTS users_email_idx ON users (email);\n"
             }
-          ]
+          ],
+          "void_approvals": []
         }
       ],
       "unfixed": []

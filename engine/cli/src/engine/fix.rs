@@ -37,6 +37,8 @@ pub struct FixedDocument {
     diff: String,
     /// Migrations that have been made to follow it, in order.
     pub following: Vec<FollowingDocument>,
+    /// Approvals that were for the script as it was, and do not count any more.
+    void_approvals: Vec<String>,
 }
 
 /// A migration that could not be fixed.
@@ -140,6 +142,29 @@ fn show(migration: &FixedMigration, ui: &Ui) {
         ui.line(format!("made {}", paint(NAME, shown(&following.path))));
         show_diff(&prefixed(&following.text), ui);
     }
+    if !migration.void_approvals.is_empty() {
+        ui.report(&voided(migration));
+    }
+}
+
+/// Somebody has looked at the script, and it is another one now.
+fn voided(migration: &FixedMigration) -> Report {
+    let approvals = &migration.void_approvals;
+    let message = match approvals.len() {
+        1 => format!(
+            "an approval does not count any more: it was for {} as it was before",
+            migration.name
+        ),
+        more => format!(
+            "{more} approvals do not count any more: they were for {} as it was before",
+            migration.name
+        ),
+    };
+    let listed: Vec<String> = approvals.iter().map(ToString::to_string).collect();
+    Report::warning("fix::approvals", message).help(format!(
+        "have the script looked at again, then approve what is still meant:\n{}",
+        listed.join("\n")
+    ))
 }
 
 /// Each fix once, with how often it was made.
@@ -203,6 +228,7 @@ fn document(migration: &FixedMigration) -> FixedDocument {
         fixes: migration.fixes.iter().map(applied).collect(),
         diff: diff(&migration.path, &migration.before, &migration.after),
         following: following.collect(),
+        void_approvals: migration.void_approvals.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -17,6 +17,7 @@ use serde::Serialize;
 use tollgate_schema::difference::{self, Options};
 use tollgate_schema::{Context, Schema};
 
+use crate::approval::Approval;
 use crate::check::{CheckRequest, CheckedMigration, Scope, check};
 use crate::error::Error;
 use crate::folder::{Folder, MigrationFile, SCRIPT_FILE};
@@ -66,6 +67,8 @@ pub struct FixedMigration {
     pub fixes: Vec<AppliedFix>,
     /// Migrations that follow out of it, in order.
     pub following: Vec<NewMigration>,
+    /// Approvals of what the script was: they do not count for what it becomes.
+    pub void_approvals: Vec<Approval>,
 }
 
 /// A migration that did not exist before.
@@ -131,6 +134,7 @@ pub fn fix(request: &FixRequest<'_>) -> Result<FixReport, Error> {
     Fixer {
         folder: request.check.folder,
         context: &request.check.context,
+        approvals: &request.check.approvals.given,
         manual: request.manual,
         judge: &judge,
     }
@@ -143,6 +147,7 @@ type Judge<'a> = dyn Fn(&Folder, &BTreeSet<String>) -> Result<Vec<CheckedMigrati
 struct Fixer<'a> {
     folder: &'a Folder,
     context: &'a Context,
+    approvals: &'a [Approval],
     manual: bool,
     judge: &'a Judge<'a>,
 }
@@ -264,6 +269,13 @@ impl Fixer<'_> {
         Some(())
     }
 
+    /// The approvals that count for the text as it is, and for no other.
+    fn approvals_of(&self, file: &MigrationFile) -> Vec<Approval> {
+        let given = self.approvals.iter();
+        let of_file = given.filter(|given| given.migration == file.name && given.checksum == file.checksum);
+        of_file.cloned().collect()
+    }
+
     fn report(&self, units: Vec<Unit>) -> FixReport {
         let mut report = FixReport::default();
         for unit in units {
@@ -289,6 +301,7 @@ impl Fixer<'_> {
                     following: following.collect(),
                     after: unit.parts.into_iter().next().unwrap_or_default(),
                     fixes: unit.fixes,
+                    void_approvals: self.approvals_of(file),
                 });
             }
         }
