@@ -9,6 +9,7 @@ use tollgate_database::Pragmas;
 use tollgate_host::types::{Finding, Rule, Server, Severity, TimeLimits};
 use tollgate_host::{Plugin, PluginError, PolicyCall};
 use tollgate_schema::Schema;
+use tollgate_schema::locks::Locks;
 
 use crate::approval::{Approval, VoidApproval};
 use crate::error::milliseconds;
@@ -155,6 +156,7 @@ impl Court {
     ) -> (Judgement, Used) {
         let mut judgement = Judgement::default();
         let mut scales = Scales::new(self.block_at, &migration.suppressions);
+        let locks = Locks::default();
         for policy in policies {
             let mut rules = policy.rules();
             rules.retain(|rule| migration.named || rule != NAMING_RULE);
@@ -166,6 +168,7 @@ impl Court {
                 migration: migration.input.clone(),
                 before: before.clone(),
                 after: after.clone(),
+                locks: locks.clone(),
             };
             match policy.plugin.check(&call) {
                 Ok(findings) => judgement.findings.extend(findings.into_iter().filter_map(|finding| {

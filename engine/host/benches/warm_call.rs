@@ -90,6 +90,7 @@ fn call(plugin: &Plugin, statements: usize) -> PolicyCall {
         },
         before,
         after,
+        locks: tollgate_schema::locks::Locks::default(),
     }
 }
 

@@ -148,7 +148,8 @@ impl Plugin {
         };
         let state = self
             .state()
-            .with_migration(call.migration.clone(), call.before.clone(), call.after.clone());
+            .with_migration(call.migration.clone(), call.before.clone(), call.after.clone())
+            .with_locks(call.locks.clone());
         let findings = self.ask(state, |store, instance| {
             let (migration, before, after) = State::handles();
             indices

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tollgate_schema::Schema;
+use tollgate_schema::locks::Locks;
 use wasmtime::component::Resource;
 
 use crate::endpoint::Endpoints;
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) migration: Option<MigrationInput>,
     /// Before and after.
     pub(crate) snapshots: Option<[Schema; 2]>,
+    /// What the migration locks.
+    pub(crate) locks: Locks,
     pub(crate) logged: LogCount,
     pub(crate) requests: usize,
     /// A capability that the call used without having it: when it fails, that is why.
@@ -62,6 +65,7 @@ impl State {
             setting,
             migration: None,
             snapshots: None,
+            locks: Locks::default(),
             logged: LogCount::default(),
             requests: 0,
             denied: None,
@@ -104,6 +108,12 @@ impl State {
     pub(crate) fn before(&self) -> wasmtime::Result<&Schema> {
         let first = self.snapshots.as_ref().map(|[before, _]| before);
         first.ok_or_else(|| Fault::UnknownHandle.into())
+    }
+
+    /// The same with what is known, or will be, of the migration's locks.
+    pub(crate) fn with_locks(mut self, locks: Locks) -> Self {
+        self.locks = locks;
+        self
     }
 
     /// Whether the plugin has a capability; remembers that it wanted it when it has not.

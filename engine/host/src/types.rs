@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tollgate_schema::Schema;
+use tollgate_schema::locks::Locks;
 use tollgate_sql::{Dialect, Script, Span};
 
 /// What a plugin is for.
@@ -205,6 +206,8 @@ pub struct PolicyCall {
     pub before: Schema,
     /// The schema with it.
     pub after: Schema,
+    /// What its statements lock: empty at first, and shared by all calls for the same migration and schema.
+    pub locks: Locks,
 }
 
 /// A question to a rollback generator.

@@ -75,6 +75,7 @@ fn under_the_host(plugin: &Plugin, rule: &Rule, example: &str) -> Found {
         },
         before: schema,
         after,
+        locks: tollgate_schema::locks::Locks::default(),
     };
     let findings = plugin.check(&call).unwrap().into_iter();
     let edits = |found: &tollgate_host::types::Finding| {

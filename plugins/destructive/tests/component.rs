@@ -57,6 +57,7 @@ fn call(dialect: Dialect, before: &str, text: &str) -> PolicyCall {
         },
         before: schema,
         after,
+        locks: tollgate_schema::locks::Locks::default(),
     }
 }
 

@@ -96,6 +96,7 @@ impl<'a> Example<'a> {
             },
             before,
             after,
+            locks: tollgate_schema::locks::Locks::default(),
         }
     }
 

@@ -39,9 +39,9 @@ impl wit::HostMigration for State {
         Ok(self.migration()?.down.clone())
     }
 
-    /// Computed when somebody asks: most rules never do.
+    /// Computed when somebody asks: most rules never do. All policies that ask share the answer.
     fn locks(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<Vec<wit::TableLock>>> {
-        let found = tollgate_schema::locks::of_script(self.before()?, &self.migration()?.script);
+        let found = self.locks.of(self.before()?, &self.migration()?.script);
         Ok(super::catalog::known(found)?
             .iter()
             .map(|of| of.iter().map(locks::table_lock).collect())

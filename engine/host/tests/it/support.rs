@@ -111,6 +111,7 @@ pub fn call(dialect: Dialect, earlier: &str, text: &str) -> PolicyCall {
         migration: migration(script),
         before,
         after,
+        locks: tollgate_schema::locks::Locks::default(),
     }
 }
 

@@ -18,6 +18,8 @@ mod partition;
 mod rows;
 mod types;
 
+use std::sync::{Arc, OnceLock};
+
 use tollgate_sql::operation::{ObjectKind, Operation};
 use tollgate_sql::{Dialect, ObjectName, Script, Statement};
 
@@ -41,6 +43,21 @@ pub struct TableLock {
     pub scans: bool,
     /// Every row is written anew, and so is every index of the table.
     pub rewrites: bool,
+}
+
+/// What each statement of one script locks, worked out for the first who asks and kept for all others: clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Locks(Arc<OnceLock<Result<Vec<Vec<TableLock>>, BaseError>>>);
+
+impl Locks {
+    /// See [`of_script`]. Whoever asks for one value has to name the same schema and script each time.
+    ///
+    /// # Errors
+    /// When the base cannot answer.
+    pub fn of(&self, before: &Schema, script: &Script) -> Result<&[Vec<TableLock>], BaseError> {
+        let kept = self.0.get_or_init(|| of_script(before, script));
+        kept.as_deref().map_err(Clone::clone)
+    }
 }
 
 /// What each statement of a script locks: one list a statement, each in the order in which the server meets the
