@@ -1,7 +1,8 @@
 //! SQL scripts to statements to operations, with exact positions. No I/O.
 //!
-//! The grammar is the server's own: PostgreSQL's through `pg_query`, `SQLite`'s through `syntaqlite`. What the server
-//! accepts must never be refused because of us; what cannot be followed is said to be opaque, never guessed.
+//! The grammar is the server's own: PostgreSQL's through `pg_query`, `SQLite`'s through `syntaqlite`; `MySQL` and MariaDB
+//! have a reader of ours, because nothing has their grammar. What the server accepts must never be refused because of
+//! us; what cannot be followed is said to be opaque, never guessed.
 
 pub mod canonical;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod operation;
 pub mod quote;
 pub mod script;
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
@@ -26,11 +28,6 @@ pub fn parse(dialect: Dialect, text: &str) -> Result<Script, ParseError> {
     match dialect {
         Dialect::Postgres => postgres::parse(text),
         Dialect::Sqlite => sqlite::parse(text),
-        Dialect::Mysql => Err(ParseError::new(
-            ParseErrorKind::UnsupportedDialect,
-            text,
-            Span::new(0, 0),
-            "MySQL scripts cannot be read yet",
-        )),
+        Dialect::Mysql => mysql::parse(text),
     }
 }

@@ -12,7 +12,7 @@ pub enum Dialect {
     Postgres,
     /// `SQLite`, parsed with the library's own grammar.
     Sqlite,
-    /// `MySQL` and `MariaDB`; the seam is here, the parser is not written yet.
+    /// `MySQL` and MariaDB, read from the statements' words.
     Mysql,
 }
 

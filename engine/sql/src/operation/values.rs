@@ -20,7 +20,8 @@ pub struct DataType {
 }
 
 impl DataType {
-    /// The type as SQL, as the server prints it: modifiers in front of `with time zone`, array brackets behind.
+    /// The type as SQL, as the server prints it: modifiers in front of `with time zone` and `unsigned`, array brackets
+    /// behind.
     pub fn sql(&self, dialect: Dialect) -> String {
         let mut text = match &self.schema {
             Some(schema) => format!("{}.", dialect.quote_if_needed(schema)),
@@ -32,7 +33,13 @@ impl DataType {
         } else {
             dialect.quote_if_needed(&self.name)
         };
-        let (head, tail) = match name.find(" with time zone").or_else(|| name.find(" without time zone")) {
+        let behind = match dialect {
+            Dialect::Mysql => name.find(" unsigned"),
+            Dialect::Postgres | Dialect::Sqlite => {
+                name.find(" with time zone").or_else(|| name.find(" without time zone"))
+            }
+        };
+        let (head, tail) = match behind {
             Some(at) if printed_as_is => name.split_at(at),
             _ => (name.as_str(), ""),
         };
