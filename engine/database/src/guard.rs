@@ -109,14 +109,6 @@ impl Database {
         if asks { self.guard() } else { String::new() }
     }
 
-    /// The same without looking at the lock's session: after it has been looked at in the same message.
-    pub(crate) fn take_part(&self) -> String {
-        match self.hold.as_ref().filter(|hold| hold.is_active()) {
-            Some(_) => taking_part("pg_try_advisory_xact_lock") + ";",
-            None => String::new(),
-        }
-    }
-
     /// Whether every transaction makes sure by itself that the lock is held.
     pub fn guards(&self) -> bool {
         self.hold.as_ref().is_some_and(Hold::is_active)

@@ -6,7 +6,7 @@ use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::execute::applied::first_change;
 use crate::execute::notices::Log;
-use crate::execute::opening::Opening;
+use crate::execute::opening::{NewRow, Opening};
 use crate::execute::run::Run;
 use crate::execute::{
     Applied, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, Migration, Problem, RollbackRequest,
@@ -15,7 +15,7 @@ use crate::execute::{
 use crate::interrupt::Interrupt;
 use crate::ledger::{LedgerRow, store};
 use crate::lost::Fate;
-use crate::state::progress::{self, Direction, Progress};
+use crate::state::progress::{self, Direction};
 use crate::target::TargetKind;
 
 /// Where to begin.
@@ -170,7 +170,7 @@ impl Database {
         })
     }
 
-    /// Deals with earlier attempts and writes the row that says: begun.
+    /// Deals with earlier attempts.
     fn start(&mut self, migration: &Migration<'_>, options: &ExecuteOptions) -> Result<Start, ExecuteError> {
         let fail = |problem: Problem, state| ExecuteError::new(migration.name, problem, state);
         let database = |error: DatabaseError| fail(error.into(), DatabaseState::Unchanged);
@@ -193,39 +193,17 @@ impl Database {
             }
         }
         let known = self.row_in_run(migration.name).filter(|_| !again);
-        let tracked = known.is_none();
-        let row = known.unwrap_or_else(store::new_id);
-        let opening = self.opening(migration, &row, &void, tracked);
+        let follows = known.is_some();
+        let id = known.unwrap_or_else(store::new_id);
+        let row = NewRow::new(&self.place, &id, migration.name, migration.checksum, void, follows);
         Ok(Start {
-            row,
+            row: id,
             done: 0,
             in_doubt: None,
             again,
-            tracked,
-            opening: Some(opening),
+            tracked: false,
+            opening: Some(Opening::Row(row)),
         })
-    }
-
-    /// The row that says: begun. On `SQLite` a commit of its own would wait for the disk as often as the migration itself
-    /// does, so it is part of the migration's transaction there.
-    fn opening(&self, migration: &Migration<'_>, row: &str, void: &[String], tracked: bool) -> Opening {
-        // Rows of attempts that a crash undid: as if they had been rolled back, which they have.
-        let given_up: String = void.iter().map(|id| self.place.roll_back(id) + ";").collect();
-        let insert = self.place.insert_started(row, migration.checksum, migration.name);
-        if !self.connection.is_postgres() {
-            return Opening::Within(format!("{given_up} {insert};"));
-        }
-        let progress = if tracked {
-            Progress::start(row, Direction::Up).save(true)
-        } else {
-            String::new()
-        };
-        // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
-        // reaches the disk later takes this row along; and if none does, there is nothing to remember.
-        Opening::Before(format!(
-            "BEGIN; {} SET LOCAL synchronous_commit = off; {given_up} {insert}; {progress} COMMIT;",
-            self.guard(),
-        ))
     }
 
     /// Goes on with an attempt, provided that what is in is still what the file says.
@@ -283,7 +261,7 @@ impl Database {
                 again: false,
                 tracked: true,
                 // The ledger has nothing to say before the end.
-                opening: Some(Opening::Within(String::new())),
+                opening: Some(Opening::Nothing),
             });
         };
         let done = progress.done;
@@ -389,11 +367,10 @@ impl Database {
         after: &After,
     ) -> Result<(), DatabaseError> {
         let unchanged = *state == DatabaseState::Unchanged;
-        let (before, within) = after
-            .opening
-            .as_ref()
-            .map_or(("", ""), |opening| (opening.before(), opening.within()));
-        let mut sql = within.to_owned();
+        let mut sql = match &after.opening {
+            Some(Opening::Row(row)) => self.guard() + &row.begun(),
+            _ => String::new(),
+        };
         // Where a migration stands that was stopped between two statements is on record already, and logs would say that it
         // failed.
         let stopped = matches!(problem, Problem::Interrupted { goes_on: true, .. } | Problem::LockLost);
@@ -417,7 +394,7 @@ impl Database {
         if !sql.is_empty() {
             let written = self
                 .connection
-                .run_own("record the failure", &format!("{before} BEGIN; {sql} COMMIT"));
+                .run_own("record the failure", &format!("BEGIN; {sql} COMMIT"));
             if written.is_err() {
                 let _ = self.connection.run("ROLLBACK");
             }

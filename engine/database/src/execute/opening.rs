@@ -1,29 +1,84 @@
-//! What the ledger is told when a script begins, and when.
+//! What the ledger is told of a script that begins, and when.
+//!
+//! A script that is one transaction is recorded by its last statement, in one row that says at once that it began and
+//! that it is done. Nothing is written before: whatever ends the process, the connection or the server on the way ends
+//! the transaction, and there is neither a change nor a row. So
+//!
+//! - killed, interrupted, cut off or crashed before the commit: nothing is in the ledger, nothing in the schema;
+//! - cut off at the commit: the row tells. The session that was lost is ended first, so it cannot come later;
+//! - failed: the row with the logs is written afterwards, by itself, and says that nothing is left;
+//! - tried again after a deadlock or the like: it is the same row, written by the attempt that comes through;
+//! - the lock lost: the transaction does not get past its guard, nor does what would record the failure;
+//! - another program that reads the ledger meanwhile sees a migration that is not applied, which is true. That a run is
+//!   at work is told by the lock.
+//!
+//! A script that takes several transactions is half done at some moment, so its row comes first. Whether it is one of
+//! these comes out at times only on the way, when the server refuses a statement inside a transaction: that one is rolled
+//! back then, and the row is written before anything else runs.
 
-/// Statements that record that a script begins.
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::ledger::store::{Begun, Place};
+
+/// What is to be recorded of a script that begins.
 #[derive(Debug, Clone)]
 pub(crate) enum Opening {
-    /// A transaction of its own, complete with BEGIN and COMMIT: written before anything else, so that a crash shows.
-    Before(String),
-    /// Part of the transaction that holds the whole script, where there is one: a crash leaves nothing, and nothing to
-    /// recognise. Empty: the ledger has nothing to say.
-    Within(String),
+    /// A row of the ledger.
+    Row(NewRow),
+    /// The ledger has nothing to say before the end.
+    Nothing,
 }
 
-impl Opening {
-    /// As a part of a message, before one that begins with BEGIN.
-    pub(crate) fn before(&self) -> &str {
-        match self {
-            Self::Before(sql) => sql,
-            Self::Within(_) => "",
+/// A row that is not written yet.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRow {
+    pub place: Place,
+    pub id: String,
+    pub name: String,
+    pub checksum: String,
+    /// Rows of attempts that a crash undid.
+    pub void: Vec<String>,
+    /// The identifier follows from a run in the state tables; see [`crate::ledger::store::id_in_run`].
+    pub known: bool,
+    began: (Timestamp, Instant),
+}
+
+impl NewRow {
+    /// A row of a script that begins now.
+    pub(crate) fn new(place: &Place, id: &str, name: &str, checksum: &str, void: Vec<String>, known: bool) -> Self {
+        Self {
+            place: place.clone(),
+            id: id.to_owned(),
+            name: name.to_owned(),
+            checksum: checksum.to_owned(),
+            void,
+            known,
+            began: (Timestamp::now(), Instant::now()),
         }
     }
 
-    /// As a part of a message, after its BEGIN.
-    pub(crate) fn within(&self) -> &str {
-        match self {
-            Self::Before(_) => "",
-            Self::Within(sql) => sql,
-        }
+    /// Statements that record that it begins.
+    pub(crate) fn begun(&self) -> String {
+        let begun = Begun {
+            at: self.began.0,
+            ago: self.began.1.elapsed(),
+        };
+        let insert = self.place.insert_started(&self.id, &self.checksum, &self.name, begun);
+        format!("{}{insert};", self.given_up())
+    }
+
+    /// Statements that record that it began with this transaction, and is done.
+    pub(crate) fn applied(&self) -> String {
+        let insert = self
+            .place
+            .insert_applied(&self.id, &self.checksum, &self.name, self.began.0);
+        format!("{}{insert};", self.given_up())
+    }
+
+    /// Rows of attempts that a crash undid: as if they had been rolled back, which they have.
+    fn given_up(&self) -> String {
+        self.void.iter().map(|id| self.place.roll_back(id) + ";").collect()
     }
 }

@@ -4,14 +4,15 @@
 //! What must never happen is that a statement runs although the transaction has not begun. So what opens the transaction
 //! goes in one message with the first statement, of which the server runs nothing behind an error, and every later message
 //! first asks for something that exists only inside a transaction. What fails in the transaction makes everything behind
-//! it fail as well, the record and with it the commit included.
+//! it fail as well, the record and with it the commit included; these go in one message with the last statement. (All of
+//! them in a single message would be cheaper still. But the server answers a message only at its end: there would be no
+//! progress, and no statement between which to stop.)
 
 use std::time::Instant;
 
 use crate::connection::Connection;
 use crate::error::ServerError;
 use crate::execute::groups::{Group, GroupKind};
-use crate::execute::opening::Opening;
 use crate::execute::run::Run;
 use crate::execute::{ExecuteEvent, Problem, session};
 use crate::postgres::client::Answer;
@@ -19,43 +20,61 @@ use crate::postgres::client::Answer;
 /// Outside a transaction the server refuses this; inside it does nothing.
 const INSIDE: &str = "SAVEPOINT tollgate;RELEASE SAVEPOINT tollgate;";
 
-/// One message: something of ours, then something of the file's or of ours.
+/// One message: something of ours, a statement of the file's, and again something of ours.
 struct Message {
     text: String,
-    /// Where the second part begins.
-    own: usize,
+    /// Where the statement is.
+    own: std::ops::Range<usize>,
     /// How many statements the first part has.
     before: usize,
+}
+
+/// A part of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Before,
+    Own,
+    After,
 }
 
 /// How far a transaction came that did not come through.
 struct Failure {
     /// Which message.
     at: usize,
-    /// In its second part, or further.
-    inside: bool,
+    /// Which part of it.
+    part: Part,
     error: ServerError,
 }
 
 impl Message {
-    fn new(ours: &str, then: &str) -> Self {
+    fn new(ours: &str, then: &str, after: &str) -> Self {
+        // The statement may end with a comment.
+        let end = if after.is_empty() { "" } else { "\n;" };
         Self {
-            text: format!("{ours}{then}"),
-            own: ours.len(),
+            text: format!("{ours}{then}{end}{after}"),
+            own: ours.len()..ours.len() + then.len(),
             before: statements_in(ours),
         }
     }
 
-    /// Whether a failure lies in the second part, and where in it the server points.
-    fn locate(&self, at: usize, answer: Answer, mut error: ServerError) -> Failure {
-        let pointed = error.position.and_then(|position| position.checked_sub(self.own));
-        error.position = pointed;
-        Failure {
-            at,
-            // Syntax is read before anything of the message runs.
-            inside: pointed.is_some() || answer.completed >= self.before,
-            error,
+    /// Which part the server was at when it had done so many statements.
+    fn part(&self, completed: usize) -> Part {
+        match completed.checked_sub(self.before) {
+            None => Part::Before,
+            Some(0) => Part::Own,
+            Some(_) => Part::After,
         }
+    }
+
+    /// In which part a failure lies, and where in the statement the server points.
+    fn locate(&self, at: usize, answer: Answer, mut error: ServerError) -> Failure {
+        let pointed = error.position.filter(|position| self.own.contains(position));
+        error.position = pointed.map(|position| position - self.own.start);
+        // Syntax is read before anything of the message runs. Of a message that the server did not come to answer it is not
+        // known how far it came.
+        let own = pointed.is_some() || error.connection_lost;
+        let part = if own { Part::Own } else { self.part(answer.completed) };
+        Failure { at, part, error }
     }
 }
 
@@ -91,30 +110,27 @@ impl Run<'_> {
         self.go_on()?;
         let restores = carries && session::disturbs(self.script);
         let messages = self.messages(group, carries, restores);
-        let (first, failure) = self.exchange(group, &messages);
-        let opened = self
-            .opening
-            .as_ref()
-            .map_or(0, |opening| statements_in(opening.before()));
-        if first.completed >= opened {
-            // It was in a transaction of its own, which is committed.
-            self.opening.take_if(|opening| matches!(opening, Opening::Before(_)));
-        }
-        let commit = group.statements.len();
-        match failure {
-            Some(failure) if failure.at == 0 && !failure.inside => Err(self.database.unguarded(failure.error).into()),
-            Some(failure) if failure.at < commit => {
-                Err(self.refused(group.statements[failure.at], failure.error, attempt))
-            }
-            Some(failure) if failure.at == commit => Err(Problem::Commit {
-                statements: (
-                    group.statements.first().copied().unwrap_or(0),
-                    group.statements.last().copied().unwrap_or(0),
-                ),
-                error: failure.error,
-            }),
+        let commit = |error| Problem::Commit {
+            statements: (
+                group.statements.first().copied().unwrap_or(0),
+                group.statements.last().copied().unwrap_or(0),
+            ),
+            error,
+        };
+        match self.exchange(group, &messages) {
+            Some(Failure {
+                at: 0,
+                part: Part::Before,
+                error,
+            }) => Err(self.database.unguarded(error).into()),
             // It is in. Only putting the session back failed: that is tried again.
-            Some(_) => Ok(()),
+            Some(failure) if failure.at == group.statements.len() => Ok(()),
+            Some(Failure {
+                part: Part::After,
+                error,
+                ..
+            }) => Err(commit(error)),
+            Some(Failure { at, error, .. }) => Err(self.refused(group.statements[at], error, attempt)),
             None => {
                 self.restored = carries;
                 Ok(())
@@ -122,67 +138,54 @@ impl Run<'_> {
         }
     }
 
-    /// What is recorded before the transaction, and its beginning.
+    /// The beginning of the transaction.
     fn head(&self, group: &Group) -> String {
         let first = group.statements.first().copied().unwrap_or(0);
-        let (before, within) = self
-            .opening
-            .as_ref()
-            .map_or(("", ""), |opening| (opening.before(), opening.within()));
         let begin = session::begin(self.script.dialect);
         let limits = session::limits(self.script, first, self.options);
         let guard = self.database.guard();
-        // What comes before it has asked already, a moment ago in the same message; then taking part is enough.
-        match (
-            before.is_empty(),
-            session::sets_transaction(self.script, &group.statements),
-        ) {
-            (false, false) => format!("{before}{begin};{}{limits}{within}", self.database.take_part()),
-            (true, false) => format!("{begin};{guard}{limits}{within}"),
+        if session::sets_transaction(self.script, &group.statements) {
             // Nothing may be asked in a transaction before its isolation level is set.
-            (false, true) => format!("{before}{begin};{limits}{within}"),
-            (true, true) => format!("{begin};{guard}COMMIT;{begin};{limits}{within}"),
+            format!("{begin};{guard}COMMIT;{begin};{limits}")
+        } else {
+            format!("{begin};{guard}{limits}")
         }
     }
 
-    /// The statements, the record with the commit, and what puts the session back.
+    /// The statements, with the last one the record and the commit, and what puts the session back.
     fn messages(&self, group: &Group, carries: bool, restores: bool) -> Vec<Message> {
         let head = self.head(group);
-        let text = |index: &usize| self.script.statements[*index].span.of(&self.script.text);
-        let ours = |number| if number == 0 { head.as_str() } else { INSIDE };
-        let mut messages: Vec<Message> = group
-            .statements
-            .iter()
-            .enumerate()
-            .map(|(number, index)| Message::new(ours(number), text(index)))
-            .collect();
-        messages.push(Message::new(INSIDE, &(self.seal(carries, group.end()) + "COMMIT")));
-        messages.extend(restores.then(|| Message::new("", &self.database.restoring())));
+        let seal = self.seal(carries, group.end()) + "COMMIT";
+        let last = group.statements.len() - 1;
+        let message = |(number, index): (usize, &usize)| {
+            let text = self.script.statements[*index].span.of(&self.script.text);
+            let ours = if number == 0 { head.as_str() } else { INSIDE };
+            Message::new(ours, text, if number == last { &seal } else { "" })
+        };
+        let mut messages: Vec<Message> = group.statements.iter().enumerate().map(message).collect();
+        messages.extend(restores.then(|| Message::new("", &self.database.restoring(), "")));
         messages
     }
 
-    /// Sends everything and follows the answers. The first one, and what failed first.
-    fn exchange(&mut self, group: &Group, messages: &[Message]) -> (Answer, Option<Failure>) {
+    /// Sends everything and follows the answers. What failed first.
+    fn exchange(&mut self, group: &Group, messages: &[Message]) -> Option<Failure> {
         let canceller = self.database.canceller();
         let (events, ran, interrupt) = (&mut *self.events, &mut self.ran, &self.options.interrupt);
         let statements = &group.statements;
-        let mut first = Answer::default();
         let mut failure = None;
         let mut cancelling = false;
         let mut began = Instant::now();
         let Connection::Postgres(connection) = &mut self.database.connection else {
             // Only groups for PostgreSQL get here.
-            return (first, None);
+            return None;
         };
         events(ExecuteEvent::Statement { index: statements[0] });
         interrupt.running(canceller);
         let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
         connection.run_together(&texts, &mut |at, answer, error, notices| {
-            if at == 0 {
-                first = answer;
-            }
             let statement = statements.get(at).copied();
-            for notice in notices.into_iter().filter(|_| failure.is_none()) {
+            for (completed, notice) in notices.into_iter().filter(|_| failure.is_none()) {
+                let statement = statement.filter(|_| messages[at].part(completed) != Part::After);
                 events(ExecuteEvent::Notice { statement, notice });
             }
             match (error, statement) {
@@ -210,7 +213,7 @@ impl Run<'_> {
             }
         });
         interrupt.running(None);
-        (first, failure)
+        failure
     }
 }
 

@@ -155,17 +155,28 @@ impl<'a> Run<'a> {
         let Some(opening) = self.opening.take() else {
             return Ok(());
         };
-        let sql = match opening {
-            Opening::Before(sql) => sql,
-            Opening::Within(sql) => {
-                // First the progress: a row without it would look like another program's.
-                self.database.keep(&Progress::start(&self.row, self.direction))?;
-                self.followed = true;
-                if sql.is_empty() {
-                    return Ok(());
-                }
-                format!("BEGIN IMMEDIATE; {sql} COMMIT")
-            }
+        let postgres = self.database.connection.is_postgres();
+        let start = Progress::start(&self.row, self.direction);
+        if !(postgres && self.direction == Direction::Up) {
+            // First the progress: a row without it would look like another program's.
+            self.database.keep(&start)?;
+            self.followed = true;
+        }
+        let Opening::Row(row) = opening else {
+            return Ok(());
+        };
+        let sql = if postgres {
+            self.tracked = !row.known;
+            let progress = if row.known { String::new() } else { start.save(true) };
+            // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
+            // reaches the disk later takes this row along; and if none does, there is nothing to remember.
+            format!(
+                "BEGIN; {} SET LOCAL synchronous_commit = off; {} {progress} COMMIT",
+                self.database.guard(),
+                row.begun()
+            )
+        } else {
+            format!("BEGIN IMMEDIATE; {} COMMIT", row.begun())
         };
         let written = self.database.connection.run_own("record that the script begins", &sql);
         if written.is_err() {
@@ -271,12 +282,8 @@ impl<'a> Run<'a> {
         let last = group.statements.last().copied().unwrap_or(0);
         let limits = session::limits(self.script, first, self.options);
         let ours = group.kind == GroupKind::Ours;
-        if !ours && matches!(self.opening, Some(Opening::Before(_))) {
-            self.open()?;
-        }
-        let within = self.opening.as_ref().map_or("", Opening::within);
         let asks = !session::sets_transaction(self.script, &group.statements);
-        let within = self.database.guard_if(asks) + &limits + within;
+        let within = self.database.guard_if(asks) + &limits;
         if ours {
             let begin = format!("{}; {within}", session::begin(self.script.dialect));
             self.database.connection.run_own("begin a transaction", &begin)?;
@@ -316,14 +323,24 @@ impl<'a> Run<'a> {
     /// Statements that write the record of a transaction into it. In a transaction that the server has given up without
     /// an error, they fail: nothing is ever recorded that is not kept.
     pub(super) fn seal(&self, carries: bool, end: usize) -> String {
-        let progress = self.progress(end, None);
-        let record = self.database.record(self.direction, carries, self.tracked, &progress);
+        let record = self.record(carries, end);
         // Only what may have taken another role, or could have, needs the way back.
         if session::disturbs(self.script) {
             self.database.as_ourselves(&record)
         } else {
             record
         }
+    }
+
+    /// Statements that record how far it came, or that it is done.
+    fn record(&self, finished: bool, end: usize) -> String {
+        let written = match &self.opening {
+            Some(Opening::Row(row)) if finished => return row.applied(),
+            Some(Opening::Row(row)) => row.begun(),
+            _ => String::new(),
+        };
+        let progress = self.progress(end, None);
+        written + &self.database.record(self.direction, finished, self.tracked, &progress)
     }
 
     fn committed(&mut self, group: &Group, carries: bool) -> Result<(), Problem> {
@@ -353,17 +370,11 @@ impl<'a> Run<'a> {
 
     /// Writes a record in a transaction of its own.
     pub(super) fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
-        let progress = self.progress(end, None);
-        let record = self.database.record(self.direction, finished, self.tracked, &progress);
+        let record = self.record(finished, end);
         self.tracked |= !finished;
-        let (before, within) = self
-            .opening
-            .as_ref()
-            .map_or(("", ""), |opening| (opening.before(), opening.within()));
-        let sql = format!(
-            "{before} BEGIN; {within} {} COMMIT",
-            self.database.as_ourselves(&record)
-        );
+        // What was recorded before has asked for the lock already.
+        let guard = self.database.guard_if(self.opening.is_some());
+        let sql = format!("BEGIN; {guard} {} COMMIT", self.database.as_ourselves(&record));
         if let Err(error) = self.database.connection.run_own("record the migration", &sql) {
             let _ = self.database.connection.run("ROLLBACK");
             return Err(error);

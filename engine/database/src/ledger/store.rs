@@ -1,6 +1,8 @@
 //! Reading and writing the ledger. The table is always addressed with its schema: a migration that changes `search_path`
 //! must not move it.
 
+use std::time::Duration;
+
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use jiff::Timestamp;
@@ -13,6 +15,15 @@ use crate::ledger::row::{LedgerError, LedgerRow, sqlite_time};
 use crate::ledger::{TABLE, shape};
 use crate::sql_text::{identifier, literal};
 use crate::state::progress::Progress;
+
+/// When a script began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    /// By this machine's clock.
+    pub at: Timestamp,
+    /// How long ago that is. A server's clock may say something else.
+    pub ago: Duration,
+}
 
 /// Where the ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +50,24 @@ impl Place {
         }
     }
 
+    /// This moment, by the clock that all rows go by: the server's, or this machine's in milliseconds since the epoch.
     fn now(&self) -> String {
-        self.time(Timestamp::now())
+        if self.schema.is_some() {
+            "pg_catalog.clock_timestamp()".to_owned()
+        } else {
+            Timestamp::now().as_millisecond().to_string()
+        }
     }
 
-    /// A time as the backend's ledger holds it: timestamptz, or milliseconds since the epoch.
-    fn time(&self, time: Timestamp) -> String {
+    /// When a script began.
+    fn time(&self, begun: Begun) -> String {
         if self.schema.is_some() {
-            format!("'{time}'::pg_catalog.timestamptz")
+            format!(
+                "pg_catalog.clock_timestamp() - '{} microseconds'::pg_catalog.interval",
+                begun.ago.as_micros()
+            )
         } else {
-            time.as_millisecond().to_string()
+            begun.at.as_millisecond().to_string()
         }
     }
 
@@ -87,7 +106,7 @@ impl Place {
     }
 
     /// INSERT of a row that says: begun.
-    pub(crate) fn insert_started(&self, id: &str, checksum: &str, name: &str) -> String {
+    pub(crate) fn insert_started(&self, id: &str, checksum: &str, name: &str, begun: Begun) -> String {
         format!(
             // Said again after the connection was lost, it changes nothing.
             "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {}) \
@@ -95,8 +114,26 @@ impl Place {
             self.sql(),
             literal(id),
             literal(checksum),
-            self.now(),
+            self.time(begun),
             literal(name)
+        )
+    }
+
+    /// INSERT of a row that says: begun and applied, in the transaction that applies it. `began` is when that was, by this
+    /// machine's clock.
+    pub(crate) fn insert_applied(&self, id: &str, checksum: &str, name: &str, began: Timestamp) -> String {
+        let started = match self.schema {
+            Some(_) => "pg_catalog.now()".to_owned(),
+            None => began.as_millisecond().to_string(),
+        };
+        format!(
+            "INSERT INTO {} (id, checksum, migration_name, started_at, finished_at, applied_steps_count) \
+             VALUES ({}, {}, {}, {started}, {}, 1)",
+            self.sql(),
+            literal(id),
+            literal(checksum),
+            literal(name),
+            self.now(),
         )
     }
 
@@ -185,13 +222,13 @@ impl Place {
 
     /// What `resolve --applied` writes.
     pub(crate) fn baseline(&self, checksum: &str, name: &str) -> String {
-        let now = self.now();
         format!(
             "UPDATE {table} SET rolled_back_at = {now} WHERE migration_name = {name} AND finished_at IS NULL AND \
              rolled_back_at IS NULL; \
              INSERT INTO {table} (id, checksum, started_at, finished_at, migration_name, logs) \
-             VALUES ({id}, {checksum}, {now}, {now}, {name}, '')",
+             SELECT {id}, {checksum}, now, now, {name}, '' FROM (SELECT {now} AS now) AS clock",
             table = self.sql(),
+            now = self.now(),
             name = literal(name),
             id = literal(&new_id()),
             checksum = literal(checksum),

@@ -45,6 +45,14 @@ pub(crate) struct Answer {
     pub completed: usize,
 }
 
+/// What is told of several messages.
+pub(crate) enum Told {
+    /// A statement of the message that is being answered is done.
+    Completed(Answer),
+    /// A message is answered: which one, how far it came, and what ended it.
+    Answered(usize, Answer, Option<Error>),
+}
+
 /// How long saying goodbye to the server may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -108,7 +116,7 @@ impl Client {
 
     /// Sends several messages of statements by the simple protocol without waiting for answers, then reads these and tells
     /// of each. Notices are heard in order: those of a message before its answer is told.
-    pub(crate) fn run_together(&mut self, messages: &[&str], tell: &mut dyn FnMut(usize, Answer, Option<Error>)) {
+    pub(crate) fn run_together(&mut self, messages: &[&str], tell: &mut dyn FnMut(Told)) {
         let (client, wire) = self.halves();
         // Sending only queues; answers come in the same order.
         let sent: Vec<_> = messages
@@ -122,7 +130,10 @@ impl Client {
                 wire.wait(&mut |context| {
                     loop {
                         match answers.as_mut().poll_next(context) {
-                            Poll::Ready(Some(Ok(SimpleQueryMessage::CommandComplete(_)))) => answer.completed += 1,
+                            Poll::Ready(Some(Ok(SimpleQueryMessage::CommandComplete(_)))) => {
+                                answer.completed += 1;
+                                tell(Told::Completed(answer));
+                            }
                             Poll::Ready(Some(Ok(_))) => {}
                             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                             Poll::Ready(None) => return Poll::Ready(Ok(())),
@@ -131,7 +142,7 @@ impl Client {
                     }
                 })
             });
-            tell(at, answer, end.err());
+            tell(Told::Answered(at, answer, end.err()));
         }
     }
 

@@ -20,7 +20,7 @@ use diesel::result::{ConnectionError, ConnectionResult, Error as DieselError, Qu
 use tokio_postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
 
 use crate::error::ServerError;
-use crate::postgres::client::{Answer, Client};
+use crate::postgres::client::{Answer, Client, Told};
 use crate::postgres::errors::{diesel_error, server_error};
 use crate::postgres::row::PgRow;
 
@@ -110,16 +110,26 @@ impl PgConnection {
     }
 
     /// Sends several texts, each as one message, without waiting for answers, and tells of each answer with what the
-    /// server said until then.
+    /// server said until then, and behind how many statements of the text it said that.
     pub(crate) fn run_together(
         &mut self,
         texts: &[&str],
-        tell: &mut dyn FnMut(usize, Answer, Option<ServerError>, Vec<Notice>),
+        tell: &mut dyn FnMut(usize, Answer, Option<ServerError>, Vec<(usize, Notice)>),
     ) {
         let notices = Arc::clone(&self.notices);
-        self.client.run_together(texts, &mut |at, answer, error| {
-            let heard = std::mem::take(&mut *notices.lock().unwrap_or_else(PoisonError::into_inner));
-            tell(at, answer, error.map(|error| server_error(&error, texts[at])), heard);
+        let mut heard = Vec::new();
+        self.client.run_together(texts, &mut |told| {
+            let completed = match &told {
+                // What is there now was said before this one was done.
+                Told::Completed(answer) => answer.completed.saturating_sub(1),
+                Told::Answered(_, answer, _) => answer.completed,
+            };
+            let said = std::mem::take(&mut *notices.lock().unwrap_or_else(PoisonError::into_inner));
+            heard.extend(said.into_iter().map(|notice| (completed, notice)));
+            if let Told::Answered(at, answer, error) = told {
+                let error = error.map(|error| server_error(&error, texts[at]));
+                tell(at, answer, error, std::mem::take(&mut heard));
+            }
         });
     }
 
