@@ -4,6 +4,8 @@
 //! ([`export_policy!`], [`export_rollback!`], [`export_notifier!`]) that makes the crate a WebAssembly component. The same
 //! crate runs natively under `cargo test`: the feature `testing` brings catalogs made from SQL.
 
+#[cfg(any(target_family = "wasm", test))]
+mod allocator;
 pub mod bindings;
 mod catalog;
 mod contract;
@@ -22,6 +24,11 @@ pub use contract::*;
 pub use http::Http;
 pub use migration::Migration;
 pub use plugin::{NoSettings, Notifier, Policy, Rollback};
+
+/// Serves whatever a component keeps or is handed.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: allocator::Lists = allocator::Lists::new();
 
 /// The examples of both pages for authors are compiled.
 #[cfg(doctest)]
