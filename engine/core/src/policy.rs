@@ -7,9 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tollgate_database::Pragmas;
 use tollgate_host::types::{Finding, Rule, Server, Severity, TimeLimits};
-use tollgate_host::{Plugin, PluginError, PolicyCall};
+use tollgate_host::{Plugin, PluginError, PolicyCall, Subject};
 use tollgate_schema::Schema;
-use tollgate_schema::locks::Locks;
 
 use crate::approval::{Approval, VoidApproval};
 use crate::error::milliseconds;
@@ -64,6 +63,9 @@ pub struct Policy {
     pub enforced: BTreeMap<String, String>,
     /// What a failure of it means.
     pub on_failure: OnFailure,
+    rules: Arc<[String]>,
+    /// The same for a script that has no migration's name.
+    rules_without_name: Arc<[String]>,
 }
 
 /// A finding after configuration and suppressions had their say.
@@ -156,19 +158,14 @@ impl Court {
     ) -> (Judgement, Used) {
         let mut judgement = Judgement::default();
         let mut scales = Scales::new(self.block_at, &migration.suppressions);
-        let locks = Locks::default();
+        let subject = Subject::new(migration.input.clone(), before.clone(), after.clone());
         for policy in policies {
-            let mut rules = policy.rules();
-            rules.retain(|rule| migration.named || rule != NAMING_RULE);
             let call = PolicyCall {
                 server: self.server,
-                rules,
+                rules: policy.rules_for(migration),
                 environment: self.environment.clone(),
                 time_limits: self.limits_of(migration.pragmas),
-                migration: migration.input.clone(),
-                before: before.clone(),
-                after: after.clone(),
-                locks: locks.clone(),
+                subject: subject.clone(),
             };
             match policy.plugin.check(&call) {
                 Ok(findings) => judgement.findings.extend(findings.into_iter().filter_map(|finding| {
@@ -268,22 +265,43 @@ pub(crate) fn limits(lock: Option<Duration>, statement: Option<Duration>) -> Tim
 }
 
 impl Policy {
-    /// Rules that are switched on: the plugin's defaults, as configuration changes them.
-    pub fn rules(&self) -> Vec<String> {
-        self.plugin
-            .description()
-            .rules
-            .iter()
-            .filter(|rule| self.is_on(rule))
+    /// A policy as configuration wants it. Rules are on by the plugin's defaults, as `levels` change them.
+    pub fn new(
+        plugin: Arc<Plugin>,
+        levels: BTreeMap<String, Level>,
+        enforced: BTreeMap<String, String>,
+        on_failure: OnFailure,
+    ) -> Self {
+        let rules = plugin.description().rules.iter();
+        let rules: Arc<[String]> = rules
+            .filter(|rule| is_on(&levels, rule))
             .map(|rule| rule.id.clone())
-            .collect()
+            .collect();
+        Self {
+            rules_without_name: rules.iter().filter(|rule| *rule != NAMING_RULE).cloned().collect(),
+            rules,
+            plugin,
+            levels,
+            enforced,
+            on_failure,
+        }
+    }
+
+    /// Rules that are switched on.
+    pub fn rules(&self) -> &[String] {
+        &self.rules
+    }
+
+    fn rules_for(&self, migration: &ReadMigration) -> Arc<[String]> {
+        Arc::clone(if migration.named {
+            &self.rules
+        } else {
+            &self.rules_without_name
+        })
     }
 
     pub(crate) fn is_on(&self, rule: &Rule) -> bool {
-        match self.levels.get(&rule.id) {
-            Some(level) => *level != Level::Off,
-            None => rule.enabled_by_default,
-        }
+        is_on(&self.levels, rule)
     }
 
     /// Rules that configuration names and the plugin does not have.
@@ -309,5 +327,12 @@ impl Policy {
             message: error.message.clone(),
             blocking: self.on_failure == OnFailure::Block,
         }
+    }
+}
+
+fn is_on(levels: &BTreeMap<String, Level>, rule: &Rule) -> bool {
+    match levels.get(&rule.id) {
+        Some(level) => *level != Level::Off,
+        None => rule.enabled_by_default,
     }
 }

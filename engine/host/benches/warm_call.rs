@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_host::types::{Server, TimeLimits};
-use tollgate_host::{Host, HostOptions, LoadRequest, MigrationInput, Plugin, PolicyCall};
+use tollgate_host::{Host, HostOptions, LoadRequest, MigrationInput, Plugin, PolicyCall, Subject};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::Dialect;
 
@@ -82,15 +82,16 @@ fn call(plugin: &Plugin, statements: usize) -> PolicyCall {
         rules: plugin.description().rules.iter().map(|rule| rule.id.clone()).collect(),
         environment: None,
         time_limits: TimeLimits::default(),
-        migration: MigrationInput {
-            name: "m".to_owned(),
-            checksum: String::new(),
-            script,
-            down: None,
-        },
-        before,
-        after,
-        locks: tollgate_schema::locks::Locks::default(),
+        subject: Subject::new(
+            MigrationInput {
+                name: "m".to_owned(),
+                checksum: String::new(),
+                script,
+                down: None,
+            },
+            before,
+            after,
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use crate::error::{FailureKind, PluginError};
 use crate::limits::Limits;
+use crate::types::Kind;
 
 /// Why the host ended a call. It travels through WebAssembly as a trap and is recognised on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,9 @@ pub(crate) enum Fault {
     /// A handle that the host never gave out.
     #[error("used a handle that it was not given")]
     UnknownHandle,
+    /// It was asked what plugins of its kind are not asked.
+    #[error("is {}, not {}", kind.with_article(), wanted.with_article())]
+    WrongKind { kind: Kind, wanted: Kind },
 }
 
 /// Frames of a backtrace that are worth showing.
@@ -57,6 +61,7 @@ pub(crate) fn classify(plugin: &str, limits: &Limits, notifier: bool, error: &wa
                 error.retryable = true;
                 error
             }
+            Fault::WrongKind { .. } => failure(FailureKind::Incompatible, fault.to_string()),
             Fault::UnknownHandle => failure(FailureKind::InvalidOutput, fault.to_string()),
         };
     }

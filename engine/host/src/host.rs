@@ -13,12 +13,14 @@ use wasmtime::{Config, Engine};
 use crate::bindings::{about, catalog, http, log, script, types};
 use crate::cache::Cache;
 use crate::check;
+use crate::convert;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{FailureKind, HostError, PluginError};
 use crate::inspect::{Inspected, inspect};
+use crate::instance::Exports;
 use crate::limits::{Limits, STACK_BYTES};
 use crate::log::{LogLevel, LogLine, LogSink, NoLog};
-use crate::plugin::{Exports, Plugin};
+use crate::plugin::Plugin;
 use crate::secrets::Secrets;
 use crate::state::{PROBE, Setting, State};
 use crate::ticker::Ticker;
@@ -254,7 +256,7 @@ impl Host {
             description
         } else {
             let about = about::GuestIndices::new(pre).map_err(|error| incompatible(name, &error))?;
-            crate::plugin::describe(&self.shared, setting, inspected.kind, pre, &about)?
+            crate::instance::describe(&self.shared, setting, inspected.kind, pre, &about)?
         };
         Ok((inspected.kind, checked(name, inspected.kind, description)?))
     }
@@ -288,6 +290,7 @@ fn catalog_linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     log::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     script::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     catalog::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    convert::add_shared_to_linker(&mut linker)?;
     Ok(linker)
 }
 

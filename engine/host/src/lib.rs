@@ -1,8 +1,10 @@
 //! Runs Tollgate's plugins: WebAssembly components under wasmtime, with limits.
 //!
 //! [`Host`] loads components; a [`Plugin`] is one that was found sound, compiled, and content with its settings. Every
-//! question to a plugin gets a fresh instance with its own memory, fuel and deadline, so that a crash, a loop or a memory
-//! bomb spoils that one answer and nothing else. Whatever comes back is checked before anybody sees it.
+//! question to a plugin has fuel and a deadline of its own, and an instance that nobody else uses meanwhile, so that a
+//! crash, a loop or a memory bomb spoils that one answer and nothing else. Policies and rollback generators keep an
+//! instance that has answered properly for the next question; notifiers get a fresh one each time. Whatever comes back
+//! is checked before anybody sees it.
 //!
 //! **Invariants.** This crate knows no database: what a plugin learns of a schema it learns through
 //! `tollgate_schema::Schema`. It reads no environment and prints nothing; log lines go to a [`LogSink`]. The types of
@@ -19,11 +21,13 @@ mod fault;
 mod host;
 mod http;
 mod inspect;
+mod instance;
 mod limits;
 mod log;
 mod plugin;
 mod secrets;
 mod state;
+mod subject;
 mod ticker;
 pub mod types;
 
@@ -33,4 +37,5 @@ pub use host::{Host, HostOptions, LoadRequest};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine, LogSink, NoLog};
 pub use plugin::Plugin;
+pub use subject::Subject;
 pub use types::{Kind, MigrationInput, PolicyCall, RollbackCall};

@@ -6,7 +6,8 @@ use wasmtime::ResourceLimiter;
 
 use crate::fault::Fault;
 
-/// Bounds of one call of a plugin. Each call gets all of them anew.
+/// Bounds of one call of a plugin. Each call gets all of them anew, and so does the reading of the settings before the
+/// first. What memory a plugin keeps from one call to the next costs no later call its answer.
 ///
 /// The defaults are nearly a hundred times what the bundled policy needs for a migration of a thousand statements (some
 /// twenty million units of fuel and two megabytes of memory), so that nobody has to think of them, and small enough that
@@ -94,6 +95,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
+    /// Bytes of linear memory, all memories together.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             memory_bytes: 0,

@@ -1,10 +1,9 @@
-//! What one call of a plugin has at hand. Made anew for each call and thrown away with its store.
+//! What a plugin has at hand while it is asked. Of one question nothing is left when the next one comes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tollgate_schema::Schema;
-use tollgate_schema::locks::Locks;
 use wasmtime::component::Resource;
 
 use crate::endpoint::Endpoints;
@@ -13,7 +12,7 @@ use crate::host::Shared;
 use crate::limits::{Limits, Meter};
 use crate::log::LogCount;
 use crate::secrets::Secrets;
-use crate::types::MigrationInput;
+use crate::subject::Subject;
 
 /// The capability to count rows.
 pub(crate) const PROBE: &str = "catalog.probe";
@@ -38,14 +37,11 @@ pub(crate) struct State {
     pub(crate) shared: Arc<Shared>,
     pub(crate) setting: Arc<Setting>,
     pub(crate) meter: Meter,
-    pub(crate) migration: Option<MigrationInput>,
-    /// Before and after.
-    pub(crate) snapshots: Option<[Schema; 2]>,
-    /// What the migration locks.
-    pub(crate) locks: Locks,
+    /// What the question that is being asked is about.
+    pub(crate) subject: Option<Subject>,
     pub(crate) logged: LogCount,
     pub(crate) requests: usize,
-    /// A capability that the call used without having it: when it fails, that is why.
+    /// A capability that the plugin used without having it: when it fails, that is why.
     pub(crate) denied: Option<String>,
 }
 
@@ -63,20 +59,18 @@ impl State {
             meter: Meter::new(&setting.limits),
             shared,
             setting,
-            migration: None,
-            snapshots: None,
-            locks: Locks::default(),
+            subject: None,
             logged: LogCount::default(),
             requests: 0,
             denied: None,
         }
     }
 
-    /// The same with a migration and the schema around it.
-    pub(crate) fn with_migration(mut self, migration: MigrationInput, before: Schema, after: Schema) -> Self {
-        self.migration = Some(migration);
-        self.snapshots = Some([before, after]);
-        self
+    /// Makes ready for a question. A plugin that was refused something is asked no second one, so that `denied` stays.
+    pub(crate) fn begin(&mut self, subject: Option<Subject>) {
+        self.subject = subject;
+        self.logged = LogCount::default();
+        self.requests = 0;
     }
 
     /// The handles to pass along with a call: migration, before, after.
@@ -92,28 +86,14 @@ impl State {
         )
     }
 
-    pub(crate) fn migration(&self) -> wasmtime::Result<&MigrationInput> {
-        self.migration.as_ref().ok_or_else(|| Fault::UnknownHandle.into())
+    pub(crate) fn subject(&self) -> wasmtime::Result<&Subject> {
+        self.subject.as_ref().ok_or_else(|| Fault::UnknownHandle.into())
     }
 
     pub(crate) fn snapshot(&self, handle: &Resource<SnapshotHandle>) -> wasmtime::Result<&Schema> {
-        let index = usize::try_from(handle.rep()).unwrap_or(usize::MAX);
-        self.snapshots
-            .as_ref()
-            .and_then(|both| both.get(index))
-            .ok_or_else(|| Fault::UnknownHandle.into())
-    }
-
-    /// The schema without the migration.
-    pub(crate) fn before(&self) -> wasmtime::Result<&Schema> {
-        let first = self.snapshots.as_ref().map(|[before, _]| before);
-        first.ok_or_else(|| Fault::UnknownHandle.into())
-    }
-
-    /// The same with what is known, or will be, of the migration's locks.
-    pub(crate) fn with_locks(mut self, locks: Locks) -> Self {
-        self.locks = locks;
-        self
+        let number = usize::try_from(handle.rep()).unwrap_or(usize::MAX);
+        let snapshot = self.subject()?.snapshot(number);
+        snapshot.ok_or_else(|| Fault::UnknownHandle.into())
     }
 
     /// Whether the plugin has a capability; remembers that it wanted it when it has not.

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tollgate_schema::Schema;
-use tollgate_schema::locks::Locks;
 use tollgate_sql::{Dialect, Script, Span};
+
+use crate::subject::Subject;
 
 /// What a plugin is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -195,19 +195,13 @@ pub struct PolicyCall {
     /// The server the migration is meant for.
     pub server: Server,
     /// Rules that are switched on; findings for others are dropped.
-    pub rules: Vec<String>,
+    pub rules: Arc<[String]>,
     /// Environment name from the configuration.
     pub environment: Option<String>,
     /// How long a statement of a deploy may wait and run.
     pub time_limits: TimeLimits,
     /// What to judge.
-    pub migration: MigrationInput,
-    /// The schema without the migration.
-    pub before: Schema,
-    /// The schema with it.
-    pub after: Schema,
-    /// What its statements lock: empty at first, and shared by all calls for the same migration and schema.
-    pub locks: Locks,
+    pub subject: Subject,
 }
 
 /// A question to a rollback generator.
@@ -219,12 +213,8 @@ pub struct RollbackCall {
     pub preserve_data: bool,
     /// Schema (or table-name prefix, without schemas) that may hold kept data.
     pub preserve_in: Option<String>,
-    /// What to take back.
-    pub migration: MigrationInput,
-    /// The schema without the migration: where to go back to.
-    pub before: Schema,
-    /// The schema with it: where to start.
-    pub after: Schema,
+    /// What to take back: from the schema with the migration to the one without it.
+    pub subject: Subject,
 }
 
 /// How well a rollback step undoes its statement.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_host::types::{MigrationInput, PolicyCall, Server, TimeLimits};
-use tollgate_host::{FailureKind, Host, HostOptions, LoadRequest, Plugin, PluginError};
+use tollgate_host::{FailureKind, Host, HostOptions, LoadRequest, Plugin, PluginError, Subject};
 use tollgate_plugin::rules::{Rule, example_name, split_example};
 use tollgate_plugin::{Policy as _, testing};
 use tollgate_plugin_conventions::{Conventions, rules::RULES};
@@ -64,18 +64,19 @@ fn under_the_host(plugin: &Plugin, rule: &Rule, example: &str) -> Found {
             dialect: dialect(rule),
             version: None,
         },
-        rules: vec![rule.id.to_owned()],
+        rules: [rule.id.to_owned()].into(),
         environment: None,
         time_limits: TimeLimits::default(),
-        migration: MigrationInput {
-            name: example_name(example).unwrap_or("0_init").to_owned(),
-            checksum: String::new(),
-            script: Arc::new(script),
-            down: None,
-        },
-        before: schema,
-        after,
-        locks: tollgate_schema::locks::Locks::default(),
+        subject: Subject::new(
+            MigrationInput {
+                name: example_name(example).unwrap_or("0_init").to_owned(),
+                checksum: String::new(),
+                script: Arc::new(script),
+                down: None,
+            },
+            schema,
+            after,
+        ),
     };
     let findings = plugin.check(&call).unwrap().into_iter();
     let edits = |found: &tollgate_host::types::Finding| {

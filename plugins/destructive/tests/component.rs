@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tollgate_host::types::{MigrationInput, PolicyCall, Server, TimeLimits};
-use tollgate_host::{Host, HostOptions, LoadRequest, Plugin};
+use tollgate_host::{Host, HostOptions, LoadRequest, Plugin, Subject};
 use tollgate_plugin::Policy as _;
 use tollgate_plugin::rules::{Rule, split_example};
 use tollgate_plugin::testing;
@@ -49,15 +49,16 @@ fn call(dialect: Dialect, before: &str, text: &str) -> PolicyCall {
         rules: RULES.iter().map(|rule| rule.id.to_owned()).collect(),
         environment: None,
         time_limits: TimeLimits::default(),
-        migration: MigrationInput {
-            name: testing::MIGRATION.to_owned(),
-            checksum: String::new(),
-            script: Arc::new(script),
-            down: None,
-        },
-        before: schema,
-        after,
-        locks: tollgate_schema::locks::Locks::default(),
+        subject: Subject::new(
+            MigrationInput {
+                name: testing::MIGRATION.to_owned(),
+                checksum: String::new(),
+                script: Arc::new(script),
+                down: None,
+            },
+            schema,
+            after,
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tollgate_host::types::{MigrationInput, PolicyCall, Server, TimeLimits};
-use tollgate_host::{Host, HostOptions, LoadRequest, Plugin};
+use tollgate_host::{Host, HostOptions, LoadRequest, Plugin, Subject};
 use tollgate_plugin::Policy as _;
 use tollgate_plugin::rules::{Rule, example_name, split_example};
 use tollgate_plugin::testing;
@@ -88,15 +88,16 @@ impl<'a> Example<'a> {
                 lock_ms: Some(5_000),
                 statement_ms: None,
             },
-            migration: MigrationInput {
-                name: self.name.to_owned(),
-                checksum: String::new(),
-                script: Arc::new(script),
-                down: None,
-            },
-            before,
-            after,
-            locks: tollgate_schema::locks::Locks::default(),
+            subject: Subject::new(
+                MigrationInput {
+                    name: self.name.to_owned(),
+                    checksum: String::new(),
+                    script: Arc::new(script),
+                    down: None,
+                },
+                before,
+                after,
+            ),
         }
     }
 

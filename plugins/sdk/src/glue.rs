@@ -18,7 +18,7 @@ use crate::migration::Migration;
 use crate::plugin::{Notifier, Policy, Rollback};
 
 thread_local! {
-    /// The configured plugin. One instance lives for one call of the engine, so there is never a second.
+    /// The configured plugin. An instance is configured once, so there is never a second.
     static PLUGIN: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 

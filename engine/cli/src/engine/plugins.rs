@@ -187,19 +187,16 @@ impl<'a> Loader<'a> {
                 });
             }
             Kind::Policy => {
-                let policy = Policy {
+                let levels = config.rules.iter();
+                let policy = Policy::new(
                     plugin,
-                    levels: config
-                        .rules
-                        .iter()
-                        .map(|(rule, level)| (rule.clone(), self::level(*level)))
-                        .collect(),
-                    enforced: config.enforced.clone(),
-                    on_failure: match config.on_failure {
+                    levels.map(|(rule, level)| (rule.clone(), self::level(*level))).collect(),
+                    config.enforced.clone(),
+                    match config.on_failure {
                         model::OnFailure::Block => OnFailure::Block,
                         model::OnFailure::Warn => OnFailure::Warn,
                     },
-                };
+                );
                 if let Some(rule) = policy.unknown_rules().first() {
                     let rules = &policy.plugin.description().rules;
                     let known: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();

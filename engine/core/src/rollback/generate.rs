@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_host::types::{Outcome, RollbackStep, Server};
-use tollgate_host::{Plugin, PluginError, RollbackCall};
+use tollgate_host::{Plugin, PluginError, RollbackCall, Subject};
 use tollgate_schema::Schema;
 
 use crate::plan::ReadMigration;
@@ -23,6 +23,7 @@ pub fn generate(
     source: Source,
 ) -> Result<RollbackPlan, PluginError> {
     let mut steps: Vec<PlannedStep> = Vec::new();
+    let subject = Subject::new(migration.input.clone(), before.clone(), after.clone());
     for generator in generators {
         let wanted =
             |steps: &[PlannedStep]| steps.is_empty() || steps.iter().any(|step| step.outcome == Outcome::Declined);
@@ -33,9 +34,7 @@ pub fn generate(
             server,
             preserve_data: false,
             preserve_in: None,
-            migration: migration.input.clone(),
-            before: before.clone(),
-            after: after.clone(),
+            subject: subject.clone(),
         };
         merge(&mut steps, generator.name(), generator.generate(&call)?);
     }

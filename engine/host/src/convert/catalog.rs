@@ -3,10 +3,13 @@
 //! A catalog that cannot be read ends the call as a named failure. The plugin does not get to see an error that it
 //! could mistake for "no such table".
 
+use std::sync::Arc;
+
 use tollgate_schema::model::{Column, Constraint, ConstraintRule, Dependent, Index, Relation, RelationKind};
 use tollgate_schema::{BaseError, ProbeError, Schema, render};
 use tollgate_sql::{Dialect, ObjectName, operation as sql};
-use wasmtime::component::Resource;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
 
 use super::{from_object_kind, from_object_name, object_kind, object_name, object_names};
 use crate::bindings::types::{self, ColumnName, ObjectKind};
@@ -25,7 +28,28 @@ pub(super) fn known<T>(answer: Result<T, BaseError>) -> wasmtime::Result<T> {
     answer.map_err(|error| Fault::Catalog(error.message).into())
 }
 
+/// Puts functions that hand out what the subject keeps, instead of copies of it, in the place of those below.
+pub(super) fn add_shared_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut instance = linker.instance("tollgate:plugin/catalog@0.1.0")?;
+    instance.func_wrap(
+        "[method]snapshot.relation",
+        |store: StoreContextMut<'_, State>, (snapshot, name): (Handle, types::ObjectName)| {
+            Ok((store.data().shared_relation(&snapshot, name)?,))
+        },
+    )
+}
+
 impl State {
+    fn shared_relation(
+        &self,
+        snapshot: &Handle,
+        name: types::ObjectName,
+    ) -> wasmtime::Result<Option<Arc<wit::Relation>>> {
+        let found = known(self.snapshot(snapshot)?.relation(&from_object_name(name)))?;
+        let subject = self.subject()?;
+        Ok(found.map(|found| subject.relation(found)))
+    }
+
     fn probe(
         &mut self,
         handle: &Handle,
@@ -67,9 +91,7 @@ impl wit::HostSnapshot for State {
     }
 
     fn relation(&mut self, snapshot: Handle, name: types::ObjectName) -> wasmtime::Result<Option<wit::Relation>> {
-        let schema = self.snapshot(&snapshot)?;
-        let found = known(schema.relation(&from_object_name(name)))?;
-        Ok(found.map(|found| relation(&found, schema.context().dialect)))
+        Ok(self.shared_relation(&snapshot, name)?.map(|shared| (*shared).clone()))
     }
 
     fn exists(
@@ -219,7 +241,7 @@ fn from_column(column: ColumnName) -> (ObjectName, String) {
     (from_object_name(column.table), column.column)
 }
 
-fn relation(relation: &Relation, dialect: Dialect) -> wit::Relation {
+pub(crate) fn relation(relation: &Relation, dialect: Dialect) -> wit::Relation {
     wit::Relation {
         name: object_name(&relation.name),
         kind: match relation.kind {

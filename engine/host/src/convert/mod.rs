@@ -11,12 +11,25 @@ mod script;
 
 use tollgate_sql::operation as sql;
 use tollgate_sql::{Dialect, ObjectName};
+use wasmtime::component::Linker;
 
 use crate::bindings::types as wit;
+use crate::state::State;
 use crate::types::{Description, Rule, Server, Severity};
 
+pub(crate) use catalog::relation;
 pub(crate) use event::{event, run};
 pub(crate) use finding::finding;
+pub(crate) use script::{changes, statements, table_locks};
+
+/// Has the linker answer the questions with the longest answers from what the subject keeps, without a copy.
+pub(crate) fn add_shared_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    script::add_shared_to_linker(linker)?;
+    catalog::add_shared_to_linker(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
 
 /// A position or count for the contract. Nothing the host handles is longer: the parsers refuse scripts whose
 /// positions do not fit, and lists of statements are shorter than scripts.

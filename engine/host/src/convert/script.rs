@@ -1,8 +1,13 @@
 //! The contract's `script` interface: the migration a call is about.
 
-use tollgate_sql::{Change, Dialect, Effect, Span, Statement};
-use wasmtime::component::Resource;
+use std::sync::Arc;
 
+use tollgate_schema::locks::TableLock;
+use tollgate_sql::{Change, Dialect, Effect, Script, Span, Statement};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+
+use super::catalog::known;
 use super::{column_name, locks, narrow, object_name};
 use crate::bindings::{script as wit, types};
 use crate::state::{MigrationHandle, State};
@@ -11,46 +16,71 @@ impl wit::Host for State {}
 
 impl wit::HostMigration for State {
     fn name(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<String> {
-        Ok(self.migration()?.name.clone())
+        Ok(self.subject()?.migration().name.clone())
     }
 
     fn checksum(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<String> {
-        Ok(self.migration()?.checksum.clone())
+        Ok(self.subject()?.migration().checksum.clone())
     }
 
     fn text(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<String> {
-        Ok(self.migration()?.script.text.clone())
+        Ok(self.subject()?.migration().script.text.clone())
     }
 
     fn statements(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<wit::Statement>> {
-        let script = &self.migration()?.script;
-        Ok(script
-            .statements
-            .iter()
-            .map(|of| statement(of, script.dialect))
-            .collect())
+        Ok(self.subject()?.statements().to_vec())
     }
 
     fn changes(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<wit::Change>> {
-        Ok(self.migration()?.script.changes.iter().map(change).collect())
+        Ok(self.subject()?.changes().to_vec())
     }
 
     fn down(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.migration()?.down.clone())
+        Ok(self.subject()?.migration().down.clone())
     }
 
-    /// Computed when somebody asks: most rules never do. All policies that ask share the answer.
     fn locks(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<Vec<Vec<wit::TableLock>>> {
-        let found = self.locks.of(self.before()?, &self.migration()?.script);
-        Ok(super::catalog::known(found)?
-            .iter()
-            .map(|of| of.iter().map(locks::table_lock).collect())
-            .collect())
+        Ok(known(self.subject()?.locks())?.to_vec())
     }
 
     fn drop(&mut self, _: Resource<MigrationHandle>) -> wasmtime::Result<()> {
         Ok(())
     }
+}
+
+type Migration = (Resource<MigrationHandle>,);
+
+/// Puts functions that hand out what the subject keeps, instead of copies of it, in the place of those above.
+pub(crate) fn add_shared_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut instance = linker.instance("tollgate:plugin/script@0.1.0")?;
+    instance.func_wrap(
+        "[method]migration.statements",
+        |store: StoreContextMut<'_, State>, (_,): Migration| Ok((store.data().subject()?.statements(),)),
+    )?;
+    instance.func_wrap(
+        "[method]migration.changes",
+        |store: StoreContextMut<'_, State>, (_,): Migration| Ok((store.data().subject()?.changes(),)),
+    )?;
+    instance.func_wrap(
+        "[method]migration.locks",
+        |store: StoreContextMut<'_, State>, (_,): Migration| Ok((known(store.data().subject()?.locks())?,)),
+    )
+}
+
+pub(crate) fn statements(script: &Script) -> Arc<[wit::Statement]> {
+    let statements = script.statements.iter();
+    statements.map(|of| statement(of, script.dialect)).collect()
+}
+
+pub(crate) fn changes(script: &Script) -> Arc<[wit::Change]> {
+    script.changes.iter().map(change).collect()
+}
+
+pub(crate) fn table_locks(found: &[Vec<TableLock>]) -> Arc<[Vec<wit::TableLock>]> {
+    let statements = found.iter();
+    statements
+        .map(|of| of.iter().map(locks::table_lock).collect())
+        .collect()
 }
 
 pub(super) fn span(span: Span) -> types::Span {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tollgate_host::types::Finding;
-use tollgate_host::{FailureKind, PluginError};
+use tollgate_host::{FailureKind, PluginError, Subject};
 use tollgate_schema::model::{Dependent, Function, Relation, Sequence, UserType};
 use tollgate_schema::{Base, BaseError, Context, ProbeError, Schema};
 use tollgate_sql::operation::ObjectKind;
@@ -99,10 +99,12 @@ fn ask(mode: &str, granted: &[&str]) -> Result<Vec<Finding>, PluginError> {
     assert_eq!(plugin.granted().collect::<Vec<_>>(), granted);
     let mut question = call(Dialect::Sqlite, "CREATE TABLE u (b text);", SCRIPT);
     let table = (mode == "probe").then(|| {
-        let replayed = call(Dialect::Sqlite, "CREATE TABLE t (a integer);", "SELECT 1;").before;
-        Relation::clone(&replayed.relation(&ObjectName::bare("t")).unwrap().unwrap())
+        let replayed = call(Dialect::Sqlite, "CREATE TABLE t (a integer);", "SELECT 1;").subject;
+        Relation::clone(&replayed.before().relation(&ObjectName::bare("t")).unwrap().unwrap())
     });
-    question.before = Schema::over(Arc::new(Counter { table }), Context::new(Dialect::Sqlite));
+    let before = Schema::over(Arc::new(Counter { table }), Context::new(Dialect::Sqlite));
+    let asked = &question.subject;
+    question.subject = Subject::new(asked.migration().clone(), before, asked.after().clone());
     plugin.check(&question)
 }
 

@@ -5,6 +5,7 @@
 mod bases;
 mod cache;
 mod contract;
+mod kept;
 mod limits;
 mod log;
 mod misbehaviour;

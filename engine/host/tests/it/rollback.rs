@@ -14,9 +14,7 @@ fn generate(mode: &str, preserve_data: bool) -> Result<Vec<RollbackStep>, Plugin
         server: question.server,
         preserve_data,
         preserve_in: Some("kept_".to_owned()),
-        migration: question.migration,
-        before: question.before,
-        after: question.after,
+        subject: question.subject,
     })
 }
 

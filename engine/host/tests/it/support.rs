@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde_json::json;
 use tollgate_host::types::{Finding, Server, TimeLimits};
 use tollgate_host::{
-    Endpoint, Host, HostOptions, Limits, LoadRequest, LogLine, MigrationInput, Plugin, PluginError, PolicyCall,
+    Endpoint, Host, HostOptions, Limits, LoadRequest, LogLine, MigrationInput, Plugin, PluginError, PolicyCall, Subject,
 };
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::{Dialect, Script};
@@ -102,16 +102,13 @@ pub fn call(dialect: Dialect, earlier: &str, text: &str) -> PolicyCall {
             dialect,
             version: Some((15, 4, 0)),
         },
-        rules: vec!["seen".to_owned()],
+        rules: ["seen".to_owned()].into(),
         environment: Some("production".to_owned()),
         time_limits: TimeLimits {
             lock_ms: Some(5_000),
             statement_ms: None,
         },
-        migration: migration(script),
-        before,
-        after,
-        locks: tollgate_schema::locks::Locks::default(),
+        subject: Subject::new(migration(script), before, after),
     }
 }
 

@@ -2,6 +2,7 @@
 //! everything it may, reporting all that it sees.
 
 mod harm;
+mod memory;
 mod witness;
 
 wit_bindgen::generate!({ path: "../../../wit", world: "policy-plugin" });
@@ -87,6 +88,7 @@ impl policy::Guest for Guest {
                 log::emit(log::Level::Debug, "for the author", &[]);
                 Ok(vec![finding("seen", &format!("debug is {}", log::enabled(log::Level::Debug)))])
             }
+            "obey" => memory::obey(&migration.text(), before, after),
             "loop" => harm::spin(),
             "ask-for-ever" => harm::ask_for_ever(before),
             "memory-bomb" => harm::eat_memory(),
