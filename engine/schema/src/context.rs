@@ -11,7 +11,8 @@ pub struct Context {
     pub dialect: Dialect,
     /// Major, minor, patch, where known.
     pub server_version: Option<(u32, u32, u32)>,
-    /// Schemas of unqualified names, first match wins; objects are created in the first. Empty on `SQLite`.
+    /// Schemas of unqualified names, first match wins; objects are created in the first. Empty on `SQLite`
+    /// and `MySQL`.
     pub search_path: Vec<String>,
 }
 
@@ -42,16 +43,17 @@ impl Context {
     }
 }
 
-/// How a dialect compares names: PostgreSQL exactly (the parser has folded them), `SQLite` without regard to case.
+/// How a dialect compares names: PostgreSQL exactly (the parser has folded them), `SQLite` without regard to case, `MySQL`
+/// tables exactly and everything inside of them without regard to case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Folding(pub Dialect);
 
 impl Folding {
-    /// Whether two identifiers name the same thing.
+    /// Whether two identifiers name the same column, index or constraint.
     pub fn same(self, left: &str, right: &str) -> bool {
         match self.0 {
-            Dialect::Sqlite => left.eq_ignore_ascii_case(right),
-            Dialect::Postgres | Dialect::Mysql => left == right,
+            Dialect::Sqlite | Dialect::Mysql => left.eq_ignore_ascii_case(right),
+            Dialect::Postgres => left == right,
         }
     }
 
@@ -80,8 +82,8 @@ impl Folding {
     /// What is the same for all spellings of one name.
     pub fn name(self, name: &str) -> Cow<'_, str> {
         match self.0 {
-            Dialect::Sqlite => Cow::Owned(name.to_ascii_lowercase()),
-            Dialect::Postgres | Dialect::Mysql => Cow::Borrowed(name),
+            Dialect::Sqlite | Dialect::Mysql => Cow::Owned(name.to_ascii_lowercase()),
+            Dialect::Postgres => Cow::Borrowed(name),
         }
     }
 

@@ -76,6 +76,7 @@ impl Schema {
         }
         match &name.schema {
             Some(_) => name.clone(),
+            None if !self.has_search_path() => name.clone(),
             None => ObjectName::qualified(self.creation_schema(), &name.name),
         }
     }
@@ -194,7 +195,7 @@ impl Schema {
     pub fn index_owner(&self, index: &ObjectName) -> Result<Option<ObjectName>, BaseError> {
         let schemas: Vec<Option<&str>> = match &index.schema {
             Some(schema) => vec![Some(schema)],
-            None if self.is_sqlite() => vec![None],
+            None if !self.has_search_path() => vec![None],
             None => self.path().iter().map(|schema| Some(schema.as_str())).collect(),
         };
         for schema in schemas {
@@ -404,7 +405,7 @@ impl Schema {
 
     /// Where a name may be found, in the order of the search path.
     fn places(&self, name: &ObjectName) -> Vec<ObjectName> {
-        if self.is_sqlite() || name.schema.is_some() {
+        if !self.has_search_path() || name.schema.is_some() {
             return vec![name.clone()];
         }
         self.path()

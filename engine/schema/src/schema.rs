@@ -141,7 +141,7 @@ impl Schema {
             .flat_map(|script| &script.statements)
             .flat_map(tollgate_sql::Statement::objects)
         {
-            if self.is_sqlite() || object.schema.is_some() {
+            if !self.has_search_path() || object.schema.is_some() {
                 names.insert(object);
             } else {
                 names.extend(
@@ -272,6 +272,11 @@ impl Schema {
 
     pub(crate) fn is_sqlite(&self) -> bool {
         self.context.dialect == Dialect::Sqlite
+    }
+
+    /// Names without a schema are looked for in several.
+    pub(crate) fn has_search_path(&self) -> bool {
+        self.context.dialect == Dialect::Postgres
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

@@ -60,7 +60,11 @@ pub(crate) fn tokens(dialect: Dialect, text: &str) -> Vec<Token> {
             _ if rest.starts_with("--") => (rest.find('\n').map_or(rest.len(), |end| end + 1), None),
             _ if rest.starts_with("/*") => (comment_length(dialect, rest), None),
             '\'' => {
-                let (length, content) = quoted(rest, '\'', false);
+                let (length, content) = quoted(rest, '\'', dialect == Dialect::Mysql);
+                (length, Some(TokenKind::Text(content)))
+            }
+            '"' if dialect == Dialect::Mysql => {
+                let (length, content) = quoted(rest, '"', true);
                 (length, Some(TokenKind::Text(content)))
             }
             '"' => {

@@ -58,6 +58,9 @@ impl Schema {
         if self.is_sqlite() {
             return self.declare_sqlite(table, definition, rule);
         }
+        if self.is_mysql() {
+            return self.declare_mysql(table, definition, rule);
+        }
         let name = match (&definition.name, &definition.kind) {
             (Some(name), _) => name.clone(),
             (

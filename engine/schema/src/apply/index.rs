@@ -69,7 +69,7 @@ impl Schema {
         Ok(())
     }
 
-    fn index_of(&self, create: &CreateIndex, relation: &Relation) -> Index {
+    pub(super) fn index_of(&self, create: &CreateIndex, relation: &Relation) -> Index {
         let part = |part: &IndexPart| IndexKey {
             column: part.column.clone(),
             expression: part.expression.as_deref().map(|text| bare(text).to_owned()),

@@ -8,6 +8,7 @@ mod drop;
 mod exclude;
 mod index;
 mod inherit;
+mod mysql;
 mod object;
 mod relocate;
 mod rename;
@@ -34,6 +35,9 @@ impl Schema {
     /// When the base cannot answer.
     pub fn apply(&mut self, operation: &Operation) -> Result<(), BaseError> {
         use Operation as O;
+        if self.is_mysql() && self.apply_mysql(operation)? {
+            return Ok(());
+        }
         match operation {
             O::CreateSchema { name, .. } => {
                 Arc::make_mut(&mut self.overlay.schemas).insert(name.clone(), true);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DataType, Expression, Identity, ObjectKind,
 };
+use tollgate_sql::{Dialect, ObjectName};
 
 use crate::base::BaseError;
 use crate::class::Class;
@@ -80,6 +80,9 @@ impl Schema {
 
     /// Whether a relation, index, sequence or composite type has this name already.
     pub(super) fn taken(&self, name: &ObjectName) -> Result<bool, BaseError> {
+        if self.is_mysql() {
+            return self.has(Class::Relation, name);
+        }
         for class in [Class::Relation, Class::Index, Class::Sequence] {
             if self.has(class, name)? {
                 return Ok(true);
@@ -95,7 +98,7 @@ impl Schema {
         table: &ObjectName,
         constraints: &[ConstraintDefinition],
     ) -> Result<(), BaseError> {
-        if self.is_sqlite() {
+        if self.is_sqlite() || self.is_mysql() {
             for constraint in constraints {
                 self.declare_constraint(table, constraint)?;
             }
@@ -161,7 +164,11 @@ impl Schema {
             default: definition
                 .default
                 .as_ref()
-                .filter(|default| self.is_sqlite() || keeps_default(&definition.data_type, default))
+                .filter(|default| match self.dialect() {
+                    Dialect::Sqlite => true,
+                    Dialect::Mysql => !default.is_null,
+                    Dialect::Postgres => keeps_default(&definition.data_type, default),
+                })
                 .map(|default| bare(&default.text).to_owned()),
             generated: definition
                 .generated
@@ -273,7 +280,7 @@ impl Schema {
     /// A type as the model has it: the server's own bare, others with their schema.
     pub(super) fn canonical_type(&self, written: &DataType) -> DataType {
         let mut data_type = written.clone();
-        if self.is_sqlite() {
+        if self.is_sqlite() || self.is_mysql() {
             return data_type;
         }
         match data_type.schema.as_deref() {

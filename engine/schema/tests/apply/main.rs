@@ -4,6 +4,7 @@
 
 mod base;
 mod differences;
+mod mysql;
 mod overlay;
 mod postgres;
 mod properties;

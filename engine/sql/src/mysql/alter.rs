@@ -344,7 +344,15 @@ impl Clause {
         let table = self.table.clone();
         if cursor.take_all(&["set", "default"]) {
             let default = column::default_value(cursor);
-            self.push(effects, Operation::SetDefault { table, column, default });
+            // A default of NULL is none.
+            self.push(
+                effects,
+                if default.is_null {
+                    Operation::DropDefault { table, column }
+                } else {
+                    Operation::SetDefault { table, column, default }
+                },
+            );
         } else if cursor.take_all(&["drop", "default"]) {
             self.push(effects, Operation::DropDefault { table, column });
         } else {
