@@ -43,6 +43,10 @@ pub trait Base: Send + Sync {
     }
     /// Schemas that exist (PostgreSQL; without the system's own).
     fn schemas(&self) -> Result<Vec<String>, BaseError>;
+    /// Whether there is a schema of that name.
+    fn has_schema(&self, name: &str) -> Result<bool, BaseError> {
+        Ok(self.schemas()?.iter().any(|known| known == name))
+    }
     /// Names of all relations, system schemas and Tollgate's and Prisma's own tables left out.
     fn relation_names(&self) -> Result<Vec<ObjectName>, BaseError>;
     /// Names of all user-defined types, sequences and functions of a kind, ascending. Domains are types too; the row types

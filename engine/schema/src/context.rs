@@ -60,22 +60,22 @@ impl Folding {
     /// Whether two resolved object names are the same.
     pub fn same_object(self, left: &ObjectName, right: &ObjectName) -> bool {
         match self.0 {
-            Dialect::Sqlite => self.key(left) == self.key(right),
-            Dialect::Postgres | Dialect::Mysql => left == right,
+            Dialect::Sqlite => left.name.eq_ignore_ascii_case(&right.name) && self.key(left) == self.key(right),
+            Dialect::Postgres | Dialect::Mysql => left.name == right.name && left.schema == right.schema,
         }
     }
 
     /// The key under which an object is kept.
-    pub fn key(self, name: &ObjectName) -> ObjectName {
+    pub fn key(self, name: &ObjectName) -> Cow<'_, ObjectName> {
         match self.0 {
             Dialect::Sqlite => {
                 let schema = name.schema.as_ref().map(|schema| schema.to_ascii_lowercase());
-                ObjectName {
+                Cow::Owned(ObjectName {
                     schema: schema.filter(|schema| schema != "main"),
                     name: name.name.to_ascii_lowercase(),
-                }
+                })
             }
-            Dialect::Postgres | Dialect::Mysql => name.clone(),
+            Dialect::Postgres | Dialect::Mysql => Cow::Borrowed(name),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::class::Class;
 use crate::model::{ConstraintRule, Dependent, Relation, RelationKind};
 use crate::schema::Schema;
 use crate::text::{mentions_column, mentions_object, mentions_regclass};
+use crate::words::Wanted;
 
 impl Schema {
     /// Views, functions, columns of a type and other objects that break with `name`. Functions are not followed into:
@@ -31,7 +32,7 @@ impl Schema {
                 found.extend(self.still_dependent(dependent));
             }
         }
-        for relation in self.overlay.relations.values().flatten() {
+        for relation in self.overlay.naming(Wanted::new(&name)) {
             match class {
                 Class::Relation => self.depends_on_relation(relation, &name, &mut found),
                 Class::Type => self.depends_on_type(relation, &name, &mut found),
@@ -53,7 +54,7 @@ impl Schema {
             return (!replaced).then_some(dependent);
         }
         let current = self.current_name(&dependent.name)?;
-        let Some(Some(relation)) = self.overlay.relations.get(&self.key(&current)) else {
+        let Some(Some(relation)) = self.overlay.relation(&self.key(&current)) else {
             return Some(dependent);
         };
         let same = |name: &str, member: &String| self.folding().same(name, member);
@@ -187,7 +188,7 @@ impl Schema {
     }
 
     fn functions_of_type(&self, name: &ObjectName, found: &mut BTreeSet<Dependent>) {
-        for function in self.overlay.functions.values().flatten() {
+        for function in self.overlay.functions.values().flat_map(|all| all.iter()) {
             if function
                 .arguments
                 .iter()
@@ -290,5 +291,116 @@ fn depends_on_sequence(relation: &Relation, name: &ObjectName, found: &mut BTree
                 column: None,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tollgate_sql::{Dialect, parse};
+
+    use super::*;
+    use crate::context::Context;
+
+    /// Every way in which one object can name another, and what moves, changes and drops them.
+    const SCRIPT: &str = r#"
+        CREATE SCHEMA s;
+        CREATE TYPE "Status" AS ENUM ('on', 'off');
+        CREATE TYPE s."Status" AS ENUM ('on');
+        CREATE DOMAIN amount AS integer CHECK (value > 0);
+        CREATE SEQUENCE numbers;
+        CREATE FUNCTION fresh() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+        CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TABLE users (id serial PRIMARY KEY, state "Status" DEFAULT 'on'::"Status", boss integer REFERENCES users (id));
+        CREATE TABLE s.users (id integer PRIMARY KEY DEFAULT fresh(), state s."Status", n integer DEFAULT nextval('numbers'));
+        CREATE TABLE posts (id integer, author integer REFERENCES users, other integer REFERENCES s.users (id), sum amount);
+        CREATE TABLE parts (id integer, at date) PARTITION BY RANGE (at);
+        CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+        CREATE TABLE older () INHERITS (posts);
+        CREATE TABLE odd (id integer, "2.5 $x" text, CHECK (('off'::s."Status")::text <> "2.5 $x"));
+        CREATE INDEX ON odd ((fresh() + id)) WHERE id > fresh();
+        CREATE VIEW lists AS SELECT u.id, p.author FROM users u JOIN s.users p ON p.id = u.id;
+        CREATE MATERIALIZED VIEW kept AS SELECT * FROM lists;
+        CREATE POLICY mine ON posts USING (author IN (SELECT id FROM users) AND fresh() > 0);
+        CREATE TRIGGER note AFTER INSERT ON posts FOR EACH ROW EXECUTE FUNCTION noted();
+        ALTER TABLE users RENAME TO "People";
+        ALTER TYPE "Status" RENAME TO state;
+        ALTER SEQUENCE numbers RENAME TO digits;
+        ALTER FUNCTION fresh() RENAME TO newer;
+        ALTER TABLE s.users SET SCHEMA public;
+        ALTER TABLE posts ALTER COLUMN id SET DEFAULT newer(), ADD COLUMN again state[], ADD FOREIGN KEY (id) REFERENCES "People";
+        DROP TYPE state CASCADE;
+        DROP TABLE "People" CASCADE;
+        DROP FUNCTION newer() CASCADE;
+        DROP SEQUENCE digits CASCADE;
+    "#;
+
+    /// What a look into every relation finds.
+    fn looked_for(schema: &Schema, class: Class, name: &ObjectName) -> BTreeSet<Dependent> {
+        let mut found = BTreeSet::new();
+        for relation in schema.overlay.relations() {
+            match class {
+                Class::Relation => schema.depends_on_relation(relation, name, &mut found),
+                Class::Type => schema.depends_on_type(relation, name, &mut found),
+                Class::Function => schema.depends_on_function(relation, name, &mut found),
+                _ => depends_on_sequence(relation, name, &mut found),
+            }
+        }
+        if class == Class::Type {
+            schema.functions_of_type(name, &mut found);
+        }
+        found
+    }
+
+    #[test]
+    fn passing_relations_over_misses_nothing() {
+        let script = parse(Dialect::Postgres, SCRIPT).unwrap();
+        let mut schema = Schema::empty(Context::new(Dialect::Postgres));
+        let mut names = BTreeSet::new();
+        let mut count = 0;
+        let mut check = |schema: &Schema| {
+            names.extend(schema.relations().unwrap());
+            names.extend(schema.type_names().unwrap());
+            names.extend(schema.sequence_names().unwrap());
+            names.extend(schema.function_names().unwrap());
+            for kind in [
+                ObjectKind::Table,
+                ObjectKind::Type,
+                ObjectKind::Function,
+                ObjectKind::Sequence,
+            ] {
+                for name in &names {
+                    let found: BTreeSet<_> = schema.dependents(kind, name).unwrap().into_iter().collect();
+                    assert_eq!(found, looked_for(schema, Class::of(kind), name), "{name}");
+                    count += found.len();
+                }
+            }
+            for name in &names {
+                let points = |relation: &&std::sync::Arc<Relation>| {
+                    relation.constraints.iter().any(
+                        |own| matches!(&own.rule, ConstraintRule::ForeignKey { references, .. } if references == name),
+                    )
+                };
+                let wanted: BTreeSet<_> = schema
+                    .overlay
+                    .relations()
+                    .filter(points)
+                    .map(|found| &found.name)
+                    .collect();
+                let found = schema.referencing(name).unwrap();
+                assert_eq!(
+                    found.iter().map(|(table, _)| table).collect::<BTreeSet<_>>(),
+                    wanted,
+                    "{name}"
+                );
+            }
+        };
+        let mut seen = |_, schema: &Schema| {
+            check(schema);
+            Ok(())
+        };
+        schema.apply_each(&script, &mut seen).unwrap();
+        assert!(count > 300, "{count}");
     }
 }

@@ -73,11 +73,10 @@ impl Schema {
         };
         let table = self.find(ObjectKind::Table, &ObjectName::bare(edit.table()))?;
         let mut edited = Vec::new();
-        for name in self
-            .candidates(ObjectKind::Table, &table)?
-            .into_iter()
-            .chain([table.clone()])
-        {
+        let mut names = self.candidates(ObjectKind::Table, &table)?;
+        // Stored statements are not among what is known of a relation's words.
+        names.extend(self.overlay_names());
+        for name in names.into_iter().chain([table.clone()]) {
             let follows = !self.overlay.legacy_alter || self.folding().same_object(&name, &table);
             if let Some(relation) = self.get(&name)?.filter(|_| follows) {
                 edited.push(self.edited(&edit, &table, &relation));

@@ -49,6 +49,10 @@ impl Base for Ground {
         Ok(self.schemas.clone())
     }
 
+    fn has_schema(&self, name: &str) -> Result<bool, BaseError> {
+        Ok(self.schemas.iter().any(|known| known == name))
+    }
+
     fn relation_names(&self) -> Result<Vec<ObjectName>, BaseError> {
         Ok(Vec::new())
     }

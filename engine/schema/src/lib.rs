@@ -19,11 +19,13 @@ mod ground;
 mod lookup;
 mod names;
 mod outline;
+mod overlay;
 mod probe;
 mod schema;
 mod sorted;
 mod sqlite_text;
 mod text;
+mod words;
 
 pub use base::{Base, BaseError, ProbeError};
 pub use context::Context;

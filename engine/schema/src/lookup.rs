@@ -10,6 +10,7 @@ use crate::base::BaseError;
 use crate::class::Class;
 use crate::model::{Constraint, ConstraintRule, Function, Relation, RelationKind, Sequence, TypeKind, UserType};
 use crate::schema::{Schema, TEMPORARY};
+use crate::words::Wanted;
 
 impl Schema {
     /// A name as the server resolves it: with the schema where the object is found along the search path, or where it
@@ -25,15 +26,15 @@ impl Schema {
             return Ok(name.clone());
         }
         if self.is_sqlite() {
-            let temporary = ObjectName::qualified("temp", &name.name);
-            if name.schema.is_none()
-                && self
+            if name.schema.is_none() && self.overlay.temporary {
+                let temporary = ObjectName::qualified("temp", &name.name);
+                if self
                     .overlay
-                    .relations
-                    .get(&self.key(&temporary))
+                    .relation(&self.key(&temporary))
                     .is_some_and(Option::is_some)
-            {
-                return Ok(temporary);
+                {
+                    return Ok(temporary);
+                }
             }
             let plain = self.creation_name(name);
             return Ok(self.get(&plain)?.map_or(plain, |relation| relation.name.clone()));
@@ -41,14 +42,16 @@ impl Schema {
         if name.schema.is_some() {
             return Ok(name.clone());
         }
-        let temporary = ObjectName::qualified(TEMPORARY, &name.name);
-        let known = match class {
-            Class::Relation => self.overlay.relations.get(&temporary).is_some_and(Option::is_some),
-            Class::Sequence => self.overlay.sequences.get(&temporary).is_some_and(Option::is_some),
-            _ => false,
-        };
-        if known {
-            return Ok(temporary);
+        if self.overlay.temporary {
+            let temporary = ObjectName::qualified(TEMPORARY, &name.name);
+            let known = match class {
+                Class::Relation => self.overlay.relation(&temporary).is_some_and(Option::is_some),
+                Class::Sequence => self.overlay.sequences.get(&temporary).is_some_and(Option::is_some),
+                _ => false,
+            };
+            if known {
+                return Ok(temporary);
+            }
         }
         let path = self.path();
         if path.len() > 1 {
@@ -94,10 +97,7 @@ impl Schema {
     fn schema_known(&self, schema: &str) -> bool {
         match self.overlay.schemas.get(schema) {
             Some(exists) => *exists,
-            None => self
-                .base
-                .schemas()
-                .is_ok_and(|schemas| schemas.iter().any(|known| known == schema)),
+            None => self.base.has_schema(schema).unwrap_or(false),
         }
     }
 
@@ -122,16 +122,11 @@ impl Schema {
     pub fn relations(&self) -> Result<Vec<ObjectName>, BaseError> {
         let mut names = BTreeSet::new();
         for name in self.base.relation_names()? {
-            if !self.overlay.relations.contains_key(&self.key(&name)) {
+            if !self.overlay.has_relation(&self.key(&name)) {
                 names.insert(name);
             }
         }
-        let kept = self
-            .overlay
-            .relations
-            .values()
-            .flatten()
-            .filter(|relation| !relation.temporary);
+        let kept = self.overlay.relations().filter(|relation| !relation.temporary);
         names.extend(kept.map(|relation| relation.name.clone()));
         Ok(names.into_iter().collect())
     }
@@ -158,7 +153,7 @@ impl Schema {
         if self
             .overlay
             .doubtful
-            .contains(&(Class::doubtful_kind(kind), self.key(&found)))
+            .contains(&(Class::doubtful_kind(kind), self.key(&found).into_owned()))
         {
             return Ok(None);
         }
@@ -170,7 +165,7 @@ impl Schema {
             return Ok(Some(matches));
         }
         let dropped = match class {
-            Class::Relation => self.overlay.relations.contains_key(&self.key(&found)),
+            Class::Relation => self.overlay.has_relation(&self.key(&found)),
             Class::Sequence => self.overlay.sequences.contains_key(&found),
             Class::Type => self.overlay.types.contains_key(&found),
             Class::Function => self.overlay.functions.contains_key(&found),
@@ -185,7 +180,7 @@ impl Schema {
     pub fn known_empty(&self, table: &ObjectName) -> bool {
         self.overlay
             .empty
-            .contains(&self.key(&self.resolve(ObjectKind::Table, table)))
+            .contains(&*self.key(&self.resolve(ObjectKind::Table, table)))
     }
 
     /// Table of an index.
@@ -214,7 +209,7 @@ impl Schema {
                 name: index.name.clone(),
             };
             if let Some(owner) = self.base.index_owner(&asked)?
-                && !self.overlay.relations.contains_key(&self.key(&owner))
+                && !self.overlay.has_relation(&self.key(&owner))
             {
                 return Ok(Some(owner));
             }
@@ -238,14 +233,14 @@ impl Schema {
                 }
             }
         };
-        for relation in self.overlay.relations.values().flatten() {
+        for relation in self.overlay.naming(Wanted::new(&table)) {
             look(relation);
         }
         if let Some(base) = self.base_name(&table)? {
             let named = self.base.referencing(&base)?;
             let current: BTreeSet<_> = named.iter().filter_map(|name| self.current_name(name)).collect();
             for name in current {
-                if !self.overlay.relations.contains_key(&self.key(&name))
+                if !self.overlay.has_relation(&self.key(&name))
                     && let Some(relation) = self.get(&name)?
                 {
                     look(&relation);
@@ -312,7 +307,7 @@ impl Schema {
     pub fn functions(&self, name: &ObjectName) -> Result<Vec<Function>, BaseError> {
         for name in self.places(name) {
             let found = match self.overlay.functions.get(&name) {
-                Some(known) => known.clone(),
+                Some(known) => known.to_vec(),
                 None => self.base.functions(&name)?,
             };
             if !found.is_empty() {
@@ -331,9 +326,9 @@ impl Schema {
         names.extend(self.base.names(ObjectKind::Domain)?);
         for (name, known) in self.overlay.types.iter() {
             if known.is_some() {
-                names.insert(name.clone())
+                names.insert(ObjectName::clone(name))
             } else {
-                names.remove(name)
+                names.remove(&**name)
             };
         }
         Ok(names.into_iter().collect())
@@ -347,9 +342,9 @@ impl Schema {
         let mut names: BTreeSet<_> = self.base.names(ObjectKind::Sequence)?.into_iter().collect();
         for (name, known) in self.overlay.sequences.iter() {
             if known.is_some() {
-                names.insert(name.clone())
+                names.insert(ObjectName::clone(name))
             } else {
-                names.remove(name)
+                names.remove(&**name)
             };
         }
         Ok(names.into_iter().collect())
@@ -368,7 +363,7 @@ impl Schema {
             if overloads.is_empty() {
                 names.remove(name)
             } else {
-                names.insert(name.clone())
+                names.insert(ObjectName::clone(name))
             };
         }
         Ok(names.into_iter().collect())
@@ -416,18 +411,13 @@ impl Schema {
 
     /// Resolved names of all relations in the overlay.
     pub(crate) fn overlay_names(&self) -> BTreeSet<ObjectName> {
-        self.overlay
-            .relations
-            .values()
-            .flatten()
-            .map(|relation| relation.name.clone())
-            .collect()
+        self.overlay.relations().map(|relation| relation.name.clone()).collect()
     }
 
     /// The name a relation of now has in the base.
     pub(crate) fn base_name(&self, name: &ObjectName) -> Result<Option<ObjectName>, BaseError> {
         let key = self.key(name);
-        match self.overlay.origins.get(&key) {
+        match self.overlay.origins.get(&*key) {
             Some(origin) => Ok(origin.base.clone()),
             None => self.base_spelling(&key),
         }
@@ -437,9 +427,9 @@ impl Schema {
     pub(crate) fn current_name(&self, base: &ObjectName) -> Option<ObjectName> {
         let key = self.key(base);
         let from_base = |origin: &crate::schema::Origin| origin.base.as_ref().is_some_and(|name| self.key(name) == key);
-        let own = self.overlay.origins.get(&key);
-        let live = |key: &ObjectName| self.overlay.relations.get(key).is_none_or(Option::is_some);
-        if own.is_none_or(from_base) && live(&key) {
+        let own = self.overlay.origins.get(&*key);
+        let live = |key: &ObjectName| self.overlay.relation(key).is_none_or(Option::is_some);
+        if own.is_none_or(|origin| from_base(origin)) && live(&key) {
             return Some(base.clone());
         }
         let renamed = self
@@ -447,14 +437,18 @@ impl Schema {
             .origins
             .iter()
             .find(|(name, origin)| from_base(origin) && live(name));
-        renamed.map(|(name, _)| name.clone())
+        renamed.map(|(name, _)| ObjectName::clone(name))
     }
 
-    /// Resolved names of the relations that may have to do with an object: those of the overlay, and those of which the
-    /// base says that they depend on it.
+    /// Resolved names of the relations that may have to do with an object: those of the overlay that may name it, itself,
+    /// and those of which the base says that they depend on it.
     pub(crate) fn candidates(&self, kind: ObjectKind, name: &ObjectName) -> Result<BTreeSet<ObjectName>, BaseError> {
-        let mut names = self.overlay_names();
+        let naming = self.overlay.naming(Wanted::new(name));
+        let mut names: BTreeSet<_> = naming.map(|relation| relation.name.clone()).collect();
         let relation = Class::of(kind) == Class::Relation;
+        if relation && let Some(Some(itself)) = self.overlay.relation(&self.key(name)) {
+            names.insert(itself.name.clone());
+        }
         let base = if relation {
             self.base_name(name)?
         } else {

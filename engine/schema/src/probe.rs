@@ -79,7 +79,7 @@ impl Schema {
                 ProbeError::NotAvailable
             });
         }
-        if let Some(origin) = self.overlay.origins.get(&self.key(&name))
+        if let Some(origin) = self.overlay.origins.get(&*self.key(&name))
             && (origin.rows_changed || (values && origin.values_changed))
         {
             return Err(ProbeError::NotAvailable);
@@ -93,7 +93,7 @@ impl Schema {
         match self
             .overlay
             .origins
-            .get(&self.key(&name))
+            .get(&*self.key(&name))
             .and_then(|origin| origin.columns.get(column))
         {
             None => Ok(Some(column.to_owned())),

@@ -1,6 +1,8 @@
 //! [`Schema`]: what a database looks like at some moment, as changes laid over a base.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
@@ -10,10 +12,9 @@ use crate::base::{Base, BaseError};
 use crate::context::{Context, Folding};
 use crate::ground::Ground;
 use crate::model::{Function, Relation, Sequence, UserType};
-use crate::sorted::Sorted;
+use crate::overlay::is_temporary;
 
-/// Schema that stands for a session's temporary objects; they are gone when the script ends.
-pub(crate) const TEMPORARY: &str = "pg_temp";
+pub(crate) use crate::overlay::{ColumnOrigin, Key, Origin, Overlay, TEMPORARY};
 
 /// What a database looks like at some moment: an overlay of changes over a [`Base`], which is asked only about objects
 /// that somebody asks for. Clones share everything until one of them changes, so keeping a `before` costs next to
@@ -27,61 +28,6 @@ pub struct Schema {
     pub(crate) cache: Arc<Mutex<BTreeMap<ObjectName, Option<Arc<Relation>>>>>,
     context: Arc<Context>,
     pub(crate) overlay: Overlay,
-}
-
-/// The changes laid over the base. `None` in a map says that the object was dropped.
-#[derive(Clone, Default)]
-pub(crate) struct Overlay {
-    pub relations: Arc<Sorted<ObjectName, Option<Arc<Relation>>>>,
-    pub types: Arc<Sorted<ObjectName, Option<Arc<UserType>>>>,
-    pub sequences: Arc<Sorted<ObjectName, Option<Arc<Sequence>>>>,
-    /// All overloads of each name that was touched.
-    pub functions: Arc<Sorted<ObjectName, Vec<Function>>>,
-    pub schemas: Arc<BTreeMap<String, bool>>,
-    /// Schema of each extension.
-    pub extensions: Arc<BTreeMap<String, Option<String>>>,
-    /// Relations that have, or had, an index or a constraint of a name. A hint: nothing is ever taken out.
-    pub members: Arc<Sorted<String, Vec<ObjectName>>>,
-    /// Some relation is, or was, a partition or inherits from another.
-    pub children: bool,
-    /// Objects that may or may not exist: only a condition creates them.
-    pub doubtful: Arc<BTreeSet<(ObjectKind, ObjectName)>>,
-    /// Tables made here that have no row yet.
-    pub empty: Arc<BTreeSet<ObjectName>>,
-    /// Where relations whose place in the base is not their own name come from.
-    pub origins: Arc<Sorted<ObjectName, Origin>>,
-    /// Relations that may not have been declared as deployed, see [`Schema::settle`].
-    pub unsettled: Arc<BTreeSet<ObjectName>>,
-    /// Something ran that could have done anything.
-    pub incomplete: bool,
-    /// `SQLite`: `PRAGMA legacy_alter_table` is on, so that nothing follows a renamed table.
-    pub legacy_alter: bool,
-    /// `SET search_path` of the script that is being applied.
-    pub search_path: Option<Vec<String>>,
-}
-
-/// What an overlay relation corresponds to in the base, for probes of rows.
-#[derive(Clone, Default)]
-pub(crate) struct Origin {
-    /// Its name in the base; `None` when it was made here.
-    pub base: Option<ObjectName>,
-    /// Columns that are not simply the base's of the same name.
-    pub columns: BTreeMap<String, ColumnOrigin>,
-    /// Rows were inserted, deleted or truncated here.
-    pub rows_changed: bool,
-    /// Values were changed here.
-    pub values_changed: bool,
-}
-
-/// What an overlay column corresponds to in the base.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum ColumnOrigin {
-    /// The base's column of that name.
-    Renamed(String),
-    /// Made here without a default: null in every row.
-    AddedNull,
-    /// Made or rewritten here: its values cannot be asked for.
-    Unknown,
 }
 
 impl Schema {
@@ -124,7 +70,7 @@ impl Schema {
     pub fn settle(&mut self) {
         self.overlay.empty = Arc::default();
         for name in std::mem::take(&mut self.overlay.unsettled).iter() {
-            if self.overlay.relations.contains_key(name) {
+            if self.overlay.has_relation(name) {
                 let origin = self.origin_mut(name);
                 origin.values_changed = true;
                 origin.rows_changed = true;
@@ -151,7 +97,7 @@ impl Schema {
                 );
             }
         }
-        names.retain(|name| !self.overlay.relations.contains_key(&self.key(name)));
+        names.retain(|name| !self.overlay.has_relation(&self.key(name)));
         let names: Vec<_> = names.into_iter().collect();
         if !names.is_empty() {
             // What fails here is asked for again, one by one, where the error can be returned.
@@ -197,7 +143,7 @@ impl Schema {
                 };
                 self.apply(&effect.operation)?;
                 if let Some(name) = kept_empty {
-                    Arc::make_mut(&mut self.overlay.empty).insert(name);
+                    Arc::make_mut(&mut self.overlay.empty).insert(Arc::new(name));
                 }
                 if self.is_sqlite() {
                     self.put_texts(edited)?;
@@ -207,11 +153,12 @@ impl Schema {
             if let Some(Change::TableRebuild(rebuild)) = rebuilt {
                 self.follow_rebuild(statement.index, rebuild)?;
             }
+            self.overlay.look_again();
             seen(statement.index, self)?;
         }
         self.overlay.search_path = None;
         self.overlay.legacy_alter = false;
-        self.drop_temporary();
+        self.overlay.drop_temporary();
         Ok(())
     }
 
@@ -245,29 +192,11 @@ impl Schema {
         let (Operation::Insert(insert), Some(Change::TableRebuild(rebuild))) = (operation, change) else {
             return None;
         };
-        let target = self.key(&self.resolve(ObjectKind::Table, &insert.table));
-        let copies = self.key(&self.resolve(ObjectKind::Table, &rebuild.temporary)) == target;
+        let target = self.resolve(ObjectKind::Table, &insert.table);
+        let temporary = self.resolve(ObjectKind::Table, &rebuild.temporary);
+        let copies = self.folding().same_object(&temporary, &target);
         let source = self.resolve(ObjectKind::Table, &rebuild.table);
-        (copies && self.known_empty(&source) && self.known_empty(&target)).then_some(target)
-    }
-
-    fn drop_temporary(&mut self) {
-        let temporary =
-            |name: &ObjectName| name.schema.as_deref() == Some(TEMPORARY) || name.schema.as_deref() == Some("temp");
-        if any_temporary(&self.overlay.relations) {
-            Arc::make_mut(&mut self.overlay.relations).retain(|name, _| !temporary(name));
-            Arc::make_mut(&mut self.overlay.origins).retain(|name, _| !temporary(name));
-            Arc::make_mut(&mut self.overlay.empty).retain(|name| !temporary(name));
-        }
-        if any_temporary(&self.overlay.types) {
-            Arc::make_mut(&mut self.overlay.types).retain(|name, _| !temporary(name));
-        }
-        if any_temporary(&self.overlay.functions) {
-            Arc::make_mut(&mut self.overlay.functions).retain(|name, _| !temporary(name));
-        }
-        if any_temporary(&self.overlay.sequences) {
-            Arc::make_mut(&mut self.overlay.sequences).retain(|name, _| !temporary(name));
-        }
+        (copies && self.known_empty(&source) && self.known_empty(&target)).then(|| self.key(&target).into_owned())
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
@@ -287,7 +216,7 @@ impl Schema {
         Folding(self.context.dialect)
     }
 
-    pub(crate) fn key(&self, name: &ObjectName) -> ObjectName {
+    pub(crate) fn key<'n>(&self, name: &'n ObjectName) -> Cow<'n, ObjectName> {
         self.folding().key(name)
     }
 
@@ -299,10 +228,13 @@ impl Schema {
     /// A relation by its resolved name: the overlay's, or the base's.
     pub(crate) fn get(&self, name: &ObjectName) -> Result<Option<Arc<Relation>>, BaseError> {
         let key = self.key(name);
-        if let Some(known) = self.overlay.relations.get(&key) {
+        if let Some(known) = self.overlay.relation(&key) {
             return Ok(known.clone());
         }
-        if let Some(known) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if self.base.holds_nothing() {
+            return Ok(None);
+        }
+        if let Some(known) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&*key) {
             return Ok(known.clone());
         }
         let asked = self.base_spelling(&key)?;
@@ -313,7 +245,7 @@ impl Schema {
         self.cache
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, read.clone());
+            .insert(key.into_owned(), read.clone());
         Ok(read)
     }
 
@@ -326,56 +258,62 @@ impl Schema {
             .base
             .relation_names()?
             .into_iter()
-            .find(|name| self.key(name) == *key))
+            .find(|name| *self.key(name) == *key))
     }
 
     /// Changes a relation in place, taking it from the base first. `false` when there is none.
     pub(crate) fn edit(&mut self, name: &ObjectName, change: impl FnOnce(&mut Relation)) -> Result<bool, BaseError> {
         let key = self.key(name);
-        if !self.overlay.relations.contains_key(&key) {
+        if !self.overlay.has_relation(&key) {
             let Some(read) = self.get(name)? else { return Ok(false) };
-            self.keep(key.clone(), read);
+            self.keep(Arc::new(key.clone().into_owned()), read);
         }
-        let changed = match Arc::make_mut(&mut self.overlay.relations).get_mut(&key) {
-            Some(Some(relation)) => {
-                change(Arc::make_mut(relation));
-                Arc::make_mut(relation).put_in_order(self.context.dialect);
-                Arc::clone(relation)
-            }
-            _ => return Ok(false),
+        let dialect = self.dialect();
+        let Some(relation) = self.overlay.relation_mut(&key) else {
+            return Ok(false);
         };
-        self.remember(&key, &changed);
+        let before = member_names(relation);
+        let changed = Arc::make_mut(relation);
+        change(changed);
+        changed.put_in_order(dialect);
+        let parent = changed.partition_of.is_some() || !changed.inherits.is_empty();
+        let same = before == member_names(relation);
+        let relation = (!same).then(|| Arc::clone(relation));
+        self.overlay.children |= parent;
+        if let Some(relation) = relation {
+            self.remember(&Arc::new(key.into_owned()), &relation);
+        }
         Ok(true)
     }
 
     /// Puts a relation that was not there before.
     pub(crate) fn put(&mut self, mut relation: Relation) {
         relation.put_in_order(self.context.dialect);
-        let key = self.key(&relation.name);
-        Arc::make_mut(&mut self.overlay.origins).insert(key.clone(), Origin::default());
+        let key = Arc::new(self.key(&relation.name).into_owned());
+        Arc::make_mut(&mut self.overlay.origins).insert(Arc::clone(&key), Arc::default());
         self.keep(key, Arc::new(relation));
     }
 
     /// Has the overlay hold a relation.
-    pub(crate) fn keep(&mut self, key: ObjectName, relation: Arc<Relation>) {
+    pub(crate) fn keep(&mut self, key: Key, relation: Arc<Relation>) {
+        self.overlay.children |= relation.partition_of.is_some() || !relation.inherits.is_empty();
         self.remember(&key, &relation);
-        Arc::make_mut(&mut self.overlay.unsettled).insert(key.clone());
-        Arc::make_mut(&mut self.overlay.relations).insert(key, Some(relation));
+        Arc::make_mut(&mut self.overlay.unsettled).insert(Arc::clone(&key));
+        self.overlay.set_relation(key, Some(relation));
     }
 
-    /// Notes by what names a relation of the overlay can be looked for.
-    fn remember(&mut self, key: &ObjectName, relation: &Relation) {
-        self.overlay.children |= relation.partition_of.is_some() || !relation.inherits.is_empty();
+    /// Notes by what names of its members a relation of the overlay can be looked for.
+    fn remember(&mut self, key: &Key, relation: &Relation) {
         let indexes = relation.indexes.iter().map(|index| &index.name);
         let constraints = relation.constraints.iter().map(|constraint| &constraint.name);
         for name in indexes.chain(constraints) {
             let name = self.folding().name(name);
             let known = self.overlay.members.get(&*name);
             if known.is_none_or(|known| !known.contains(key)) {
-                let members = Arc::make_mut(&mut self.overlay.members);
-                let known = members.get_or_insert_with(&name.into_owned(), Vec::new);
-                known.push(key.clone());
-                known.sort_unstable();
+                let mut keys = known.map_or_else(Vec::new, |known| known.to_vec());
+                keys.push(Arc::clone(key));
+                keys.sort_unstable();
+                Arc::make_mut(&mut self.overlay.members).insert(name.into(), keys.into());
             }
         }
     }
@@ -383,58 +321,71 @@ impl Schema {
     /// The overlay's relations that may have an index or a constraint of that name, in order.
     pub(crate) fn with_member(&self, name: &str) -> impl Iterator<Item = &Arc<Relation>> {
         let known = self.overlay.members.get(&*self.folding().name(name));
-        let relations = known.into_iter().flatten();
-        relations.filter_map(|key| self.overlay.relations.get(key)?.as_ref())
+        let relations = known.into_iter().flat_map(|keys| keys.iter());
+        relations.filter_map(|key| self.overlay.relation(key)?.as_ref())
     }
 
     /// Notes that a relation is gone.
     pub(crate) fn forget(&mut self, name: &ObjectName) {
         let key = self.key(name);
-        if self.overlay.origins.contains_key(&key) {
-            Arc::make_mut(&mut self.overlay.origins).remove(&key);
+        if self.overlay.origins.contains_key(&*key) {
+            Arc::make_mut(&mut self.overlay.origins).remove(&*key);
         }
-        if self.overlay.empty.contains(&key) {
-            Arc::make_mut(&mut self.overlay.empty).remove(&key);
+        if self.overlay.empty.contains(&*key) {
+            Arc::make_mut(&mut self.overlay.empty).remove(&*key);
         }
-        Arc::make_mut(&mut self.overlay.unsettled).insert(key.clone());
-        Arc::make_mut(&mut self.overlay.relations).insert(key, None);
+        let key = Arc::new(key.into_owned());
+        Arc::make_mut(&mut self.overlay.unsettled).insert(Arc::clone(&key));
+        self.overlay.set_relation(key, None);
     }
 
     pub(crate) fn put_type(&mut self, user_type: UserType) {
-        let key = self.key(&user_type.name);
+        let key = Arc::new(self.key(&user_type.name).into_owned());
+        self.overlay.temporary |= is_temporary(&key);
         Arc::make_mut(&mut self.overlay.types).insert(key, Some(Arc::new(user_type)));
     }
 
     pub(crate) fn forget_type(&mut self, name: &ObjectName) {
-        Arc::make_mut(&mut self.overlay.types).insert(name.clone(), None);
+        Arc::make_mut(&mut self.overlay.types).insert(Arc::new(name.clone()), None);
     }
 
     pub(crate) fn put_sequence(&mut self, sequence: Sequence) {
-        Arc::make_mut(&mut self.overlay.sequences).insert(sequence.name.clone(), Some(Arc::new(sequence)));
+        let key = Arc::new(sequence.name.clone());
+        self.overlay.temporary |= is_temporary(&key);
+        Arc::make_mut(&mut self.overlay.sequences).insert(key, Some(Arc::new(sequence)));
     }
 
     pub(crate) fn forget_sequence(&mut self, name: &ObjectName) {
-        Arc::make_mut(&mut self.overlay.sequences).insert(name.clone(), None);
+        Arc::make_mut(&mut self.overlay.sequences).insert(Arc::new(name.clone()), None);
     }
 
     pub(crate) fn put_functions(&mut self, name: &ObjectName, overloads: Vec<Function>) {
-        Arc::make_mut(&mut self.overlay.functions).insert(name.clone(), overloads);
+        self.overlay.temporary |= is_temporary(name);
+        Arc::make_mut(&mut self.overlay.functions).insert(Arc::new(name.clone()), Arc::new(overloads));
     }
 
     /// The record of where a relation comes from, made on first use.
     pub(crate) fn origin_mut(&mut self, name: &ObjectName) -> &mut Origin {
-        let key = self.key(name);
-        Arc::make_mut(&mut self.overlay.origins).get_or_insert_with(&key, || Origin {
-            base: Some(key.clone()),
-            ..Origin::default()
-        })
+        let key = self.key(name).into_owned();
+        let origins = Arc::make_mut(&mut self.overlay.origins);
+        let origin = origins.get_or_insert_with(&Arc::new(key.clone()), || {
+            Arc::new(Origin {
+                base: Some(key),
+                ..Origin::default()
+            })
+        });
+        Arc::make_mut(origin)
     }
 }
 
-/// The map has an entry for a temporary object.
-fn any_temporary<V>(map: &Sorted<ObjectName, V>) -> bool {
-    [TEMPORARY, "temp"].iter().any(|schema| {
-        let first = map.first_from(&ObjectName::qualified(*schema, ""));
-        first.is_some_and(|(name, _)| name.schema.as_deref() == Some(*schema))
-    })
+/// What two lists of members have in common when nothing was added to them or renamed.
+fn member_names(relation: &Relation) -> u64 {
+    let mut hash = std::hash::DefaultHasher::new();
+    for index in &relation.indexes {
+        index.name.hash(&mut hash);
+    }
+    for constraint in &relation.constraints {
+        constraint.name.hash(&mut hash);
+    }
+    hash.finish()
 }

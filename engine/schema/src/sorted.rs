@@ -46,22 +46,21 @@ impl<K: Ord, V> Sorted<K, V> {
         Some(&self.pieces.get(piece)?.get(found.ok()?)?.1)
     }
 
+    /// The key under which something is kept.
+    pub fn key<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&K>
+    where
+        K: Borrow<Q>,
+    {
+        let (piece, found) = self.place(key);
+        Some(&self.pieces.get(piece)?.get(found.ok()?)?.0)
+    }
+
     /// Something is kept under a key.
     pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
         self.place(key).1.is_ok()
-    }
-
-    /// The first entry at a key or behind it.
-    pub fn first_from<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
-    where
-        K: Borrow<Q>,
-    {
-        let (piece, found) = self.place(key);
-        let at = found.unwrap_or_else(|at| at);
-        self.pieces.get(piece)?.get(at).map(|(key, value)| (key, value))
     }
 
     /// Every entry, in order.
@@ -178,7 +177,7 @@ mod tests {
             }
             assert_eq!(sorted.get(&key), map.get(&key));
             assert_eq!(sorted.contains_key(&key), map.contains_key(&key));
-            assert_eq!(sorted.first_from(&key), map.range(key..).next());
+            assert_eq!(sorted.key(&key), map.get_key_value(&key).map(|(key, _)| key));
         }
         assert!(sorted.pieces.len() > 10 && sorted.iter().eq(&map));
         sorted.retain(|key, _| key % 7 == 0);

@@ -269,7 +269,7 @@ impl Schema {
             .functions
             .iter()
             .filter(|(_, all)| all.iter().any(uses))
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| Arc::clone(name))
             .collect();
         for function in touched {
             let mut overloads = self.functions(&function)?;

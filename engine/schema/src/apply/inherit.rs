@@ -6,6 +6,7 @@ use tollgate_sql::operation::{Identity, ObjectKind};
 use crate::base::BaseError;
 use crate::model::{Column, Constraint, ConstraintRule, Index, Relation, RelationKind};
 use crate::schema::Schema;
+use crate::words::Wanted;
 
 impl Schema {
     /// Columns, not-null marks and checks of a parent.
@@ -276,9 +277,10 @@ impl Schema {
         let is_child = |relation: &crate::model::Relation| {
             relation.partition_of.as_ref().is_some_and(|(of, _)| of == parent) || relation.inherits.contains(parent)
         };
-        let here = self.overlay.relations.values().flatten();
+        let here = self.overlay.children.then(|| self.overlay.naming(Wanted::new(parent)));
         let mut children: Vec<_> = here
-            .take_while(|_| self.overlay.children)
+            .into_iter()
+            .flatten()
             .filter(|relation| is_child(relation))
             .map(|relation| relation.name.clone())
             .collect();

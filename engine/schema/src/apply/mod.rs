@@ -28,6 +28,8 @@ use crate::base::BaseError;
 use crate::model::Relation;
 use crate::schema::Schema;
 
+pub(crate) use relocate::texts;
+
 impl Schema {
     /// Applies one operation.
     ///

@@ -191,8 +191,9 @@ impl Schema {
             }
             "copy" | "copy-from" => {
                 for table in &other.objects {
-                    let key = self.key(&self.find(ObjectKind::Table, table)?);
-                    Arc::make_mut(&mut self.overlay.empty).remove(&key);
+                    let name = self.find(ObjectKind::Table, table)?;
+                    let key = self.key(&name);
+                    Arc::make_mut(&mut self.overlay.empty).remove(&*key);
                 }
                 Ok(())
             }

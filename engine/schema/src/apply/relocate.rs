@@ -6,7 +6,7 @@ use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
 
 use crate::base::BaseError;
-use crate::model::{ConstraintRule, Relation, TypeKind};
+use crate::model::{ConstraintRule, Relation, TypeKind, UserType};
 use crate::schema::{Origin, Schema};
 use crate::text;
 
@@ -27,11 +27,13 @@ impl Schema {
         };
         let key = self.key(from);
         let base = self.base_name(from)?;
-        let origin = self.overlay.origins.get(&key).cloned().unwrap_or(Origin {
-            base,
-            ..Origin::default()
+        let origin = self.overlay.origins.get(&*key).cloned().unwrap_or_else(|| {
+            Arc::new(Origin {
+                base,
+                ..Origin::default()
+            })
         });
-        let empty = self.overlay.empty.contains(&key);
+        let empty = self.overlay.empty.contains(&*key);
         self.forget(from);
         let mut moved = relation;
         Arc::make_mut(&mut moved).name = to.clone();
@@ -39,9 +41,9 @@ impl Schema {
         if self.is_sqlite() {
             rename_automatic_indexes(Arc::make_mut(&mut moved), from, to);
         }
-        let new_key = self.key(to);
-        self.keep(new_key.clone(), moved);
-        Arc::make_mut(&mut self.overlay.origins).insert(new_key.clone(), origin);
+        let new_key = Arc::new(self.key(to).into_owned());
+        self.keep(Arc::clone(&new_key), moved);
+        Arc::make_mut(&mut self.overlay.origins).insert(Arc::clone(&new_key), origin);
         if empty {
             Arc::make_mut(&mut self.overlay.empty).insert(new_key);
         }
@@ -229,27 +231,34 @@ impl Schema {
     }
 
     fn move_type_in_types(&mut self, from: &ObjectName, to: &ObjectName) -> Result<(), BaseError> {
-        for name in self.type_names()? {
-            let Some(user_type) = self.user_type(&name)? else {
-                continue;
-            };
-            let mut changed = (*user_type).clone();
+        let made_of = |user_type: &UserType| match &user_type.kind {
+            TypeKind::Domain { base, .. } => self.is_type(base, from),
+            TypeKind::Composite { attributes } => attributes.iter().any(|(_, of)| self.is_type(of, from)),
+            TypeKind::Enum { .. } | TypeKind::Other { .. } => false,
+        };
+        let mut users: Vec<_> = self.overlay.types.values().flatten().cloned().collect();
+        for kind in [ObjectKind::Type, ObjectKind::Domain] {
+            for name in self.base.names(kind)? {
+                if !self.overlay.types.contains_key(&name) {
+                    users.extend(self.user_type(&name)?);
+                }
+            }
+        }
+        users.retain(|user_type| made_of(user_type));
+        for user in users {
+            let mut changed = (*user).clone();
             let parts: Vec<_> = match &mut changed.kind {
                 TypeKind::Domain { base, .. } => vec![base],
                 TypeKind::Composite { attributes } => attributes.iter_mut().map(|(_, data_type)| data_type).collect(),
                 TypeKind::Enum { .. } | TypeKind::Other { .. } => continue,
             };
-            let mut any = false;
             for data_type in parts {
                 if self.is_type(data_type, from) {
                     data_type.name.clone_from(&to.name);
                     data_type.schema.clone_from(&to.schema);
-                    any = true;
                 }
             }
-            if any {
-                self.put_type(changed);
-            }
+            self.put_type(changed);
         }
         Ok(())
     }
@@ -265,7 +274,7 @@ impl Schema {
                 all.iter()
                     .any(|function| function.arguments.iter().chain(&function.returns).any(mentions))
             })
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| Arc::clone(name))
             .collect();
         let qualify = !self.visible(to);
         for name in touched {
@@ -363,7 +372,7 @@ pub(super) fn replace(text: &mut Option<String>, change: impl Fn(&str) -> Option
 }
 
 /// Every expression that a relation keeps as text.
-pub(super) fn texts(relation: &Relation) -> impl Iterator<Item = &String> {
+pub(crate) fn texts(relation: &Relation) -> impl Iterator<Item = &String> {
     let columns = relation.columns.iter().flat_map(|column| {
         column
             .default

@@ -27,12 +27,12 @@ impl Schema {
             self.overlay.empty = Arc::default();
         } else if inserts {
             let key = self.key(&table);
-            if self.overlay.empty.contains(&key) {
-                Arc::make_mut(&mut self.overlay.empty).remove(&key);
+            if self.overlay.empty.contains(&*key) {
+                Arc::make_mut(&mut self.overlay.empty).remove(&*key);
             }
         }
         let key = self.key(&table);
-        let known = self.overlay.origins.get(&key).is_some_and(|origin| {
+        let known = self.overlay.origins.get(&*key).is_some_and(|origin| {
             (origin.base.is_none() || origin.values_changed) && (origin.rows_changed || !(inserts || removes))
         });
         // A table made here has no rows to ask for, and what is noted already need not be noted again.
@@ -79,7 +79,7 @@ impl Schema {
         if let Some((kind, name)) = created(self, operation)
             && !self.has(Class::of(kind), &name)?
         {
-            let key = self.key(&name);
+            let key = self.key(&name).into_owned();
             note_doubtful(&mut self.overlay, kind, key);
         }
         Ok(())

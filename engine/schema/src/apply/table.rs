@@ -59,7 +59,7 @@ impl Schema {
         if table.as_query.is_some() {
             self.edit(&name, |relation| relation.uncertain = true)?;
         } else if table.access_method.is_none() || !self.is_sqlite() {
-            let key = self.key(&name);
+            let key = Arc::new(self.key(&name).into_owned());
             Arc::make_mut(&mut self.overlay.empty).insert(key);
         }
         // There is no row yet that could be against a constraint: NOT VALID means nothing here.

@@ -37,7 +37,7 @@ fn all_parents(schema: &Schema) -> BTreeSet<ObjectName> {
     if !schema.overlay.children {
         return parents;
     }
-    for relation in schema.overlay.relations.values().flatten() {
+    for relation in schema.overlay.relations() {
         parents.extend(relation.partition_of.iter().map(|(parent, _)| parent.clone()));
         parents.extend(relation.inherits.iter().cloned());
     }

@@ -58,9 +58,9 @@ impl Work<'_> {
             {
                 if let Some(sequence) = self.current.sequence(old)? {
                     let sequences = Arc::make_mut(&mut schema.overlay.sequences);
-                    sequences.insert(old.clone(), None);
+                    sequences.insert(Arc::new(old.clone()), None);
                     sequences.insert(
-                        new.clone(),
+                        Arc::new(new.clone()),
                         Some(Arc::new(Sequence {
                             name: new.clone(),
                             ..Sequence::clone(&sequence)

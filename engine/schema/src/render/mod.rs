@@ -149,7 +149,7 @@ fn renamed_columns(wanted: &Schema, current: &Schema, to: &Relation, from: &Rela
 
 /// What the base calls a column; `None` when it was made since.
 fn in_base(schema: &Schema, table: &ObjectName, column: &str) -> Option<String> {
-    let origin = schema.overlay.origins.get(&schema.key(table));
+    let origin = schema.overlay.origins.get(&*schema.key(table));
     match origin.and_then(|origin| origin.columns.get(column)) {
         None => Some(column.to_owned()),
         Some(ColumnOrigin::Renamed(base)) => Some(base.clone()),
