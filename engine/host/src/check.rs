@@ -49,6 +49,13 @@ pub(crate) fn description(kind: Kind, mut description: Description) -> Result<De
         if !seen.insert(rule.id.clone()) {
             return Err(format!("describes the rule `{}` twice", rule.id));
         }
+        if let Some(odd) = rule.triggers.iter().find(|name| !is_kebab_case(name)) {
+            return Err(format!(
+                "describes a rule `{}` that waits for `{}`, which is no name of an operation",
+                rule.id,
+                shown(odd)
+            ));
+        }
         clean(&mut rule.summary, "rule's summary", limit, false)?;
         clean(&mut rule.explanation, "rule's explanation", limit, true)?;
         for example in [&mut rule.bad_example, &mut rule.good_example].into_iter().flatten() {
@@ -208,8 +215,12 @@ fn clean(text: &mut String, what: &str, limit: usize, keep_lines: bool) -> Resul
             text.len()
         ));
     }
-    let mut all = limit;
-    *text = printable(text, keep_lines, &mut all);
+    // Nearly every text is plain, and there are many.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') || (keep_lines && byte == b'\n');
+    if !text.bytes().all(plain) {
+        let mut all = limit;
+        *text = printable(text, keep_lines, &mut all);
+    }
     Ok(())
 }
 
