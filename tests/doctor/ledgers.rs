@@ -58,8 +58,10 @@ fn notifications_that_nobody_got() {
     let database = cluster().database();
     let project = on(&database.url());
     project.succeed(&["deploy"]);
+    // As a message that could not be delivered leaves it.
     database.psql(
-        "INSERT INTO tollgate.outbox (id, ledger, notifier, document, created_at, due_at, attempts, status) VALUES \
+        "CREATE TABLE tollgate.outbox (id text, ledger text, notifier text, document text, created_at text, due_at text, \
+         attempts integer, status text); INSERT INTO tollgate.outbox (id, ledger, notifier, document, created_at, due_at, attempts, status) VALUES \
          ('1', 'public', 'slack', '{}', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', 3, 'due'), \
          ('2', 'public', 'slack', '{}', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', 9, 'failed'), \
          ('3', 'another', 'slack', '{}', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', 1, 'due'), \

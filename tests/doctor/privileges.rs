@@ -76,14 +76,13 @@ fn on_a_database_that_somebody_else_has_deployed() {
     ledger-access: bad lacks SELECT, INSERT, UPDATE on the ledger public._prisma_migrations
       → GRANT SELECT, INSERT, UPDATE ON public._prisma_migrations TO ROLE
     state-access: bad lacks USAGE on schema tollgate, Tollgate's own
-      → GRANT USAGE ON SCHEMA tollgate TO ROLE; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tollgate TO ROLE
+      → GRANT USAGE, CREATE ON SCHEMA tollgate TO ROLE; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tollgate TO ROLE
     ownership: warn may not alter or drop 2 of 2 tables, views and sequences: posts (owner postgres), users (owner postgres)
       → ALTER TABLE … OWNER TO ROLE, for those that migrations change
     monitoring: note does not see what other roles' sessions do
       → to have whoever blocks a deploy named with query and state: GRANT pg_monitor TO ROLE
     signalling: note may end only sessions of its own role
       → to end a session of another role that hangs with the lock: GRANT pg_signal_backend TO ROLE
-    lease: skipped could not be looked at: permission denied for schema tollgate
     ledger: skipped could not be looked at: permission denied for table _prisma_migrations
     state: skipped could not be looked at: permission denied for schema tollgate
     outbox: skipped could not be looked at: permission denied for schema tollgate
@@ -91,7 +90,7 @@ fn on_a_database_that_somebody_else_has_deployed() {
     // What the advice says is enough.
     database.psql(&format!(
         "GRANT CREATE ON SCHEMA public TO {0}; GRANT SELECT, INSERT, UPDATE ON public._prisma_migrations TO {0}; \
-         GRANT USAGE ON SCHEMA tollgate TO {0}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tollgate TO {0};",
+         GRANT USAGE, CREATE ON SCHEMA tollgate TO {0}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tollgate TO {0};",
         role.name
     ));
     let project = on(&database.url_as(&role.name, None));

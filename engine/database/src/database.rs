@@ -22,8 +22,12 @@ use crate::postgres::target::PostgresTarget;
 use crate::sql_text::literal;
 use crate::sqlite::connect::Access;
 use crate::state::progress::{self, Direction, Progress};
+use crate::state::setup::Tables;
 use crate::state::{State, setup};
 use crate::target::{Target, TargetKind};
+
+/// The state's table of how far scripts came.
+const PROGRESS: &str = "statement_progress";
 
 /// Oldest PostgreSQL that is known to work.
 pub(crate) const OLDEST_POSTGRES: u32 = 11;
@@ -71,6 +75,8 @@ pub struct Database {
     server: ServerInfo,
     ledger_ready: bool,
     state_ready: bool,
+    /// Tables of the state, as far as they are known.
+    tables: Option<Tables>,
     /// Role at the start of the session, when it is not the session's user.
     role: Option<String>,
     catalogs: Vec<Weak<PostgresCatalog>>,
@@ -123,6 +129,7 @@ impl Database {
             server,
             ledger_ready: false,
             state_ready: false,
+            tables: None,
             role,
             catalogs: Vec::new(),
             hold: None,
@@ -276,11 +283,7 @@ impl Database {
     /// Tollgate's own tables. They are made when they are not there.
     pub fn state(&mut self) -> Result<State<'_>, DatabaseError> {
         self.prepare_state()?;
-        let ledger = self.ledger_name();
-        Ok(State {
-            connection: self.state_connection(),
-            ledger,
-        })
+        self.open_state()
     }
 
     /// Tollgate's own tables, when they are there. Never creates them.
@@ -300,11 +303,48 @@ impl Database {
                 return Ok(None);
             }
         }
+        self.open_state().map(Some)
+    }
+
+    fn open_state(&mut self) -> Result<State<'_>, DatabaseError> {
+        self.known_tables()?;
         let ledger = self.ledger_name();
-        Ok(Some(State {
-            connection: self.state_connection(),
+        Ok(State {
             ledger,
-        }))
+            tables: self.tables.get_or_insert_default(),
+            connection: self.sidecar.as_mut().unwrap_or(&mut self.connection),
+            inside: false,
+        })
+    }
+
+    /// Tables of the state that are there.
+    fn known_tables(&mut self) -> Result<&Tables, DatabaseError> {
+        if self.tables.is_none() {
+            self.tables = Some(Tables::of(self.state_connection())?);
+        }
+        Ok(self.tables.get_or_insert_default())
+    }
+
+    /// Makes tables of the state unless they are there.
+    pub(crate) fn make_tables(&mut self, tables: &[&str]) -> Result<(), DatabaseError> {
+        self.known_tables()?;
+        let known = self.tables.get_or_insert_default();
+        let connection = self.sidecar.as_mut().unwrap_or(&mut self.connection);
+        known.make(connection, tables, false)
+    }
+
+    /// Whether progress may be on record.
+    fn keeps_progress(&self) -> bool {
+        self.tables.as_ref().is_some_and(|tables| tables.has(PROGRESS))
+    }
+
+    /// Statements that forget what is known of a row.
+    pub(crate) fn forgetting(&self, row: &str) -> String {
+        if self.keeps_progress() {
+            progress::forget(self.connection.is_postgres(), row)
+        } else {
+            String::new()
+        }
     }
 
     pub(crate) fn prepare_state(&mut self) -> Result<(), DatabaseError> {
@@ -313,13 +353,15 @@ impl Database {
         }
         match &self.target.kind {
             TargetKind::Postgres(target) => {
-                if !setup::has(&mut self.connection, setup::MIGRATIONS)? {
+                if setup::is_older(&mut self.connection)? {
                     let session = SessionOptions {
                         application_name: self.options.application_name.clone(),
                         read_only: self.options.read_only,
                     };
                     setup::set_up_postgres(target, &session)?;
+                    self.tables = None;
                 }
+                self.make_tables(&["runs"])?;
             }
             TargetKind::Sqlite(target) => {
                 let file = setup::open_sqlite(&target.state_path())?;
@@ -344,11 +386,15 @@ impl Database {
 
     /// What is known of a script that did not come through.
     pub(crate) fn progress(&mut self, row: &str, direction: Direction) -> Result<Option<Progress>, DatabaseError> {
+        if !self.known_tables()?.has(PROGRESS) {
+            return Ok(None);
+        }
         progress::read(self.state_connection(), row, direction)
     }
 
     /// Records progress now, by itself.
     pub(crate) fn keep(&mut self, progress: &Progress) -> Result<(), DatabaseError> {
+        self.make_tables(&[PROGRESS])?;
         let connection = self.sidecar.as_mut().unwrap_or(&mut self.connection);
         let sql = progress.save(connection.is_postgres());
         let sql = if connection.is_postgres() {
@@ -376,7 +422,7 @@ impl Database {
             if !finished {
                 sql.push_str(&progress.save(true));
             } else if tracked {
-                sql.push_str(&progress::forget(true, row));
+                sql.push_str(&self.forgetting(row));
             }
         }
         sql

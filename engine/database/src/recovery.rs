@@ -15,7 +15,7 @@ use crate::execute::{
 use crate::interrupt::Interrupt;
 use crate::ledger::{LedgerRow, store};
 use crate::lost::Fate;
-use crate::state::progress::{self, Direction};
+use crate::state::progress::Direction;
 use crate::target::TargetKind;
 
 /// Where to begin.
@@ -381,15 +381,9 @@ impl Database {
                 sql += &(self.place.roll_back(row) + ";");
             }
         }
-        let forget = |postgres| {
-            if unchanged {
-                progress::forget(postgres, row)
-            } else {
-                String::new()
-            }
-        };
+        let forget = if unchanged { self.forgetting(row) } else { String::new() };
         if self.connection.is_postgres() {
-            sql += &forget(true);
+            sql += &forget;
         }
         if !sql.is_empty() {
             let written = self
@@ -401,7 +395,7 @@ impl Database {
             written?;
         }
         if unchanged && after.followed && !self.connection.is_postgres() {
-            self.state_connection().run_own("record the failure", &forget(false))?;
+            self.state_connection().run_own("record the failure", &forget)?;
         }
         Ok(())
     }

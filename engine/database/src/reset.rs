@@ -76,6 +76,7 @@ impl Database {
         if knows {
             // From reading it to writing it.
             self.prepare_state()?;
+            self.make_tables(&crate::state::setup::TABLES)?;
         }
         let rows: Vec<String> = self
             .ledger()

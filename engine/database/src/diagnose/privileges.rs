@@ -7,7 +7,7 @@ use crate::diagnose::words::{some, sql_name};
 use crate::error::DatabaseError;
 use crate::ledger::TABLE;
 use crate::sql_text::literal;
-use crate::state::setup::SCHEMA;
+use crate::state::setup::{SCHEMA, TABLES};
 
 fn finding(name: &'static str, status: Status, line: impl Into<String>) -> Finding {
     Finding::new(Group::Privileges, name, status, line)
@@ -194,11 +194,14 @@ pub(super) fn state(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
     let role = sql_name(&session.facts.role);
     let row = session.row(&format!(
         "SELECT n.oid IS NOT NULL AS there, COALESCE(has_schema_privilege(current_user, n.oid, 'USAGE'), false) AS usage, \
-         has_database_privilege(current_user, current_database(), 'CREATE') AS make, (SELECT string_agg(c.relname, ', ' \
+         COALESCE(has_schema_privilege(current_user, n.oid, 'CREATE'), false) AS add, \
+         has_database_privilege(current_user, current_database(), 'CREATE') AS make, (SELECT count(*) FROM pg_class c \
+         WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname IN ('{}')) AS tables, (SELECT string_agg(c.relname, ', ' \
          ORDER BY c.relname) FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND NOT \
          (has_table_privilege(current_user, c.oid, 'SELECT') AND has_table_privilege(current_user, c.oid, 'INSERT') AND \
          has_table_privilege(current_user, c.oid, 'UPDATE') AND has_table_privilege(current_user, c.oid, 'DELETE'))) AS \
-         closed FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = '{SCHEMA}'"
+         closed FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = '{SCHEMA}'",
+        TABLES.join("', '")
     ))?;
     if !row.flag("there") {
         return Ok(vec![if row.flag("make") {
@@ -212,7 +215,7 @@ pub(super) fn state(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
         }]);
     }
     let grants = format!(
-        "GRANT USAGE ON SCHEMA {SCHEMA} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO \
+        "GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO \
          {role}"
     );
     Ok(vec![match (row.flag("usage"), row.some("closed")) {
@@ -226,6 +229,13 @@ pub(super) fn state(session: &mut Session<'_>, _: &Request) -> Result<Vec<Findin
             let line = format!("lacks SELECT, INSERT, UPDATE or DELETE on Tollgate's own tables: {closed}");
             finding(name, Status::Bad, line).help(grants)
         }
+        // Each is made by whoever writes it first.
+        (true, None) if !row.flag("add") && usize::try_from(row.int("tables")).unwrap_or(0) < TABLES.len() => finding(
+            name,
+            Status::Bad,
+            format!("lacks CREATE on schema {SCHEMA}, to make those of Tollgate's own tables that are not there yet"),
+        )
+        .help(grants),
         (true, None) => finding(name, Status::Ok, "may read and write Tollgate's own tables"),
     }])
 }

@@ -155,6 +155,7 @@ impl<'a> Run<'a> {
         let Some(opening) = self.opening.take() else {
             return Ok(());
         };
+        self.database.make_tables(&["statement_progress"])?;
         let postgres = self.database.connection.is_postgres();
         let start = Progress::start(&self.row, self.direction);
         if !(postgres && self.direction == Direction::Up) {

@@ -64,6 +64,10 @@ struct Raw {
 impl State<'_> {
     /// Records the approvals that a run makes use of. Once a run.
     pub fn add_approvals(&mut self, run: &str, approvals: &[ApprovalRecord]) -> Result<(), DatabaseError> {
+        if approvals.is_empty() {
+            return Ok(());
+        }
+        self.make("approvals")?;
         let numbered: Vec<_> = approvals.iter().enumerate().collect();
         for approvals in numbered.chunks(AT_ONCE) {
             let rows: Vec<String> = approvals
@@ -105,6 +109,9 @@ impl State<'_> {
 
     /// The approvals that a run made use of, in the order of its plan.
     pub fn approvals(&mut self, run: &str) -> Result<Vec<ApprovalRecord>, DatabaseError> {
+        if !self.tables.has("approvals") {
+            return Ok(Vec::new());
+        }
         let rows = query!(
             self,
             "read the approvals",

@@ -245,6 +245,7 @@ impl State<'_> {
     /// made longer: it counts from when it was taken first, and keeps its reason unless there is a new one. The caller
     /// holds the run lock.
     pub fn take_lease(&mut self, lease: &NewLease<'_>, token: &LockToken) -> Result<(), DatabaseError> {
+        self.make("leases")?;
         let (now, then) = if self.connection.is_postgres() {
             (server_time("0"), server_time("$7"))
         } else {
@@ -282,6 +283,7 @@ impl State<'_> {
 
     /// Ends a lease as it was read: one that somebody has taken since stays. Says whether it was there.
     pub fn end_lease(&mut self, lease: &Lease) -> Result<bool, DatabaseError> {
+        self.make("leases")?;
         let ended = query!(
             self,
             "end the lease",

@@ -14,6 +14,7 @@ pub(crate) mod setup;
 
 use crate::connection::Connection;
 use crate::error::DatabaseError;
+use crate::state::setup::Tables;
 
 pub use approvals::ApprovalRecord;
 pub use leases::{Lease, LockToken, NewLease};
@@ -26,22 +27,37 @@ pub struct State<'a> {
     pub(crate) connection: &'a mut Connection,
     /// Schema of the ledger, or `main`.
     pub(crate) ledger: String,
+    /// Which tables there are.
+    pub(crate) tables: &'a mut Tables,
+    /// A transaction is open.
+    pub(crate) inside: bool,
 }
 
 impl State<'_> {
+    /// Makes a table that is about to be written, unless it is there.
+    pub(crate) fn make(&mut self, table: &str) -> Result<(), DatabaseError> {
+        self.tables.make(self.connection, &[table], self.inside)
+    }
+
     /// Does several things as one: all of them are kept, or none, and the disk is waited for once.
     pub fn together<T>(
         &mut self,
         work: impl FnOnce(&mut State<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         self.connection.run_own("begin to write the state", "BEGIN")?;
+        let before = self.tables.clone();
         let mut inner = State {
             connection: &mut *self.connection,
             ledger: self.ledger.clone(),
+            tables: &mut *self.tables,
+            inside: true,
         };
         let done = work(&mut inner);
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.connection.run_own("write the state", end);
+        if done.is_err() || ended.is_err() {
+            *self.tables = before;
+        }
         done.and_then(|value| ended.map(|()| value))
     }
 }

@@ -64,6 +64,7 @@ struct Raw {
 impl State<'_> {
     /// Adds a notification that is due at once; its id.
     pub fn push(&mut self, message: &NewMessage<'_>) -> Result<String, DatabaseError> {
+        self.make("outbox")?;
         let id = Uuid::new_v4().to_string();
         let now = time::text(Timestamp::now());
         query!(
@@ -86,6 +87,9 @@ impl State<'_> {
 
     /// Notifications that are due at `now`, oldest first.
     pub fn due(&mut self, now: Timestamp) -> Result<Vec<OutboxMessage>, DatabaseError> {
+        if !self.tables.has("outbox") {
+            return Ok(Vec::new());
+        }
         let rows = query!(
             self,
             "read the notifications",

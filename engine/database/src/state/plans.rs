@@ -29,6 +29,10 @@ pub struct KeptPlan<'a> {
 impl State<'_> {
     /// Keeps plans, each in the place of an earlier one of the same migration and file.
     pub fn keep_plans(&mut self, plans: &[KeptPlan<'_>]) -> Result<(), DatabaseError> {
+        if plans.is_empty() {
+            return Ok(());
+        }
+        self.make("rollback_plans")?;
         let created_at = literal(&time::text(Timestamp::now()));
         let ledger = literal(&self.ledger);
         for plans in plans.chunks(AT_ONCE) {
@@ -54,6 +58,9 @@ impl State<'_> {
 
     /// The plan that was kept for a migration, when its file is still the same.
     pub fn plan(&mut self, migration: &str, checksum: &str) -> Result<Option<Value>, DatabaseError> {
+        if !self.tables.has("rollback_plans") {
+            return Ok(None);
+        }
         let rows = query!(
             self,
             "read the rollback plan",
@@ -66,6 +73,9 @@ impl State<'_> {
 
     /// Forgets every plan of a migration.
     pub fn forget_plans(&mut self, migration: &str) -> Result<(), DatabaseError> {
+        if !self.tables.has("rollback_plans") {
+            return Ok(());
+        }
         query!(
             self,
             "forget the rollback plan",

@@ -1,10 +1,16 @@
 //! Making the state tables, and bringing older ones up to date, by `diesel_migrations`.
+//!
+//! On PostgreSQL making a table takes the server as long as many a migration, and most deploys write few of them. So what
+//! is recorded as run there is the version of the tables' shape: a table that is not there is made by whoever writes it
+//! first, as the migrations together make it, and has nothing to read until then. (A migration of tables that may not be
+//! there says IF EXISTS.) On `SQLite` they cost nothing worth speaking of, and are all made at once.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -15,6 +21,11 @@ use crate::postgres::target::PostgresTarget;
 use crate::sqlite::connect::{Access, open_file};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+/// The text of [`POSTGRES`], in order.
+const MIGRATED: &str = concat!(
+    include_str!("../../../../migrations/postgres/00000000000001_state/up.sql"),
+    include_str!("../../../../migrations/postgres/00000000000002_approvals/up.sql"),
+);
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
 /// How many there are in each of the two: a quick look says whether all have run.
@@ -46,6 +57,11 @@ struct Count {
 
 /// Whether the tables are there, and this many migrations of them have run.
 pub(crate) fn has(connection: &mut Connection, migrations: i64) -> Result<bool, DatabaseError> {
+    Ok(version(connection)? >= migrations)
+}
+
+/// How many migrations of the tables have run.
+fn version(connection: &mut Connection) -> Result<i64, DatabaseError> {
     let (exists, count) = match connection {
         Connection::Postgres(_) => (
             "SELECT pg_catalog.to_regclass('tollgate.__diesel_schema_migrations') IS NOT NULL AS found",
@@ -64,34 +80,163 @@ pub(crate) fn has(connection: &mut Connection, migrations: i64) -> Result<bool, 
         .iter()
         .any(|answer| answer.found)
     {
-        return Ok(false);
+        return Ok(0);
     }
     let count: Result<Vec<Count>, _> =
         crate::connection::on_backend!(&mut *connection, inner => sql_query(count).load(inner));
-    Ok(count
-        .map_err(|error| connection.explain(doing, &error))?
-        .iter()
-        .any(|count| count.number >= migrations))
+    let count = count.map_err(|error| connection.explain(doing, &error))?;
+    Ok(count.first().map_or(0, |count| count.number))
 }
 
-/// Makes the tables on PostgreSQL, on a connection of its own: the harness needs another search path.
-pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions) -> Result<(), DatabaseError> {
-    let target = target.elsewhere(&target.database, SCHEMA);
-    let failed = |reason: String, help: Option<String>| DatabaseError::State {
+/// Whether the tables on PostgreSQL are those of an earlier version.
+pub(crate) fn is_older(connection: &mut Connection) -> Result<bool, DatabaseError> {
+    let version = version(connection)?;
+    Ok(version > 0 && version < MIGRATIONS)
+}
+
+/// Which tables there are.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Tables {
+    /// All of them.
+    #[default]
+    All,
+    /// PostgreSQL: these.
+    Some(BTreeSet<String>),
+}
+
+/// Those that there are on PostgreSQL, in the order in which they can be made.
+pub(crate) const TABLES: [&str; 7] = [
+    "runs",
+    "findings",
+    "rollback_plans",
+    "statement_progress",
+    "approvals",
+    "leases",
+    "outbox",
+];
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+impl Tables {
+    /// Those of a connection.
+    pub(crate) fn of(connection: &mut Connection) -> Result<Self, DatabaseError> {
+        let Connection::Postgres(inner) = &mut *connection else {
+            return Ok(Self::All);
+        };
+        let found: Result<Vec<Name>, _> = sql_query(format!(
+            "SELECT c.relname::text AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+             ON n.oid = c.relnamespace WHERE n.nspname = '{SCHEMA}' AND c.relkind = 'r'"
+        ))
+        .load(&mut **inner);
+        let found = found.map_err(|error| connection.explain("look for Tollgate's own tables", &error))?;
+        Ok(Self::Some(found.into_iter().map(|row| row.name).collect()))
+    }
+
+    /// Whether a table is there.
+    pub(crate) fn has(&self, table: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(found) => found.contains(table),
+        }
+    }
+
+    /// Makes tables unless they are there. `inside`: a transaction is open.
+    pub(crate) fn make(
+        &mut self,
+        connection: &mut Connection,
+        tables: &[&str],
+        inside: bool,
+    ) -> Result<(), DatabaseError> {
+        let Self::Some(found) = self else { return Ok(()) };
+        let missing: Vec<&str> = tables.iter().copied().filter(|table| !found.contains(*table)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (begin, commit) = if inside { ("", "") } else { ("BEGIN; ", " COMMIT") };
+        let make: String = missing.iter().map(|table| as_migrated(table)).collect();
+        let made = connection.run(&format!("{begin}{}{make}{commit}", beginning()));
+        // That they are there already is no news to anybody.
+        connection.take_notices();
+        if let Err(error) = made {
+            if !inside {
+                let _ = connection.run("ROLLBACK");
+            }
+            return Err(refused(error));
+        }
+        found.extend(missing.into_iter().map(str::to_owned));
+        Ok(())
+    }
+}
+
+/// What comes before any table, as far as it is not there: the schema, and the record of what its tables are like.
+fn beginning() -> String {
+    let versions: Vec<String> = (1..=MIGRATIONS).map(|version| format!("('{version:014}')")).collect();
+    format!(
+        "SELECT pg_catalog.pg_advisory_xact_lock({SETUP_KEY}); \
+         DO $tollgate$ BEGIN IF pg_catalog.to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $tollgate$; \
+         CREATE TABLE IF NOT EXISTS {SCHEMA}.__diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+         INSERT INTO {SCHEMA}.__diesel_schema_migrations (version) VALUES {} ON CONFLICT DO NOTHING; ",
+        versions.join(", ")
+    )
+}
+
+/// The statements that make a table with its indexes, as the migrations leave it.
+fn as_migrated(table: &str) -> String {
+    let name = format!(" {SCHEMA}.{table} ");
+    let mut made = String::new();
+    let lines = MIGRATED.lines().filter(|line| !line.starts_with("--"));
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    for statement in text.split(';').map(str::trim) {
+        let first = statement.lines().next().unwrap_or_default();
+        if !format!("{first} ").contains(&name) {
+            continue;
+        }
+        if first.starts_with("DROP TABLE") {
+            made.clear();
+        } else {
+            let once = statement.replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1);
+            made += &once.replacen("CREATE INDEX ", "CREATE INDEX IF NOT EXISTS ", 1);
+            made.push(';');
+        }
+    }
+    made
+}
+
+fn state_error(reason: String, help: Option<String>) -> DatabaseError {
+    DatabaseError::State {
         place: format!("schema \"{SCHEMA}\""),
         reason,
         help,
-    };
-    let refused = |error: ServerError| {
-        let administrator =
-            || format!("let an administrator run: CREATE SCHEMA {SCHEMA} AUTHORIZATION the_role_that_deploys");
-        let help = if error.is("42501") {
-            Some(administrator())
+    }
+}
+
+/// The server's refusal to make something.
+fn refused(error: ServerError) -> DatabaseError {
+    let help = if error.is("42501") {
+        let grant = if error.message.contains("for schema") {
+            format!("GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO the_role_that_deploys")
         } else {
-            error.cure().map(str::to_owned)
+            format!("CREATE SCHEMA {SCHEMA} AUTHORIZATION the_role_that_deploys")
         };
-        SetUp::Refused(Box::new(failed(error.message, help)))
+        Some(format!("let an administrator run: {grant}"))
+    } else {
+        error.cure().map(str::to_owned)
     };
+    if error.connection_lost {
+        return DatabaseError::server("make Tollgate's own tables", error);
+    }
+    state_error(error.message, help)
+}
+
+/// Brings the tables on PostgreSQL up to date, on a connection of its own: the harness needs another search path.
+pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions) -> Result<(), DatabaseError> {
+    let target = target.elsewhere(&target.database, SCHEMA);
+    let refused = |error: ServerError| SetUp::Refused(Box::new(refused(error)));
     // One transaction, and the search path only for its time: nothing stays behind in a pooler's session.
     let made = open(&target, session)?.transaction(|connection| {
         let schema = format!(
@@ -109,7 +254,7 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
         SetUp::Refused(refused) => *refused,
         other => {
             let help = "see to what the server says; the tables are made by the next command that needs them";
-            failed(other.to_string(), Some(help.to_owned()))
+            state_error(other.to_string(), Some(help.to_owned()))
         }
     })
 }

@@ -223,7 +223,10 @@ fn approvals_belong_to_the_run_that_used_them() {
 #[test]
 fn tables_of_an_earlier_version_are_read_and_brought_up_to_date() {
     for mut fixture in both() {
-        fixture.database.state().unwrap().keep_plans(&[plan(json!(1))]).unwrap();
+        let mut state = fixture.database.state().unwrap();
+        state.keep_plans(&[plan(json!(1))]).unwrap();
+        let run = state.begin_run(&RUN).unwrap();
+        state.add_approvals(&run, &[approval("1_a", None)]).unwrap();
         let postgres = fixture.is_postgres();
         let (backend, prefix) = if postgres {
             ("postgres", "tollgate.")
@@ -248,4 +251,80 @@ fn tables_of_an_earlier_version_are_read_and_brought_up_to_date() {
         state.add_approvals(&run, &[approval("1_a", None)]).unwrap();
         assert_eq!(state.plan("1_a", "sum").unwrap(), Some(json!(1)));
     }
+}
+
+/// Tables and columns, indexes and constraints of the schema `tollgate`, but for its own bookkeeping.
+const SHAPE: &str = "SELECT string_agg(line, E'\\n' ORDER BY line COLLATE \"C\") FROM (\
+    SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS line \
+    FROM information_schema.columns WHERE table_schema = 'tollgate' \
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'tollgate' \
+    UNION ALL SELECT format('%s: %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint \
+    WHERE connamespace = 'tollgate'::regnamespace) q";
+
+#[test]
+fn tables_that_are_made_one_by_one_are_those_that_the_migrations_make() {
+    let mut fixture = postgres();
+    let mut state = fixture.database.state().unwrap();
+    let run = state.begin_run(&RUN).unwrap();
+    assert_eq!(
+        fixture.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'tollgate'"),
+        "2"
+    );
+    let mut state = fixture.database.state().unwrap();
+    let failed = state.together(|state| {
+        state.keep_plans(&[plan(json!(1))])?;
+        state.add_findings(
+            &run,
+            &[FindingRecord {
+                migration: None,
+                document: json!(1),
+            }],
+        )?;
+        // Nothing but a run can be written twice.
+        state.add_approvals("none", &[approval("1_a", None)])
+    });
+    assert!(failed.is_err());
+    assert_eq!(
+        state.plan("1_a", "sum").unwrap(),
+        None,
+        "what was not kept is not there"
+    );
+    state.keep_plans(&[plan(json!(1))]).unwrap();
+    state
+        .add_findings(
+            &run,
+            &[FindingRecord {
+                migration: None,
+                document: json!(1),
+            }],
+        )
+        .unwrap();
+    state.add_approvals(&run, &[approval("1_a", None)]).unwrap();
+    let message = NewMessage {
+        run: None,
+        notifier: "slack",
+        document: &json!(1),
+    };
+    state.push(&message).unwrap();
+    let token = tollgate_database::state::LockToken::random();
+    let lease = tollgate_database::state::NewLease {
+        owner: "anna",
+        host: None,
+        pid: None,
+        reason: None,
+        ttl: std::time::Duration::from_secs(60),
+    };
+    state.take_lease(&lease, &token).unwrap();
+    fixture.apply("1_a", "VACUUM;").unwrap();
+    let made = fixture.ask(SHAPE);
+
+    let migrated = postgres();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
+    let harness = "CREATE SCHEMA tollgate; CREATE TABLE tollgate.__diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY \
+                   NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);";
+    migrated.ask(harness);
+    for migration in ["00000000000001_state", "00000000000002_approvals"] {
+        migrated.ask(&std::fs::read_to_string(root.join(migration).join("up.sql")).unwrap());
+    }
+    assert_eq!(made, migrated.ask(SHAPE));
 }
