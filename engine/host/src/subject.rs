@@ -8,7 +8,7 @@ use tollgate_schema::model::Relation;
 use tollgate_schema::{BaseError, Schema};
 
 use crate::bindings::{catalog, script};
-use crate::convert;
+use crate::convert::{self, Occurring};
 use crate::types::MigrationInput;
 
 /// A migration and the schema around it. Clones are cheap, and share what was converted or worked out for the first
@@ -25,6 +25,7 @@ struct Parts {
     changes: OnceLock<Arc<[script::Change]>>,
     table_locks: OnceLock<Result<Arc<[Vec<script::TableLock>]>, BaseError>>,
     relations: Mutex<HashMap<Version, Converted>>,
+    occurring: OnceLock<Occurring>,
 }
 
 /// Address of a version of a relation. No other can come to be there while its [`Converted`] holds it.
@@ -46,6 +47,7 @@ impl Subject {
             changes: OnceLock::new(),
             table_locks: OnceLock::new(),
             relations: Mutex::default(),
+            occurring: OnceLock::new(),
         }))
     }
 
@@ -74,6 +76,12 @@ impl Subject {
         Arc::clone(self.0.statements.get_or_init(convert))
     }
 
+    /// Which operations the script holds.
+    pub(crate) fn occurring(&self) -> &Occurring {
+        let find = || Occurring::in_statements(self.statements().iter());
+        self.0.occurring.get_or_init(find)
+    }
+
     pub(crate) fn changes(&self) -> Arc<[script::Change]> {
         let convert = || convert::changes(&self.migration().script);
         Arc::clone(self.0.changes.get_or_init(convert))
@@ -90,12 +98,11 @@ impl Subject {
 
     /// The record of a relation, `found` in one of the two snapshots.
     pub(crate) fn relation(&self, found: Arc<Relation>) -> Arc<catalog::Relation> {
-        let dialect = self.before().context().dialect;
         let mut relations = self.0.relations.lock().unwrap_or_else(PoisonError::into_inner);
         let converted = relations
             .entry(Arc::as_ptr(&found).addr())
             .or_insert_with(|| Converted {
-                record: Arc::new(convert::relation(&found, dialect)),
+                record: Arc::new(convert::relation(&found)),
                 _held: found,
             });
         Arc::clone(&converted.record)

@@ -79,6 +79,9 @@ pub struct Rule {
     /// It reports nothing unless a database is connected.
     #[serde(default)]
     pub needs_database: bool,
+    /// Operations that a script must hold for it to find anything, as the contract names them; empty: in any script.
+    #[serde(default)]
+    pub triggers: Vec<String>,
     /// Markdown: what it does, why it matters, what to do instead.
     pub explanation: String,
     /// SQL that must be reported.

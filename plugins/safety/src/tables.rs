@@ -3,15 +3,15 @@
 use std::rc::Rc;
 
 use tollgate_plugin::rules::{Context, Step};
-use tollgate_plugin::{AddedColumn, ObjectKind, ObjectName, Operation, Relation, RelationKind, Severity};
+use tollgate_plugin::{AddedColumn, Dialect, ObjectKind, ObjectName, Operation, Relation, RelationKind, Severity};
 
 use crate::size::{self, Size};
 
 /// A table that others may be using: it was there before the migration, may hold rows and is not known to be small.
 #[derive(Debug, Clone)]
-pub(crate) struct Busy {
+pub(crate) struct Busy<'a> {
     /// The table as it was before the migration, where the catalog knows it.
-    pub(crate) relation: Option<Rc<Relation>>,
+    pub(crate) relation: Option<Rc<Relation<'a>>>,
     /// The catalog says that it is large.
     pub(crate) large: bool,
     name: String,
@@ -20,7 +20,7 @@ pub(crate) struct Busy {
 
 /// The table when a step runs; `None` where nobody can be waiting for it: the migration has made or emptied it, it is known
 /// to hold nothing, the catalog says that it is small, or its rows are not its own (views, foreign tables).
-pub(crate) fn busy(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> Option<Busy> {
+pub(crate) fn busy<'a>(context: &Context<'a>, step: &Step<'_>, table: &ObjectName) -> Option<Busy<'a>> {
     let original = context.original(step, ObjectKind::Table, table)?;
     if context.before.exists(ObjectKind::Table, &original).is_none() && is_made_if_absent(context, step, &original) {
         return None;
@@ -38,9 +38,10 @@ fn is_emptied(context: &Context<'_>, step: &Step<'_>, table: &ObjectName) -> boo
         let (of, empties) = match &earlier.effect.operation {
             Operation::Delete(change) if !change.filtered && !earlier.effect.conditional => (&change.table, true),
             Operation::Truncate(truncation) if !earlier.effect.conditional => (&truncation.table, true),
-            // Of a table with rows this is refused: there are none, or nothing below will ever run.
+            // Of a table with rows this is refused: there are none, or nothing below will ever run. (MySQL makes a value up.)
             Operation::AddColumn(added)
-                if added.column.not_null
+                if context.dialect() != Dialect::Mysql
+                    && added.column.not_null
                     && !gives_values(added)
                     && !added.if_not_exists
                     && !earlier.effect.conditional =>
@@ -77,12 +78,13 @@ fn is_made_if_absent(context: &Context<'_>, step: &Step<'_>, table: &ObjectName)
 }
 
 /// The same for a table by its name before the migration; `name` is what messages call it.
-pub(crate) fn busy_before(context: &Context<'_>, original: &ObjectName, name: String) -> Option<Busy> {
+pub(crate) fn busy_before<'a>(context: &Context<'a>, original: &ObjectName, name: String) -> Option<Busy<'a>> {
     if !context.held_rows(original) {
         return None;
     }
     let relation = context.before.relation(original);
-    let elsewhere = |relation: &Rc<Relation>| matches!(relation.kind, RelationKind::View | RelationKind::ForeignTable);
+    let elsewhere =
+        |relation: &Rc<Relation<'_>>| matches!(relation.kind, RelationKind::View | RelationKind::ForeignTable);
     if relation.as_ref().is_some_and(elsewhere) {
         return None;
     }
@@ -98,7 +100,7 @@ pub(crate) fn busy_before(context: &Context<'_>, original: &ObjectName, name: St
     })
 }
 
-impl Busy {
+impl Busy<'_> {
     /// `users`, or `users (about 3,200,000 rows)` where somebody knows.
     pub(crate) fn shown(&self) -> String {
         match &self.rows {

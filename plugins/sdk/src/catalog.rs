@@ -1,12 +1,12 @@
 //! What is known of a database's schema at one moment.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::bindings::catalog::Snapshot;
-use crate::contract::{ColumnName, Constraint, Dependent, ObjectKind, ObjectName, ProbeError, Relation};
+use crate::contract::{ColumnName, Constraint, Dependent, ObjectKind, ObjectName, ProbeError};
+use crate::relation::Relation;
 
 /// A schema, read-only. It comes from the connected database or, without one, from replaying earlier migrations; those
 /// of the same plan that have not run yet lie on top of either.
@@ -22,7 +22,7 @@ pub trait Catalog {
     /// Names of all tables, views and the like.
     fn relations(&self) -> Vec<ObjectName>;
     /// A table, view or the like, with columns, indexes and constraints.
-    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>>;
+    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation<'_>>>;
     /// Whether an object of any kind is there; `None` when that is not known.
     fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Option<bool>;
     /// No rows can exist: the table was made by a migration that has not been applied yet.
@@ -71,12 +71,44 @@ pub trait Catalog {
 pub(crate) struct HostCatalog<'a> {
     snapshot: &'a Snapshot,
     complete: OnceCell<bool>,
-    names: OnceCell<Vec<ObjectName>>,
-    dependents: RefCell<HashMap<(ObjectKind, ObjectName), Vec<Dependent>>>,
-    referencing: RefCell<HashMap<ObjectName, Vec<(ObjectName, Constraint)>>>,
-    owners: RefCell<HashMap<ObjectName, Option<ObjectName>>>,
-    relations: RefCell<HashMap<ObjectName, Option<Rc<Relation>>>>,
-    counts: RefCell<HashMap<ObjectName, Counted>>,
+    relations: OnceCell<Vec<ObjectName>>,
+    functions: OnceCell<Vec<ObjectName>>,
+    /// By the name that was asked about.
+    known: RefCell<BTreeMap<ObjectName, Rc<Known<'a>>>>,
+}
+
+/// What has been answered about one name.
+#[derive(Default)]
+struct Known<'a> {
+    resolved: ByKind<ObjectName>,
+    exists: ByKind<Option<bool>>,
+    dependents: ByKind<Vec<Dependent>>,
+    relation: OnceCell<Option<Rc<Relation<'a>>>>,
+    is_empty: OnceCell<bool>,
+    owner: OnceCell<Option<ObjectName>>,
+    referencing: OnceCell<Vec<(ObjectName, Constraint)>>,
+    enum_values: OnceCell<Option<Vec<String>>>,
+    rows: RefCell<Counted>,
+}
+
+/// Answers about one name, by the kind of object: hardly ever more than two.
+struct ByKind<A>(RefCell<Vec<(ObjectKind, A)>>);
+
+impl<A> Default for ByKind<A> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<A: Clone> ByKind<A> {
+    fn get_or_ask(&self, kind: ObjectKind, ask: impl FnOnce() -> A) -> A {
+        if let Some((_, known)) = self.0.borrow().iter().find(|(of, _)| *of == kind) {
+            return known.clone();
+        }
+        let answer = ask();
+        self.0.borrow_mut().push((kind, answer.clone()));
+        answer
+    }
 }
 
 /// What has been learnt of a table's rows.
@@ -118,28 +150,20 @@ impl<'a> HostCatalog<'a> {
         Self {
             snapshot,
             complete: OnceCell::new(),
-            names: OnceCell::new(),
-            dependents: RefCell::default(),
-            referencing: RefCell::default(),
-            owners: RefCell::default(),
-            relations: RefCell::default(),
-            counts: RefCell::default(),
+            relations: OnceCell::new(),
+            functions: OnceCell::new(),
+            known: RefCell::default(),
         }
     }
-}
 
-/// What has been answered before, or the answer now.
-fn remembered<Q: Eq + Hash + Clone, A: Clone>(
-    answers: &RefCell<HashMap<Q, A>>,
-    question: &Q,
-    ask: impl FnOnce() -> A,
-) -> A {
-    if let Some(known) = answers.borrow().get(question) {
-        return known.clone();
+    fn of(&self, name: &ObjectName) -> Rc<Known<'a>> {
+        if let Some(known) = self.known.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let known = Rc::default();
+        self.known.borrow_mut().insert(name.clone(), Rc::clone(&known));
+        known
     }
-    let answer = ask();
-    answers.borrow_mut().insert(question.clone(), answer.clone());
-    answer
 }
 
 impl Catalog for HostCatalog<'_> {
@@ -148,44 +172,55 @@ impl Catalog for HostCatalog<'_> {
     }
 
     fn resolve(&self, kind: ObjectKind, name: &ObjectName) -> ObjectName {
-        self.snapshot.resolve(kind, name)
+        let ask = || self.snapshot.resolve(kind, name);
+        self.of(name).resolved.get_or_ask(kind, ask)
     }
 
     fn relations(&self) -> Vec<ObjectName> {
-        self.names.get_or_init(|| self.snapshot.relations()).clone()
+        self.relations.get_or_init(|| self.snapshot.relations()).clone()
     }
 
-    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>> {
-        remembered(&self.relations, name, || self.snapshot.relation(name).map(Rc::new))
+    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation<'_>>> {
+        let ask = || {
+            self.snapshot
+                .relation(name)
+                .map(|head| Rc::new(Relation::from_host(head, self.snapshot)))
+        };
+        self.of(name).relation.get_or_init(ask).clone()
     }
 
     fn exists(&self, kind: ObjectKind, name: &ObjectName) -> Option<bool> {
-        self.snapshot.exists(kind, name)
+        self.of(name)
+            .exists
+            .get_or_ask(kind, || self.snapshot.exists(kind, name))
     }
 
     fn known_empty(&self, table: &ObjectName) -> bool {
-        self.snapshot.known_empty(table)
+        *self.of(table).is_empty.get_or_init(|| self.snapshot.known_empty(table))
     }
 
     fn index_owner(&self, index: &ObjectName) -> Option<ObjectName> {
-        remembered(&self.owners, index, || self.snapshot.index_owner(index))
+        let ask = || self.snapshot.index_owner(index);
+        self.of(index).owner.get_or_init(ask).clone()
     }
 
     fn referencing(&self, name: &ObjectName) -> Vec<(ObjectName, Constraint)> {
-        remembered(&self.referencing, name, || self.snapshot.referencing(name))
+        let ask = || self.snapshot.referencing(name);
+        self.of(name).referencing.get_or_init(ask).clone()
     }
 
     fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Vec<Dependent> {
-        let key = (kind, name.clone());
-        remembered(&self.dependents, &key, || self.snapshot.dependents(kind, name))
+        let ask = || self.snapshot.dependents(kind, name);
+        self.of(name).dependents.get_or_ask(kind, ask)
     }
 
     fn enum_values(&self, name: &ObjectName) -> Option<Vec<String>> {
-        self.snapshot.enum_values(name)
+        let ask = || self.snapshot.enum_values(name);
+        self.of(name).enum_values.get_or_init(ask).clone()
     }
 
     fn functions(&self) -> Vec<ObjectName> {
-        self.snapshot.functions()
+        self.functions.get_or_init(|| self.snapshot.functions()).clone()
     }
 
     fn ddl(&self, kind: ObjectKind, name: &ObjectName) -> Option<Vec<String>> {
@@ -201,17 +236,12 @@ impl Catalog for HostCatalog<'_> {
     }
 
     fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError> {
-        let known = self
-            .counts
-            .borrow()
-            .get(table)
-            .and_then(|counted| counted.answer(limit));
-        if let Some(answer) = known {
+        let known = self.of(table);
+        if let Some(answer) = known.rows.borrow().answer(limit) {
             return answer;
         }
         let answer = self.snapshot.count_rows(table, limit);
-        let mut counts = self.counts.borrow_mut();
-        counts.entry(table.clone()).or_default().learn(limit, &answer);
+        known.rows.borrow_mut().learn(limit, &answer);
         answer
     }
 

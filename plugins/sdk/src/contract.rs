@@ -5,11 +5,10 @@
 
 use std::fmt;
 
-pub use crate::bindings::catalog::{Column, Constraint, Dependent, Index, ProbeError, Relation, RelationKind};
+pub use crate::bindings::catalog::{Column, Constraint, Dependent, Index, ProbeError, RelationKind};
 pub use crate::bindings::notifier::exports::tollgate::plugin::notifier::{
     Applied, Awaiting, Checked, Event, Failed, Finished, LockWait, OtherEvent, Run, Verdict,
 };
-pub use crate::bindings::policy::exports::tollgate::plugin::policy::Request as PolicyRequest;
 pub use crate::bindings::rollback::exports::tollgate::plugin::rollback::{
     Outcome, Request as RollbackRequest, Step as RollbackStep,
 };
@@ -176,31 +175,6 @@ impl Server {
     /// The server is known to be older than this major version.
     pub fn older_than(&self, major: u32) -> bool {
         self.version.is_some_and(|(known, _, _)| known < major)
-    }
-}
-
-impl Relation {
-    /// The column of that name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// The constraint of that name.
-    pub fn constraint(&self, name: &str) -> Option<&Constraint> {
-        self.constraints.iter().find(|constraint| constraint.name == name)
-    }
-
-    /// The index of that name.
-    pub fn index(&self, name: &str) -> Option<&Index> {
-        self.indexes.iter().find(|index| index.name == name)
-    }
-
-    /// Columns of the primary key; empty where there is none.
-    pub fn primary_key(&self) -> &[String] {
-        self.constraints
-            .iter()
-            .find(|constraint| constraint.kind == ConstraintKind::PrimaryKey)
-            .map_or(&[], |constraint| &constraint.columns)
     }
 }
 

@@ -1,25 +1,28 @@
 //! From the contract's functions to the plugin's traits. Used by the `export_…!` macros only.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 
 use crate::bindings::catalog::Snapshot;
+use crate::bindings::policy::exports::tollgate::plugin::policy::Request;
 use crate::bindings::script::Migration as Handle;
 use crate::bindings::{about, notifier, policy, rollback};
 use crate::catalog::HostCatalog;
-use crate::contract::{
-    Description, Event, Failure, Finding, PolicyRequest, RollbackRequest, RollbackStep, Run, SettingsIssue,
-};
+use crate::contract::{Description, Event, Failure, Finding, RollbackRequest, RollbackStep, Run, SettingsIssue};
 use crate::http::HostHttp;
 use crate::migration::Migration;
 use crate::plugin::{Notifier, Policy, Rollback};
+use crate::request::{PolicyRequest, WantedRules};
 
 thread_local! {
     /// The configured plugin. An instance is configured once, so there is never a second.
     static PLUGIN: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
+    /// The policy's rules as it describes them; the engine names them by their position.
+    static RULES: OnceCell<Rc<[String]>> = const { OnceCell::new() };
 }
 
 /// The exports of a policy.
@@ -78,6 +81,21 @@ fn with<P: 'static, T>(call: impl FnOnce(&P) -> Result<T, Failure>) -> Result<T,
     )
 }
 
+/// The request as rules read it.
+fn request<P: Policy>(request: Request) -> PolicyRequest {
+    let described = RULES.with(|known| {
+        let describe = || P::describe().rules.into_iter().map(|rule| rule.id).collect();
+        Rc::clone(known.get_or_init(describe))
+    });
+    PolicyRequest {
+        server: request.server,
+        rules: WantedRules::new(described, request.rules),
+        environment: request.environment,
+        lock_timeout_ms: request.lock_timeout_ms,
+        statement_timeout_ms: request.statement_timeout_ms,
+    }
+}
+
 impl<P: Policy> about::exports::tollgate::plugin::about::Guest for PolicyComponent<P> {
     fn describe() -> Description {
         P::describe()
@@ -89,12 +107,8 @@ impl<P: Policy> about::exports::tollgate::plugin::about::Guest for PolicyCompone
 }
 
 impl<P: Policy> policy::exports::tollgate::plugin::policy::Guest for PolicyComponent<P> {
-    fn check(
-        request: PolicyRequest,
-        migration: &Handle,
-        before: &Snapshot,
-        after: &Snapshot,
-    ) -> Result<Vec<Finding>, Failure> {
+    fn check(asked: Request, migration: &Handle, before: &Snapshot, after: &Snapshot) -> Result<Vec<Finding>, Failure> {
+        let request = request::<P>(asked);
         let migration = Migration::from_host(migration);
         with(|plugin: &P| {
             plugin.check(

@@ -15,6 +15,8 @@ pub mod http;
 pub mod log;
 mod migration;
 mod plugin;
+mod relation;
+mod request;
 pub mod rules;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -24,6 +26,8 @@ pub use contract::*;
 pub use http::Http;
 pub use migration::Migration;
 pub use plugin::{NoSettings, Notifier, Policy, Rollback};
+pub use relation::{Parts, Relation};
+pub use request::{PolicyRequest, WantedRules};
 
 /// Serves whatever a component keeps or is handed.
 #[cfg(target_family = "wasm")]

@@ -3,11 +3,10 @@
 use serde::de::DeserializeOwned;
 
 use crate::catalog::Catalog;
-use crate::contract::{
-    Description, Event, Failure, Finding, PolicyRequest, RollbackRequest, RollbackStep, Run, SettingsIssue,
-};
+use crate::contract::{Description, Event, Failure, Finding, RollbackRequest, RollbackStep, Run, SettingsIssue};
 use crate::http::Http;
 use crate::migration::Migration;
+use crate::request::PolicyRequest;
 
 /// Judges a migration before it runs.
 ///
@@ -169,6 +168,7 @@ impl Description {
             default_severity: severity,
             enabled_by_default: true,
             needs_database: false,
+            triggers: Vec::new(),
             explanation: String::new(),
             bad_example: None,
             good_example: None,

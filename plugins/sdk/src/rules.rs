@@ -39,8 +39,9 @@ pub mod words;
 pub use context::{Context, Step, thousands};
 
 use crate::catalog::Catalog;
-use crate::contract::{Dialect, Finding, PolicyRequest, RuleDescription, Severity, Span};
+use crate::contract::{Dialect, Finding, RuleDescription, Severity, Span};
 use crate::migration::Migration;
+use crate::request::PolicyRequest;
 
 /// Both servers that have a parser, and the one that will get one.
 pub const ALL_DIALECTS: &[Dialect] = &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql];
@@ -62,6 +63,10 @@ pub struct Rule {
     pub enabled: bool,
     /// Reports nothing unless a database is connected: it asks for sizes, rows, nulls.
     pub needs_database: bool,
+    /// Operations without which it finds nothing, named as in the contract: `create-index`, `drop`; those without a case of
+    /// their own by their tag: `vacuum`. The engine does not ask where a script has none of them (and no SQL that is made
+    /// at run time). Empty: any script may be at fault. Native tests fail where a finding would be lost.
+    pub triggers: &'static [&'static str],
     /// Servers whose migrations it judges.
     pub dialects: &'static [Dialect],
     /// Markdown: what it does, why it matters, what to do instead.
@@ -84,6 +89,7 @@ impl Rule {
         severity: Severity::Medium,
         enabled: true,
         needs_database: false,
+        triggers: &[],
         dialects: ALL_DIALECTS,
         explanation: "",
         bad: "",
@@ -101,6 +107,7 @@ impl Rule {
             default_severity: self.severity,
             enabled_by_default: self.enabled,
             needs_database: self.needs_database,
+            triggers: self.triggers.iter().map(|&name| name.to_owned()).collect(),
             explanation: self.explanation.to_owned(),
             bad_example: example(self.bad),
             good_example: example(self.good),
@@ -121,25 +128,8 @@ pub fn check(
 
 /// The same in a context that has been prepared, for example with [`Context::with_settings`].
 pub fn check_in(rules: &[Rule], context: &Context<'_>) -> Vec<Finding> {
-    let request = context.request;
     let mut found = Vec::new();
-    // The engine asks for rules in the order in which they are described, so the next is nearly always the one.
-    let mut next = 0;
-    let mut wanted = |rule: &&Rule| {
-        let is_rule = |wanted: &String| wanted == rule.id;
-        let found = if request.rules.get(next).is_some_and(is_rule) {
-            Some(next)
-        } else {
-            request.rules.iter().position(is_rule)
-        };
-        next = found.map_or(next, |at| at + 1);
-        found.is_some()
-    };
-    for rule in rules
-        .iter()
-        .filter(|rule| rule.dialects.contains(&request.server.dialect))
-        .filter(&mut wanted)
-    {
+    for rule in wanted(rules, context.request) {
         let mut findings = Findings {
             rule,
             found: &mut found,
@@ -148,6 +138,27 @@ pub fn check_in(rules: &[Rule], context: &Context<'_>) -> Vec<Finding> {
     }
     found.sort_by_key(|finding| (finding.statement, finding.at.map(|at| at.start)));
     found
+}
+
+/// The rules that are switched on and meant for the migration's server, in the order of the table.
+fn wanted<'r>(rules: &'r [Rule], request: &PolicyRequest) -> impl Iterator<Item = &'r Rule> {
+    let mut asked = vec![false; rules.len()];
+    // The engine asks in the order in which rules are described, so the next is nearly always further on in the table.
+    let mut next = 0;
+    for id in request.rules.iter() {
+        let (before, after) = rules.split_at(next);
+        let is_it = |rule: &Rule| rule.id == id;
+        let found = after.iter().position(is_it).map(|at| next + at);
+        if let Some(at) = found.or_else(|| before.iter().position(is_it)) {
+            asked[at] = true;
+            next = at + 1;
+        }
+    }
+    let dialect = request.server.dialect;
+    let asked = rules.iter().zip(asked).filter(|(_, asked)| *asked);
+    asked
+        .map(|(rule, _)| rule)
+        .filter(move |rule| rule.dialects.contains(&dialect))
 }
 
 /// Where a rule's check puts what it finds.

@@ -77,9 +77,10 @@ use tollgate_schema::{Context, Schema};
 use tollgate_sql::{Dialect as SqlDialect, Script};
 
 use crate::catalog::Catalog;
-use crate::contract::{Description, Dialect, Finding, PolicyRequest, Server, Severity};
+use crate::contract::{Description, Dialect, Finding, RuleDescription, Server, Severity};
 use crate::migration::Migration;
 use crate::plugin::{Notifier, Policy, Rollback};
+use crate::request::{PolicyRequest, WantedRules};
 
 pub use catalog::SchemaCatalog;
 pub use examples::assert_examples;
@@ -337,20 +338,34 @@ impl<P: Policy> Test<P> {
     #[track_caller]
     pub fn check_between(&self, text: &str, script: &Script, before: &Schema, after: &Schema) -> Vec<Finding> {
         let description = P::describe();
-        let every = || description.rules.iter().map(|rule| rule.id.clone()).collect();
-        let request = PolicyRequest {
-            server: self.server(),
-            rules: self.rules.clone().unwrap_or_else(every),
-            environment: self.environment.clone(),
-            lock_timeout_ms: self.lock_timeout_ms,
-            statement_timeout_ms: self.statement_timeout_ms,
-        };
         let plugin = configured(&self.settings, P::configure);
         let migration = self.migration(text, script, before);
         let (before, after) = (SchemaCatalog::new(before.clone()), SchemaCatalog::new(after.clone()));
-        let findings = plugin
-            .check(&request, &migration, &before as &dyn Catalog, &after as &dyn Catalog)
-            .unwrap_or_else(|failure| panic!("the policy failed: {}", failure.message));
+        let ask = |rules: WantedRules| {
+            let request = PolicyRequest {
+                server: self.server(),
+                rules,
+                environment: self.environment.clone(),
+                lock_timeout_ms: self.lock_timeout_ms,
+                statement_timeout_ms: self.statement_timeout_ms,
+            };
+            plugin
+                .check(&request, &migration, &before as &dyn Catalog, &after as &dyn Catalog)
+                .unwrap_or_else(|failure| panic!("the policy failed: {}", failure.message))
+        };
+        let is_on = |rule: &&RuleDescription| self.rules.as_ref().is_none_or(|on| on.contains(&rule.id));
+        let on = || description.rules.iter().filter(is_on);
+        let findings = ask(on().map(|rule| rule.id.clone()).collect());
+        let occurring = convert::Occurring::in_statements(migration.statements());
+        let concerned: WantedRules = on()
+            .filter(|rule| occurring.may_concern(&rule.triggers))
+            .map(|rule| rule.id.clone())
+            .collect();
+        assert_eq!(
+            ask(concerned),
+            findings,
+            "the engine does not ask for a rule where none of its `triggers` occurs, and so would miss a finding"
+        );
         for finding in &findings {
             assert_acceptable(finding, &description, text, script.statements.len());
         }

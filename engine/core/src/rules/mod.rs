@@ -85,6 +85,7 @@ pub fn description() -> Description {
         default_severity: own.severity,
         enabled_by_default: true,
         needs_database: false,
+        triggers: Vec::new(),
         explanation: own.explanation.to_owned(),
         bad_example: own.bad.map(str::to_owned),
         good_example: own.good.map(str::to_owned),

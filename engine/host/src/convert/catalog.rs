@@ -50,6 +50,18 @@ impl State {
         Ok(found.map(|found| subject.relation(found)))
     }
 
+    /// One list of a relation's; empty where there is no such relation.
+    fn parts<P, T>(
+        &self,
+        snapshot: &Handle,
+        of: types::ObjectName,
+        parts: impl Fn(&Relation) -> &Vec<P>,
+        convert: impl Fn(&P) -> T,
+    ) -> wasmtime::Result<Vec<T>> {
+        let found = known(self.snapshot(snapshot)?.relation(&from_object_name(of)))?;
+        Ok(found.map_or_else(Vec::new, |of| parts(&of).iter().map(convert).collect()))
+    }
+
     fn probe(
         &mut self,
         handle: &Handle,
@@ -92,6 +104,37 @@ impl wit::HostSnapshot for State {
 
     fn relation(&mut self, snapshot: Handle, name: types::ObjectName) -> wasmtime::Result<Option<wit::Relation>> {
         Ok(self.shared_relation(&snapshot, name)?.map(|shared| (*shared).clone()))
+    }
+
+    fn columns(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<wit::Column>> {
+        let dialect = self.snapshot(&snapshot)?.context().dialect;
+        self.parts(&snapshot, of, |of| &of.columns, |found| column(found, dialect))
+    }
+
+    fn column(&mut self, snapshot: Handle, name: ColumnName) -> wasmtime::Result<Option<wit::Column>> {
+        let schema = self.snapshot(&snapshot)?;
+        let (table, name) = from_column(name);
+        let relation = known(schema.relation(&table))?;
+        let found = relation
+            .as_ref()
+            .and_then(|of| of.columns.iter().find(|of| of.name == name));
+        Ok(found.map(|found| column(found, schema.context().dialect)))
+    }
+
+    fn indexes(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<wit::Index>> {
+        self.parts(&snapshot, of, |of| &of.indexes, index)
+    }
+
+    fn constraints(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<wit::Constraint>> {
+        self.parts(&snapshot, of, |of| &of.constraints, constraint)
+    }
+
+    fn triggers(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<String>> {
+        self.parts(&snapshot, of, |of| &of.triggers, |trigger| trigger.name.clone())
+    }
+
+    fn policies(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<String>> {
+        self.parts(&snapshot, of, |of| &of.policies, |policy| policy.name.clone())
     }
 
     fn exists(
@@ -241,7 +284,7 @@ fn from_column(column: ColumnName) -> (ObjectName, String) {
     (from_object_name(column.table), column.column)
 }
 
-pub(crate) fn relation(relation: &Relation, dialect: Dialect) -> wit::Relation {
+pub(crate) fn relation(relation: &Relation) -> wit::Relation {
     wit::Relation {
         name: object_name(&relation.name),
         kind: match relation.kind {
@@ -251,11 +294,6 @@ pub(crate) fn relation(relation: &Relation, dialect: Dialect) -> wit::Relation {
             RelationKind::MaterializedView => wit::RelationKind::MaterializedView,
             RelationKind::ForeignTable => wit::RelationKind::ForeignTable,
         },
-        columns: relation.columns.iter().map(|found| column(found, dialect)).collect(),
-        indexes: relation.indexes.iter().map(index).collect(),
-        constraints: relation.constraints.iter().map(constraint).collect(),
-        triggers: relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
-        policies: relation.policies.iter().map(|policy| policy.name.clone()).collect(),
         row_security: relation.row_security,
         replica_identity: relation.replica_identity.clone(),
         partition_of: relation.partition_of.as_ref().map(|(parent, _)| object_name(parent)),

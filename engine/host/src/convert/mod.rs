@@ -8,6 +8,7 @@ mod locks;
 mod operation;
 mod parts;
 mod script;
+mod triggers;
 
 use tollgate_sql::operation as sql;
 use tollgate_sql::{Dialect, ObjectName};
@@ -21,6 +22,7 @@ pub(crate) use catalog::relation;
 pub(crate) use event::{event, run};
 pub(crate) use finding::finding;
 pub(crate) use script::{changes, statements, table_locks};
+pub(crate) use triggers::Occurring;
 
 /// Has the linker answer the questions with the longest answers from what the subject keeps, without a copy.
 pub(crate) fn add_shared_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -150,6 +152,7 @@ fn from_rule(rule: wit::Rule) -> Rule {
         default_severity: from_severity(rule.default_severity),
         enabled_by_default: rule.enabled_by_default,
         needs_database: rule.needs_database,
+        triggers: rule.triggers,
         explanation: rule.explanation,
         bad_example: rule.bad_example,
         good_example: rule.good_example,

@@ -151,7 +151,7 @@ fn what_is_no_plugin_is_refused() {
     text: plugin `odd` failed (incompatible): is not a WebAssembly component
     core module: plugin `odd` failed (incompatible): is a core WebAssembly module, not a component
     empty component: plugin `odd` failed (incompatible): exports neither policy, rollback nor notifier of tollgate:plugin
-    cut off: plugin `odd` failed (incompatible): is not a valid WebAssembly component: unexpected end-of-file (at offset 0x438)
+    cut off: plugin `odd` failed (incompatible): is not a valid WebAssembly component: unexpected end-of-file (at offset 0x442)
     without about: plugin `odd` failed (incompatible): does not export tollgate:plugin/about
     ");
 }
@@ -177,6 +177,7 @@ fn a_description_is_the_same_embedded_and_asked_for() {
           "default-severity": "medium",
           "enabled-by-default": true,
           "needs-database": false,
+          "triggers": [],
           "explanation": "For tests.",
           "bad-example": "DROP TABLE t;",
           "good-example": null
@@ -187,6 +188,7 @@ fn a_description_is_the_same_embedded_and_asked_for() {
           "default-severity": "medium",
           "enabled-by-default": true,
           "needs-database": false,
+          "triggers": [],
           "explanation": "For tests.",
           "bad-example": "DROP TABLE t;",
           "good-example": null

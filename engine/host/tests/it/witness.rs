@@ -11,7 +11,7 @@ fn seen(mode: &str, dialect: Dialect, earlier: &str, text: &str) -> String {
 #[test]
 fn the_call_itself() {
     insta::assert_snapshot!(seen("witness", Dialect::Sqlite, "", "SELECT 1;"), @r#"
-    Request { server: Server { dialect: Dialect::Sqlite, version: Some((15, 4, 0)) }, rules: ["seen"], environment: Some("production"), lock-timeout-ms: Some(5000), statement-timeout-ms: None }
+    Request { server: Server { dialect: Dialect::Sqlite, version: Some((15, 4, 0)) }, rules: [0], environment: Some("production"), lock-timeout-ms: Some(5000), statement-timeout-ms: None }
     20260101000000_test c0ffee down: Some("-- by hand")
     complete: true true
     "#);

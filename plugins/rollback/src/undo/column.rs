@@ -13,7 +13,7 @@ use crate::lives::{At, Life};
 
 impl Context<'_> {
     /// The column as it was before the migration, with its table.
-    fn column_before(&self, at: At) -> Option<(Rc<Relation>, Column)> {
+    fn column_before(&self, at: At) -> Option<(Rc<Relation<'_>>, Column)> {
         let relation = self.before.relation(&self.original(at)?)?;
         let column = relation.column(self.original_member(at)?)?.clone();
         Some((relation, column))

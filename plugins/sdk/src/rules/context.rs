@@ -1,16 +1,14 @@
 //! What a rule's check is given: the migration, both schemas, and what holds at each step between them.
 
 use std::any::Any;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::history::{Fate, History};
 use crate::catalog::Catalog;
-use crate::contract::{
-    Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, PolicyRequest, Relation, Server, Statement, TableLock,
-};
+use crate::contract::{Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, Server, Statement, TableLock};
 use crate::migration::Migration;
+use crate::relation::Relation;
+use crate::request::PolicyRequest;
 
 /// One effect of one statement.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +44,6 @@ pub struct Context<'a> {
     pub after: &'a dyn Catalog,
     settings: &'a dyn Any,
     history: History,
-    resolved: RefCell<HashMap<(ObjectKind, ObjectName), ObjectName>>,
 }
 
 impl<'a> Context<'a> {
@@ -65,7 +62,6 @@ impl<'a> Context<'a> {
             after,
             settings: &(),
             history,
-            resolved: RefCell::default(),
         }
     }
 
@@ -141,7 +137,7 @@ impl<'a> Context<'a> {
 
     /// The relation as it was before the migration, under whatever name it had then. `None`: made by the migration, or
     /// not known.
-    pub fn before_relation(&self, step: &Step<'_>, name: &ObjectName) -> Option<Rc<Relation>> {
+    pub fn before_relation(&self, step: &Step<'_>, name: &ObjectName) -> Option<Rc<Relation<'a>>> {
         self.before.relation(&self.original(step, ObjectKind::Table, name)?)
     }
 
@@ -296,13 +292,7 @@ impl<'a> Context<'a> {
 
     /// A name as the server resolves it before the migration.
     pub fn resolve(&self, kind: ObjectKind, name: &ObjectName) -> ObjectName {
-        let key = (kind, name.clone());
-        if let Some(known) = self.resolved.borrow().get(&key) {
-            return known.clone();
-        }
-        let resolved = self.before.resolve(kind, name);
-        self.resolved.borrow_mut().insert(key, resolved.clone());
-        resolved
+        self.before.resolve(kind, name)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::{Context, Step};
-use crate::contract::{Change, Column, ColumnDefinition, CreatedTable, ObjectKind, Operation, Relation, TableRebuild};
+use crate::contract::{Change, Column, ColumnDefinition, CreatedTable, ObjectKind, Operation, TableRebuild};
+use crate::relation::Relation;
 
 /// One rebuild, with the table before it.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub struct Rebuilt<'a> {
     /// DROP TABLE, to point at.
     pub drop: Step<'a>,
     /// The table before the migration; `None` when it is not known.
-    pub before: Option<Rc<Relation>>,
+    pub before: Option<Rc<Relation<'a>>>,
 }
 
 /// Every rebuild of a table.

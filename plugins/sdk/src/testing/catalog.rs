@@ -6,7 +6,8 @@ use tollgate_schema::Schema;
 
 use super::convert;
 use crate::catalog::Catalog;
-use crate::contract::{ColumnName, Constraint, Dependent, ObjectKind, ObjectName, ProbeError, Relation};
+use crate::contract::{ColumnName, Constraint, Dependent, ObjectKind, ObjectName, ProbeError};
+use crate::relation::Relation;
 
 /// A catalog made from SQL.
 pub struct SchemaCatalog {
@@ -42,7 +43,7 @@ impl Catalog for SchemaCatalog {
         sure(self.schema.relations()).iter().map(convert::object_name).collect()
     }
 
-    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation>> {
+    fn relation(&self, name: &ObjectName) -> Option<Rc<Relation<'_>>> {
         sure(self.schema.relation(&convert::from_object_name(name)))
             .map(|relation| Rc::new(convert::relation(&relation, self.schema.context().dialect)))
     }

@@ -9,6 +9,8 @@ mod locks;
 mod operation;
 #[path = "../../../../engine/host/src/convert/parts.rs"]
 mod parts;
+#[path = "../../../../engine/host/src/convert/triggers.rs"]
+mod triggers;
 
 use tollgate_schema::{ProbeError as Probe, model};
 use tollgate_sql::operation as sql;
@@ -17,6 +19,7 @@ use tollgate_sql::{Change, Dialect, Effect, ObjectName, Span, Statement};
 use crate::bindings::{catalog as wit, script, types};
 
 pub(super) use locks::table_lock;
+pub(super) use triggers::Occurring;
 
 fn narrow(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
@@ -131,8 +134,8 @@ pub(super) fn change(change: &Change) -> script::Change {
     }
 }
 
-pub(super) fn relation(relation: &model::Relation, dialect: Dialect) -> wit::Relation {
-    wit::Relation {
+pub(super) fn relation(relation: &model::Relation, dialect: Dialect) -> crate::Relation<'static> {
+    let head = wit::Relation {
         name: object_name(&relation.name),
         kind: match relation.kind {
             model::RelationKind::Table => wit::RelationKind::Table,
@@ -141,11 +144,6 @@ pub(super) fn relation(relation: &model::Relation, dialect: Dialect) -> wit::Rel
             model::RelationKind::MaterializedView => wit::RelationKind::MaterializedView,
             model::RelationKind::ForeignTable => wit::RelationKind::ForeignTable,
         },
-        columns: relation.columns.iter().map(|found| column(found, dialect)).collect(),
-        indexes: relation.indexes.iter().map(index).collect(),
-        constraints: relation.constraints.iter().map(constraint).collect(),
-        triggers: relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
-        policies: relation.policies.iter().map(|policy| policy.name.clone()).collect(),
         row_security: relation.row_security,
         replica_identity: relation.replica_identity.clone(),
         partition_of: relation.partition_of.as_ref().map(|(parent, _)| object_name(parent)),
@@ -153,7 +151,18 @@ pub(super) fn relation(relation: &model::Relation, dialect: Dialect) -> wit::Rel
         estimated_rows: relation.estimated_rows,
         bytes: relation.bytes,
         uncertain: relation.uncertain,
-    }
+    };
+    let names = (
+        relation.triggers.iter().map(|trigger| trigger.name.clone()).collect(),
+        relation.policies.iter().map(|policy| policy.name.clone()).collect(),
+    );
+    crate::Relation::given(
+        head,
+        relation.columns.iter().map(|found| column(found, dialect)).collect(),
+        relation.indexes.iter().map(index).collect(),
+        relation.constraints.iter().map(constraint).collect(),
+        names,
+    )
 }
 
 fn column(column: &model::Column, dialect: Dialect) -> wit::Column {

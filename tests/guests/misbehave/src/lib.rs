@@ -32,6 +32,7 @@ fn rule(id: &str) -> Rule {
         default_severity: Severity::Medium,
         enabled_by_default: true,
         needs_database: false,
+        triggers: Vec::new(),
         explanation: "For tests.".to_owned(),
         bad_example: Some("DROP TABLE t;".to_owned()),
         good_example: None,

@@ -46,7 +46,16 @@ pub fn names(before: &Snapshot, after: &Snapshot) -> Vec<Finding> {
                 snapshot.referencing(&name),
                 snapshot.dependents(ObjectKind::Table, &name),
             )));
-            for index in snapshot.relation(&name).into_iter().flat_map(|relation| relation.indexes) {
+            seen.push(say(format!(
+                "{}: {:?}, {:?}, {:?}, {:?}, {:?}",
+                name.name,
+                snapshot.columns(&name),
+                snapshot.indexes(&name),
+                snapshot.constraints(&name),
+                snapshot.triggers(&name),
+                snapshot.policies(&name),
+            )));
+            for index in snapshot.indexes(&name) {
                 let index = ObjectName { schema: name.schema.clone(), name: index.name };
                 seen.push(say(format!("{} is of {:?}", index.name, snapshot.index_owner(&index))));
             }
@@ -63,7 +72,9 @@ pub fn ddl(before: &Snapshot, after: &Snapshot) -> Vec<Finding> {
     let mut seen = Vec::new();
     for name in before.relations() {
         seen.push(finding("seen", &format!("ddl: {:?}", before.ddl(ObjectKind::Table, &name))));
-        for column in before.relation(&name).into_iter().flat_map(|relation| relation.columns) {
+        for column in before.columns(&name) {
+            let of = ColumnName { table: name.clone(), column: column.name.clone() };
+            assert_eq!(format!("{:?}", before.column(&of)), format!("{:?}", Some(&column)));
             let ddl = before.member_ddl(ObjectKind::Column, &name, &column.name);
             seen.push(finding("seen", &format!("{}: {ddl:?}", column.name)));
         }

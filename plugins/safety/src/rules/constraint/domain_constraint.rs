@@ -120,7 +120,7 @@ fn tested(context: &Context<'_>, operation: &OtherOperation) -> Option<Tested> {
 }
 
 /// Tables in use with a column of the domain; empty where nobody knows them, `None` where there is none.
-fn tables(context: &Context<'_>, step: &Step<'_>, domain: &ObjectName) -> Option<Vec<Busy>> {
+fn tables<'a>(context: &Context<'a>, step: &Step<'_>, domain: &ObjectName) -> Option<Vec<Busy<'a>>> {
     let original = context.original(step, ObjectKind::Domain, domain)?;
     let mut names: Vec<ObjectName> = context
         .before
@@ -134,7 +134,7 @@ fn tables(context: &Context<'_>, step: &Step<'_>, domain: &ObjectName) -> Option
     if names.is_empty() {
         return (!context.before.complete()).then(Vec::new);
     }
-    let busy: Vec<Busy> = names
+    let busy: Vec<Busy<'_>> = names
         .iter()
         .filter_map(|name| busy_before(context, name, name.short()))
         .collect();

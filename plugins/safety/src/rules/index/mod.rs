@@ -54,7 +54,7 @@ fn full_name(index: &CreatedIndex) -> Option<ObjectName> {
 }
 
 /// What is there already under the name of a new index when the step runs, and its table.
-fn present(context: &Context<'_>, step: &Step<'_>, index: &CreatedIndex) -> Option<(Rc<Relation>, Index)> {
+fn present<'a>(context: &Context<'a>, step: &Step<'_>, index: &CreatedIndex) -> Option<(Rc<Relation<'a>>, Index)> {
     let original = context.original(step, ObjectKind::Index, &full_name(index)?)?;
     if context.is_gone(step, ObjectKind::Index, &original) {
         return None;

@@ -94,7 +94,7 @@ struct Replacement<'a, 's> {
     later: Step<'s>,
     dropped: &'a Dropped,
     new: &'a CreatedIndex,
-    table: Busy,
+    table: Busy<'a>,
     together: bool,
     same_name: bool,
 }
@@ -186,7 +186,7 @@ fn another_helps(table: &Busy, old: &Old) -> bool {
     })
 }
 
-fn in_use(context: &Context<'_>, later: &Step<'_>, old: &Old, new: &CreatedIndex) -> Option<Busy> {
+fn in_use<'a>(context: &Context<'a>, later: &Step<'_>, old: &Old, new: &CreatedIndex) -> Option<Busy<'a>> {
     match &old.table {
         Some(table) if goes(context, table) => None,
         Some(table) => busy_before(context, table, table.short()),

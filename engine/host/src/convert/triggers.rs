@@ -1,0 +1,76 @@
+//! Which rules a script can concern at all, by the operations that it holds.
+
+use std::collections::BTreeSet;
+
+use crate::bindings::script as wit;
+
+/// The operations of a script, by their names in the contract.
+#[derive(Debug, Default)]
+pub(crate) struct Occurring {
+    names: BTreeSet<String>,
+    /// SQL is made at run time, so that anything may occur.
+    anything: bool,
+}
+
+impl Occurring {
+    /// What the statements hold.
+    pub(crate) fn in_statements<'a>(statements: impl IntoIterator<Item = &'a wit::Statement>) -> Self {
+        let mut found = Self::default();
+        let effects = statements.into_iter().flat_map(|statement| &statement.effects);
+        for effect in effects {
+            found.anything |= matches!(effect.operation, wit::Operation::Dynamic(_));
+            let name = name(&effect.operation);
+            if !found.names.contains(name) {
+                found.names.insert(name.to_owned());
+            }
+        }
+        found
+    }
+
+    /// A rule that needs one of these operations may find something; one that names none always may.
+    pub(crate) fn may_concern(&self, triggers: &[String]) -> bool {
+        triggers.is_empty() || self.anything || triggers.iter().any(|name| self.names.contains(name))
+    }
+}
+
+/// What an operation is called: its case in the contract, or its tag where it has no case of its own.
+fn name(operation: &wit::Operation) -> &str {
+    match operation {
+        wit::Operation::CreateTable(_) => "create-table",
+        wit::Operation::AddColumn(_) => "add-column",
+        wit::Operation::DropColumn(_) => "drop-column",
+        wit::Operation::RenameColumn(_) => "rename-column",
+        wit::Operation::AlterColumnType(_) => "alter-column-type",
+        wit::Operation::SetNotNull(_) => "set-not-null",
+        wit::Operation::DropNotNull(_) => "drop-not-null",
+        wit::Operation::SetDefault(_) => "set-default",
+        wit::Operation::DropDefault(_) => "drop-default",
+        wit::Operation::SetIdentity(_) => "set-identity",
+        wit::Operation::AddConstraint(_) => "add-constraint",
+        wit::Operation::ValidateConstraint(_) => "validate-constraint",
+        wit::Operation::DropConstraint(_) => "drop-constraint",
+        wit::Operation::CreateIndex(_) => "create-index",
+        wit::Operation::CreateEnum(_) => "create-enum",
+        wit::Operation::AddEnumValue(_) => "add-enum-value",
+        wit::Operation::RenameEnumValue(_) => "rename-enum-value",
+        wit::Operation::Create(_) => "create",
+        wit::Operation::Drop(_) => "drop",
+        wit::Operation::Rename(_) => "rename",
+        wit::Operation::SetSchema(_) => "set-schema",
+        wit::Operation::AttachPartition(_) => "attach-partition",
+        wit::Operation::DetachPartition(_) => "detach-partition",
+        wit::Operation::RowSecurity(_) => "row-security",
+        wit::Operation::ForceRowSecurity(_) => "force-row-security",
+        wit::Operation::EnableTrigger(_) => "enable-trigger",
+        wit::Operation::Comment(_) => "comment",
+        wit::Operation::Privileges(_) => "privileges",
+        wit::Operation::Insert(_) => "insert",
+        wit::Operation::Update(_) => "update",
+        wit::Operation::Delete(_) => "delete",
+        wit::Operation::Truncate(_) => "truncate",
+        wit::Operation::TransactionControl(_) => "transaction-control",
+        wit::Operation::SetParameter(_) => "set-parameter",
+        wit::Operation::Dynamic(_) => "dynamic",
+        wit::Operation::Other(other) => &other.tag,
+    }
+}
