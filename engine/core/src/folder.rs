@@ -170,7 +170,12 @@ impl Folder {
 
     /// A migration by its whole name.
     pub fn find(&self, name: &str) -> Option<&MigrationFile> {
-        self.migrations.iter().find(|migration| migration.name == name)
+        let sorted = self.migrations.binary_search_by(|migration| migration.name.as_str().cmp(name));
+        match sorted {
+            Ok(at) => self.migrations.get(at),
+            // Not every folder is read from a disk, and sorted.
+            Err(_) => self.migrations.iter().find(|migration| migration.name == name),
+        }
     }
 
     /// Refuses a database of another kind than the folder is written for.

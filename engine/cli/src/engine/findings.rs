@@ -1,5 +1,8 @@
 //! What the policies said, for people and for programs.
 
+use std::cell::RefCell;
+use std::path::Path;
+
 use serde::Serialize;
 use tollgate_engine::host::types::Severity;
 use tollgate_engine::sql::{Dialect, Span};
@@ -92,6 +95,8 @@ pub struct Counts {
 pub struct Findings<'a> {
     folder: &'a Folder,
     dialect: Dialect,
+    /// Where the statements stand of the file that was asked about last.
+    statements: RefCell<Option<(&'a Path, Vec<Span>)>>,
     /// Findings of level low are printed, too.
     notes: bool,
 }
@@ -102,6 +107,7 @@ impl<'a> Findings<'a> {
         Self {
             folder,
             dialect,
+            statements: RefCell::default(),
             notes: true,
         }
     }
@@ -246,7 +252,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    fn snippet(&self, file: &MigrationFile, judged: &JudgedFinding) -> Snippet {
+    fn snippet(&self, file: &'a MigrationFile, judged: &JudgedFinding) -> Snippet {
         let finding = &judged.finding;
         let span = finding
             .span
@@ -264,9 +270,14 @@ impl<'a> Findings<'a> {
     }
 
     /// Where a statement stands. The script has been parsed before, without an error.
-    fn statement(&self, file: &MigrationFile, index: usize) -> Option<Span> {
-        let script = tollgate_engine::sql::parse(self.dialect, &file.text).ok()?;
-        Some(script.statements.get(index)?.span)
+    fn statement(&self, file: &'a MigrationFile, index: usize) -> Option<Span> {
+        let mut known = self.statements.borrow_mut();
+        if known.as_ref().is_none_or(|(path, _)| *path != file.path) {
+            let script = tollgate_engine::sql::parse(self.dialect, &file.text).ok()?;
+            let spans = script.statements.iter().map(|statement| statement.span).collect();
+            *known = Some((&file.path, spans));
+        }
+        known.as_ref()?.1.get(index).copied()
     }
 }
 

@@ -10,6 +10,7 @@ mod reference;
 pub mod render;
 pub mod report;
 pub mod reports;
+mod source;
 pub mod stream;
 pub mod style;
 mod ui;

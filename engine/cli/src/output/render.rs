@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 
 use super::report::{Level, Report};
+use super::source::Source;
 use super::style::{self, paint};
 
 /// Lines shown above and below the place.
@@ -14,10 +15,10 @@ const CONTEXT: usize = 1;
 pub fn render(report: &Report, width: usize) -> String {
     let drawn = Drawn {
         report,
-        source: report
-            .snippet
-            .as_ref()
-            .map(|snippet| NamedSource::new(&snippet.name, snippet.text.clone())),
+        source: report.snippet.as_ref().map(|snippet| Source {
+            name: &snippet.name,
+            text: &snippet.text,
+        }),
     };
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
         .with_links(false)
@@ -42,7 +43,7 @@ pub fn render(report: &Report, width: usize) -> String {
 #[derive(Debug)]
 struct Drawn<'a> {
     report: &'a Report,
-    source: Option<NamedSource<String>>,
+    source: Option<Source<'a>>,
 }
 
 impl fmt::Display for Drawn<'_> {
