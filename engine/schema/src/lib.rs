@@ -16,6 +16,7 @@ mod class;
 mod dependents;
 mod follow;
 mod ground;
+mod list;
 mod lookup;
 mod names;
 mod outline;
@@ -29,4 +30,5 @@ mod words;
 
 pub use base::{Base, BaseError, ProbeError};
 pub use context::Context;
+pub use list::List;
 pub use schema::Schema;

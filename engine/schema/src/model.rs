@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{DataType, Identity, ObjectKind, ReferentialAction, SequenceOptions, Volatility};
 
+use crate::list::List;
+
 /// What a relation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -40,11 +42,11 @@ pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
     /// Columns in order.
-    pub columns: Vec<Column>,
+    pub columns: List<Column>,
     /// Keys, foreign keys, checks, exclusions. Ordered by name when read from a server.
-    pub constraints: Vec<Constraint>,
+    pub constraints: List<Constraint>,
     /// Indexes, those behind constraints included.
-    pub indexes: Vec<Index>,
+    pub indexes: List<Index>,
     /// Triggers (not the internal ones of foreign keys, nor the copies that a partition has of its parent's).
     pub triggers: Vec<Trigger>,
     /// Row-level security policies.

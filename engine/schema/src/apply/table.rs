@@ -9,6 +9,7 @@ use tollgate_sql::{Dialect, ObjectName};
 
 use crate::base::BaseError;
 use crate::class::Class;
+use crate::list::List;
 use crate::model::{Column, ConstraintRule, Relation, RelationKind, Sequence};
 use crate::names;
 use crate::schema::{ColumnOrigin, Schema, TEMPORARY};
@@ -402,17 +403,21 @@ fn new_relation(name: ObjectName, table: &CreateTable) -> Relation {
 }
 
 impl Relation {
-    /// Orders the lists whose order means nothing by name.
+    /// Orders the lists whose order means nothing by name. What is in order already stays shared.
     pub(crate) fn put_in_order(&mut self, dialect: tollgate_sql::Dialect) {
-        if dialect != tollgate_sql::Dialect::Sqlite {
+        if dialect != tollgate_sql::Dialect::Sqlite && !self.constraints.is_sorted_by(|a, b| a.name <= b.name) {
             self.constraints.sort_by(|left, right| left.name.cmp(&right.name));
         }
-        self.indexes.sort_by(|left, right| left.name.cmp(&right.name));
+        if !self.indexes.is_sorted_by(|a, b| a.name <= b.name) {
+            self.indexes.sort_by(|left, right| left.name.cmp(&right.name));
+        }
         self.triggers.sort_by(|left, right| left.name.cmp(&right.name));
         self.policies.sort_by(|left, right| left.name.cmp(&right.name));
         self.rules.sort();
-        for index in &mut self.indexes {
-            index.options.sort();
+        if !self.indexes.iter().all(|index| index.options.is_sorted()) {
+            for index in &mut self.indexes {
+                index.options.sort();
+            }
         }
         self.options.sort();
     }
@@ -422,9 +427,9 @@ impl Relation {
         Self {
             name,
             kind,
-            columns: Vec::new(),
-            constraints: Vec::new(),
-            indexes: Vec::new(),
+            columns: List::default(),
+            constraints: List::default(),
+            indexes: List::default(),
             triggers: Vec::new(),
             policies: Vec::new(),
             rules: Vec::new(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ::postgres::types::Type;
 use ::postgres::{Client, Error, Row};
+use tollgate_schema::List;
 use tollgate_schema::model::{Column, PolicyModel, Relation, RelationKind, Trigger};
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::Identity;
@@ -112,9 +113,9 @@ fn header(row: &Row) -> Result<Relation, Error> {
     let mut relation = Relation {
         name: name(row, "schema", "name")?,
         kind,
-        columns: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
+        columns: List::default(),
+        constraints: List::default(),
+        indexes: List::default(),
         triggers: Vec::new(),
         policies: Vec::new(),
         rules: Vec::new(),

@@ -1,5 +1,6 @@
 //! A relation out of the picture: pragmas for what SQLite makes of a table, the stored statement for the rest.
 
+use tollgate_schema::List;
 use tollgate_schema::model::{Column, Constraint, ConstraintRule, Index, IndexKey, Relation, RelationKind, Trigger};
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::{ColumnDefinition, CreateIndex, CreateTable, CreateView, DataType};
@@ -21,15 +22,16 @@ pub(super) fn assemble(picture: &Picture, name: &str) -> Option<Relation> {
         (definition::table(sql), None)
     };
     let mut relation = empty(picture, object, is_view);
-    relation.columns = columns(picture, name, table.as_ref());
+    relation.columns = columns(picture, name, table.as_ref()).into();
     if !is_view {
-        relation.constraints = match &table {
+        let constraints = match &table {
             Some(table) => definition::constraints(table),
             None => definition::constraints_of_pragmas(picture, name),
         };
+        relation.constraints = constraints.into();
         // What the statement would have told is missing.
         relation.uncertain = table.is_none() && relation.access_method.is_none();
-        relation.indexes = indexes(picture, name, &relation);
+        relation.indexes = indexes(picture, name, &relation).into();
     }
     relation.triggers = triggers(picture, name);
     if let Some(CreateView { query, reads, .. }) = view {
@@ -51,9 +53,9 @@ fn empty(picture: &Picture, object: &Object, is_view: bool) -> Relation {
         } else {
             RelationKind::Table
         },
-        columns: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
+        columns: List::default(),
+        constraints: List::default(),
+        indexes: List::default(),
         triggers: Vec::new(),
         policies: Vec::new(),
         rules: Vec::new(),
