@@ -39,6 +39,9 @@ impl Schema {
             let plain = self.creation_name(name);
             return Ok(self.get(&plain)?.map_or(plain, |relation| relation.name.clone()));
         }
+        if self.is_mysql() && name.schema.is_some() && class == Class::Relation {
+            return self.in_its_database(name);
+        }
         if name.schema.is_some() {
             return Ok(name.clone());
         }

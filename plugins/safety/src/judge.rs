@@ -18,6 +18,11 @@ pub(crate) fn sqlite(rule: &Rule) -> Judge<Safety> {
     testing::rule(rule).dialect(Dialect::Sqlite)
 }
 
+/// Tests of a rule on `MySQL`.
+pub(crate) fn mysql(rule: &Rule) -> Judge<Safety> {
+    testing::rule(rule).dialect(Dialect::Mysql)
+}
+
 /// The script with the first suggestion of each finding made, those that would overlap left out; `None` where there is
 /// none. Nothing may be found in it any more.
 #[track_caller]

@@ -49,8 +49,9 @@ impl<'a> Example<'a> {
         let major = before.lines().find_map(|line| line.strip_prefix("-- server "));
         Some(Self {
             dialect: match rule.dialects[0] {
+                tollgate_plugin::Dialect::Postgres => Dialect::Postgres,
                 tollgate_plugin::Dialect::Sqlite => Dialect::Sqlite,
-                _ => Dialect::Postgres,
+                tollgate_plugin::Dialect::Mysql => Dialect::Mysql,
             },
             before,
             text,

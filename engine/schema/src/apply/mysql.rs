@@ -23,7 +23,7 @@ const PRIMARY: &str = "PRIMARY";
 const OF_FOREIGN_KEY: &str = "of foreign key";
 
 impl Schema {
-    pub(super) fn is_mysql(&self) -> bool {
+    pub(crate) fn is_mysql(&self) -> bool {
         self.dialect() == Dialect::Mysql
     }
 
@@ -48,7 +48,7 @@ impl Schema {
                 self.alter_column(table, column, &|known| known.identity = None)?;
             }
             O::DropConstraint { table, name, .. } => {
-                self.alter(table, |relation| drop_member(relation, name, false))?
+                self.alter(table, |relation| drop_member(relation, name, false))?;
             }
             O::Drop(drop) => return self.drop_plainly(drop),
             O::Rename {
@@ -86,6 +86,14 @@ impl Schema {
                 }
             }
         })
+    }
+
+    /// A database that holds nothing of that name, as far as the migrations say, is the one that names without a database
+    /// mean: it has a name too, which only the connection tells.
+    pub(crate) fn in_its_database(&self, name: &ObjectName) -> Result<ObjectName, BaseError> {
+        let bare = ObjectName::bare(&name.name);
+        let is_bare = self.get(name)?.is_none() && self.get(&bare)?.is_some();
+        Ok(if is_bare { bare } else { name.clone() })
     }
 
     /// CREATE TABLE … LIKE: columns and indexes, but no foreign keys.

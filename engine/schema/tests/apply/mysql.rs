@@ -155,6 +155,19 @@ fn names_of_tables_are_told_apart_by_case_those_inside_are_not() {
 }
 
 #[test]
+fn a_database_may_be_named_or_not() {
+    let schema = replayed(
+        Dialect::Mysql,
+        "CREATE TABLE t (a INT); ALTER TABLE shop.t ADD b INT; CREATE TABLE other.t (c INT); ALTER TABLE other.t ADD d INT;",
+    );
+    let columns = |table: &str| schema.relation(&name(table)).unwrap().map(|found| found.columns.len());
+    assert_eq!(columns("t"), Some(2));
+    assert_eq!(columns("shop.t"), Some(2));
+    assert_eq!(columns("other.t"), Some(2));
+    assert_eq!(columns("shop.u"), None);
+}
+
+#[test]
 fn what_cannot_be_followed_is_not_guessed() {
     let mut schema = replayed(Dialect::Mysql, "CREATE TABLE t (a INT); CREATE TABLE u (a INT);");
     assert!(schema.complete() && schema.known_empty(&name("t")));

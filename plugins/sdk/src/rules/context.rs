@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use super::history::{Fate, History};
 use crate::catalog::Catalog;
-use crate::contract::{Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, Server, Statement, TableLock};
+use crate::contract::{
+    Change, Column, ColumnName, Dialect, Effect, ObjectKind, ObjectName, Server, Statement, TableLock,
+};
 use crate::migration::Migration;
 use crate::relation::Relation;
 use crate::request::PolicyRequest;
@@ -171,9 +173,23 @@ impl<'a> Context<'a> {
             return true;
         };
         match self.before.relation(&original.table) {
-            Some(table) => !table.uncertain && table.column(&original.column).is_none(),
+            Some(table) => !table.uncertain && self.column_of(&table, &original.column).is_none(),
             None => self.before.exists(ObjectKind::Table, &original.table) == Some(false),
         }
+    }
+
+    /// The column of a relation, by its name in whatever spelling the server takes for the same.
+    pub fn column_of<'r>(&self, relation: &'r Relation<'_>, name: &str) -> Option<&'r Column> {
+        let respelt = || {
+            relation
+                .columns
+                .iter()
+                .find(|known| self.same_identifier(&known.name, name))
+        };
+        relation.column(name).or_else(|| match self.dialect() {
+            Dialect::Postgres => None,
+            Dialect::Sqlite | Dialect::Mysql => respelt(),
+        })
     }
 
     /// The column as it was called right after an earlier step; `None` when it was added between the two.

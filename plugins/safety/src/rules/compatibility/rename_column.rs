@@ -4,6 +4,7 @@ use tollgate_plugin::rules::rebuild::{self, Rebuilt};
 use tollgate_plugin::rules::{ALL_DIALECTS, Context, Findings, Rule, Step, words};
 use tollgate_plugin::{ColumnDefinition, ColumnName, ColumnRename, Dialect, ObjectKind, Operation, Severity};
 
+use super::super::mysql::is_change;
 use super::{Offered, readers};
 
 pub(super) const RULE: Rule = Rule {
@@ -11,11 +12,12 @@ pub(super) const RULE: Rule = Rule {
     summary: "A column is renamed while the application uses its name",
     severity: Severity::High,
     dialects: ALL_DIALECTS,
+    triggers: &["rename-column", "table-rebuild"],
     explanation: "\
 **What it does.** Reports `RENAME COLUMN` of a column that was there before the plan, and a rebuild of a SQLite table that \
 copies it into one of another name. Silent when a column can still be read \
 under the old table's and the old column's name afterwards: because it is added again, or because a view has taken the \
-table's place.
+table's place. (MySQL's `CHANGE` is said by `change-column-rename`.)
 
 **Why it matters.** The application that is running names the old column. From the commit on its queries fail, until every \
 instance has been replaced; and the old release can no longer be brought back. Views follow the rename, functions do not: \
@@ -32,7 +34,9 @@ readers, and drop the old one in a later release. Or rename the table too, and l
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for step in context.steps() {
-        if let Operation::RenameColumn(rename) = &step.effect.operation {
+        if let Operation::RenameColumn(rename) = &step.effect.operation
+            && !(context.dialect() == Dialect::Mysql && is_change(context, &step))
+        {
             report(context, findings, &step, rename);
         }
     }
