@@ -1,4 +1,5 @@
-//! Comments in a script in which its author speaks to Tollgate: `-- tollgate:WORD …` or `/* tollgate:WORD … */`.
+//! Comments in a script in which its author speaks to Tollgate: `-- tollgate:WORD …` or `/* tollgate:WORD … */`, and on
+//! MySQL `# tollgate:WORD …`.
 
 use tollgate_sql::{Dialect, Script, Span, Statement};
 
@@ -91,21 +92,22 @@ fn each_between(script: &Script, mut visit: impl FnMut(Span, &Gap)) {
     for statement in &script.statements {
         gap.span.end = statement.span.start;
         gap.next = Some(statement.index);
-        read_gap(&script.text, &gap, &mut visit);
+        read_gap(script, &gap, &mut visit);
         gap.span.start = statement.span.end;
         gap.previous = Some(statement.index);
     }
     gap.span.end = script.text.len();
     gap.next = None;
-    read_gap(&script.text, &gap, &mut visit);
+    read_gap(script, &gap, &mut visit);
 }
 
 /// Reads what lies between two statements: white space, semicolons and comments.
-fn read_gap(text: &str, gap: &Gap, visit: &mut impl FnMut(Span, &Gap)) {
+fn read_gap(script: &Script, gap: &Gap, visit: &mut impl FnMut(Span, &Gap)) {
+    let text = script.text.as_str();
     let mut at = gap.span.start;
     while at < gap.span.end {
         let rest = &text[at..gap.span.end];
-        match comment_length(rest) {
+        match comment_length(script.dialect, rest) {
             Some(length) => {
                 visit(Span::new(at, at + length), gap);
                 at += length;
@@ -116,12 +118,25 @@ fn read_gap(text: &str, gap: &Gap, visit: &mut impl FnMut(Span, &Gap)) {
 }
 
 /// Length of the comment that `text` begins with, the end of its line not included.
-fn comment_length(text: &str) -> Option<usize> {
-    if text.starts_with("--") {
+fn comment_length(dialect: Dialect, text: &str) -> Option<usize> {
+    let line = match dialect {
+        // Two dashes in front of anything but white space are two signs.
+        Dialect::Mysql => text.starts_with('#') || is_mysql_comment(text),
+        Dialect::Postgres | Dialect::Sqlite => text.starts_with("--"),
+    };
+    if line {
         Some(text.find('\n').unwrap_or(text.len()))
+    } else if dialect == Dialect::Mysql {
+        let end = || text.find("*/").map_or(text.len(), |end| end + 2);
+        text.starts_with("/*").then(end)
     } else {
         text.starts_with("/*").then(|| block_comment(text))
     }
+}
+
+fn is_mysql_comment(text: &str) -> bool {
+    text.strip_prefix("--")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|next: char| next == ' ' || next.is_ascii_control()))
 }
 
 /// Length of the block comment that `text` begins with. PostgreSQL's may lie in each other.
@@ -149,10 +164,8 @@ pub(crate) fn block_comment(text: &str) -> usize {
 /// What a comment says, and where that begins.
 fn body(text: &str, comment: Span) -> (&str, usize) {
     let whole = comment.of(text);
-    let said = match whole.strip_prefix("--") {
-        Some(said) => said,
-        None => whole.strip_prefix("/*").unwrap_or(whole),
-    };
+    let opening = ["--", "/*", "#"].iter().find_map(|opening| whole.strip_prefix(opening));
+    let said = opening.unwrap_or(whole);
     let open = whole.len() - said.len();
     let said = if whole.starts_with("/*") {
         said.strip_suffix("*/").unwrap_or(said)
@@ -170,10 +183,10 @@ fn speaks<'a>(text: &'a str, comment: Span, gap: &Gap) -> Option<Comment<'a>> {
     let rest = said[word.len()..].trim_start();
     let word_start = start + PREFIX.len();
     let end = start + body.len();
-    let shown_end = if text[comment.start..].starts_with("--") {
-        end
-    } else {
+    let shown_end = if text[comment.start..].starts_with("/*") {
         comment.end
+    } else {
+        end
     };
     let behind = &text[comment.end..gap.span.end];
     let after = match behind.split_once('\n') {
@@ -211,16 +224,20 @@ fn scan(dialect: Dialect, text: &str, code_in_strings: bool, offset: usize, foun
     let mut in_word = false;
     while let Some(next) = text[at..].chars().next() {
         let rest = &text[at..];
-        if let Some(length) = comment_length(rest) {
+        if let Some(length) = comment_length(dialect, rest) {
             found.push(Span::new(offset + at, offset + at + length));
             at += length;
             in_word = false;
             continue;
         }
-        let escapes = at > 0 && matches!(text.as_bytes()[at - 1], b'e' | b'E') && dialect == Dialect::Postgres;
+        let escapes = match dialect {
+            Dialect::Postgres => at > 0 && matches!(text.as_bytes()[at - 1], b'e' | b'E'),
+            Dialect::Mysql => true,
+            Dialect::Sqlite => false,
+        };
         let quoted = match next {
             '\'' => Some((1, quoted(rest, '\'', escapes))),
-            '"' => Some((1, quoted(rest, '"', false))),
+            '"' => Some((1, quoted(rest, '"', dialect == Dialect::Mysql))),
             '`' if dialect != Dialect::Postgres => Some((1, quoted(rest, '`', false))),
             '[' if dialect == Dialect::Sqlite => Some((1, rest.find(']').map_or(rest.len(), |end| end + 1))),
             '$' if dialect == Dialect::Postgres && !in_word => dollar_quoted(rest),
@@ -297,6 +314,25 @@ mod tests {
     }
 
     #[test]
+    fn mysql_has_comments_of_its_own() {
+        let text = "# tollgate:a 1\n/* tollgate:b /* */ SELECT 1; # tollgate:c\n--\ttollgate:d\n/*!40101 SELECT 2 */";
+        let script = parse(Dialect::Mysql, text).unwrap();
+        let found: Vec<_> = to_tollgate(&script)
+            .into_iter()
+            .map(|comment| (comment.word, comment.rest, comment.span.of(text), comment.next))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a", "1", "# tollgate:a 1", Some(0)),
+                ("b", "/*", "/* tollgate:b /* */", Some(0)),
+                ("c", "", "# tollgate:c", Some(1)),
+                ("d", "", "--\ttollgate:d", Some(1)),
+            ]
+        );
+    }
+
+    #[test]
     fn places_count_in_the_file() {
         let text = "-- über\n--   tollgate:word  a value \nSELECT 1;";
         let script = parse(Dialect::Sqlite, text).unwrap();
@@ -325,6 +361,14 @@ mod tests {
             .map(|comment| comment.word)
             .collect();
         assert_eq!(found, ["d"]);
+
+        let text = "SELECT '\\'-- tollgate:a', \"\\\"# tollgate:b\", `# tollgate:c`, 1--tollgate:d\n# tollgate:e\n-- tollgate:f\n, 2";
+        let script = parse(Dialect::Mysql, text).unwrap();
+        let found: Vec<_> = inside_statements(&script)
+            .into_iter()
+            .map(|comment| comment.word)
+            .collect();
+        assert_eq!(found, ["e", "f"]);
     }
 
     #[test]

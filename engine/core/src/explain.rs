@@ -3,7 +3,7 @@
 use tollgate_schema::locks::{self, TableLock};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
-use tollgate_sql::{ObjectName, Position, Script};
+use tollgate_sql::{Dialect, ObjectName, Position, Script};
 
 use crate::deploy::excerpt;
 use crate::error::{Error, nearest};
@@ -21,8 +21,16 @@ pub struct ExplainedStatement {
     pub transactional: bool,
     /// What it does, one entry a clause: `add column users.age`.
     pub does: Vec<String>,
-    /// What it locks, reads whole and writes anew. What it creates itself is left out.
-    pub locks: Vec<TableLock>,
+    /// What it locks, reads whole and writes anew. What it creates itself is left out. `None` where that is not known: on
+    /// MySQL, whose locks depend on the storage engine and on the algorithm that the server chooses.
+    pub locks: Option<Vec<TableLock>>,
+}
+
+impl ExplainedStatement {
+    /// The locks that are known: none where they are not told.
+    pub fn known_locks(&self) -> &[TableLock] {
+        self.locks.as_deref().unwrap_or_default()
+    }
 }
 
 /// Which script to explain.
@@ -104,7 +112,7 @@ pub(crate) fn statements(before: &Schema, script: &Script) -> Result<Vec<Explain
             excerpt: excerpt(statement.span.of(&script.text)),
             transactional: statement.transactional,
             does: does.collect(),
-            locks,
+            locks: (script.dialect != Dialect::Mysql).then_some(locks),
         }
     });
     Ok(explained.collect())

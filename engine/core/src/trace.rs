@@ -200,13 +200,13 @@ pub fn trace_script(
         let observed = if statement.transactional {
             database.observe(&sql, interrupt)
         } else {
-            let tables = explained.locks.iter().filter(|lock| is_table(lock));
+            let tables = explained.known_locks().iter().filter(|lock| is_table(lock));
             let tables: Vec<_> = tables.map(|lock| (lock.relation.clone(), lock.mode)).collect();
             database.observe_outside(&sql, &tables, interrupt)
         };
         match observed {
             Ok(seen) => {
-                let differences = compare::differences(&explained.locks, &seen, statement);
+                let differences = compare::differences(explained.known_locks(), &seen, statement);
                 traced.statements.push(TracedStatement {
                     explained,
                     seen: Some(seen),

@@ -14,11 +14,11 @@ use crate::engine::project;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::documents::Body;
-use crate::output::style::{NAME, paint};
+use crate::output::style::{DIM, NAME, paint};
 
 /// Explain a migration (what each statement does, and what it locks) or a rule
 ///
-/// Locks are those that PostgreSQL takes, computed from the files: what every migration before it makes is known. For each
+/// Locks are those that PostgreSQL takes (of MySQL none are told), computed from the files: what every migration before it makes is known. For each
 /// relation there is the mode, what others cannot do meanwhile, and whether every row is read or written anew under it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -120,6 +120,9 @@ fn explain_script(args: &Args, context: &Context<'_>, config: &Config) -> Result
     }
     if statements.is_empty() {
         ui.line("  no statements");
+    } else if statements.iter().all(|statement| statement.locks.is_none()) {
+        let untold = "what a statement locks is not told for MySQL: it depends on the storage engine and the algorithm";
+        ui.line(format!("  {}", paint(DIM, untold)));
     }
     Ok(ScriptDocument {
         name,

@@ -90,7 +90,7 @@ impl Provider {
         match text.split(':').next().unwrap_or_default() {
             "postgresql" | "postgres" => Some(Self::Postgresql),
             "sqlite" | "file" => Some(Self::Sqlite),
-            "mysql" => Some(Self::Mysql),
+            "mysql" | "mariadb" => Some(Self::Mysql),
             _ => None,
         }
     }

@@ -20,8 +20,8 @@ pub struct StatementDocument {
     pub transactional: bool,
     /// What it does, a clause each.
     pub does: Vec<String>,
-    /// What it locks; what it makes itself is left out.
-    pub locks: Vec<LockDocument>,
+    /// What it locks; what it makes itself is left out. Null where that is not told: on MySQL and MariaDB.
+    pub locks: Option<Vec<LockDocument>>,
 }
 
 /// One relation that a statement locks.
@@ -57,7 +57,10 @@ impl From<&ExplainedStatement> for StatementDocument {
             excerpt: statement.excerpt.clone(),
             transactional: statement.transactional,
             does: statement.does.clone(),
-            locks: statement.locks.iter().map(LockDocument::from).collect(),
+            locks: statement
+                .locks
+                .as_ref()
+                .map(|locks| locks.iter().map(LockDocument::from).collect()),
         }
     }
 }
@@ -107,10 +110,11 @@ pub fn show(ui: &Ui, statement: &ExplainedStatement) {
     for clause in &statement.does {
         ui.line(format!("    {clause}"));
     }
-    for lock in &statement.locks {
+    let Some(locks) = &statement.locks else { return };
+    for lock in locks {
         show_lock(ui, lock);
     }
-    if statement.locks.is_empty() {
+    if locks.is_empty() {
         ui.line(format!("    {}", paint(DIM, "locks nothing that was there before")));
     }
 }

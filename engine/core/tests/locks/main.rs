@@ -87,7 +87,7 @@ fn tables_that_are_read_whole_are_as_predicted() {
             let seen = statement.seen.unwrap_or_default();
             for lock in statement
                 .explained
-                .locks
+                .known_locks()
                 .iter()
                 .filter(|lock| lock.mode > LockMode::RowExclusive)
             {

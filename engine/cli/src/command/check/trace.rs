@@ -167,7 +167,7 @@ fn show_statement(ui: &Ui, statement: &TracedStatement) {
         // Indexes come with their tables, and readers keep nobody waiting.
         let named = statement
             .explained
-            .locks
+            .known_locks()
             .iter()
             .find(|known| predicted(known, lock.relation.clone()));
         if lock.mode <= LockMode::RowShare || (named.is_none() && footprints::kind(lock.kind) == "index") {
