@@ -18,8 +18,9 @@ use crate::output::style::{DIM, NAME, paint};
 
 /// Explain a migration (what each statement does, and what it locks) or a rule
 ///
-/// Locks are those that PostgreSQL takes (of MySQL none are told), computed from the files: what every migration before it makes is known. For each
-/// relation there is the mode, what others cannot do meanwhile, and whether every row is read or written anew under it.
+/// Locks are those that PostgreSQL takes, computed from the files: what every migration before it makes is known. For each
+/// relation there is the mode, what others cannot do meanwhile, and whether every row is read or written anew under it. Of
+/// MySQL no locks are told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A migration, a file with SQL (- is standard input), or a rule: RULE or PLUGIN/RULE

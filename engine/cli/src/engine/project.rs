@@ -165,7 +165,7 @@ pub fn context(config: &Config, folder: &Folder, ui: &Ui) -> Result<SchemaContex
         .or(folder.provider)
         .or_else(|| target.as_ref().map(Target::dialect));
     let Some(dialect) = known.or_else(|| config.provider().map(dialect)) else {
-        let help = "write `provider = \"postgresql\"` or `\"sqlite\"` under [database] in tollgate.toml, or into the \
+        let help = "write `provider = \"postgresql\"`, `\"sqlite\"` or `\"mysql\"` under [database] in tollgate.toml, or into the \
                     folder's migration_lock.toml";
         let report = Report::error(
             "config::provider",
