@@ -160,6 +160,7 @@ fn fixed(folder: &Folder, manual: bool) -> FixReport {
     let fixer = Fixer {
         folder,
         context: &Context::new(Dialect::Postgres),
+        approvals: &[],
         manual,
         judge: &|folder, names| Ok(judge(folder, names)),
     };

@@ -111,6 +111,7 @@ mod tests {
             after: "new".to_owned(),
             fixes: Vec::new(),
             following: following.to_vec(),
+            void_approvals: Vec::new(),
         };
         (dir, fixed)
     }
