@@ -39,10 +39,15 @@ struct Converted {
 impl Subject {
     /// A migration, the schema without it and the schema with it.
     pub fn new(migration: MigrationInput, before: Schema, after: Schema) -> Self {
+        Self::with_locks(migration, before, after, Locks::default())
+    }
+
+    /// The same where what the migration locks, seen from `before`, has been worked out already.
+    pub fn with_locks(migration: MigrationInput, before: Schema, after: Schema, locks: Locks) -> Self {
         Self(Arc::new(Parts {
             migration,
             snapshots: [before, after],
-            locks: Locks::default(),
+            locks,
             statements: OnceLock::new(),
             changes: OnceLock::new(),
             table_locks: OnceLock::new(),
@@ -78,7 +83,7 @@ impl Subject {
 
     /// Which operations the script holds.
     pub(crate) fn occurring(&self) -> &Occurring {
-        let find = || Occurring::in_statements(self.statements().iter());
+        let find = || Occurring::of(&self.statements(), &self.changes());
         self.0.occurring.get_or_init(find)
     }
 

@@ -1,30 +1,41 @@
 //! What a migration touches, in the words that its name can be made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
 
 use tollgate_plugin::rules::Context;
 use tollgate_plugin::{Change, ObjectKind, ObjectName, Operation};
 
-/// What a migration touches, by the words of its names.
-pub(crate) struct Touched {
-    /// By their names in lower case: the schema makes no difference to what a migration can be called.
-    tables: BTreeMap<String, ObjectName>,
+/// What a migration touches. Names are kept as the script has them: most migrations' names say at once what is done to
+/// which table, and then nobody looks at the words.
+pub(crate) struct Touched<'a> {
+    /// Each once: the schema and capitals make no difference to what a migration can be called.
+    tables: Vec<Cow<'a, ObjectName>>,
+    /// So many tables are told apart.
+    enough: usize,
     /// Something else than rows changes.
     schema: bool,
-    /// Words, stemmed, of tables and of all that belongs to them.
-    words: BTreeSet<String>,
-    /// Names of everything but the tables, without underscores and capitals.
-    members: BTreeSet<String>,
+    /// Names of tables and of all that belongs to them.
+    names: Vec<Cow<'a, str>>,
+    /// Names of everything but the tables.
+    members: Vec<&'a str>,
 }
 
-impl Touched {
+impl<'a> Touched<'a> {
     /// What the whole script touches.
-    pub(crate) fn by(context: &Context<'_>) -> Self {
+    pub(crate) fn by(context: &Context<'a>) -> Self {
+        let rebuilds = || {
+            context.changes().filter_map(|(change, _)| match change {
+                Change::TableRebuild(rebuild) => Some(rebuild),
+                Change::EnumRebuild(_) => None,
+            })
+        };
         let mut touched = Self {
-            tables: BTreeMap::new(),
+            tables: Vec::new(),
+            // Who changes two need not name any; but what a rebuild makes for a while is no table.
+            enough: if rebuilds().next().is_some() { usize::MAX } else { 2 },
             schema: false,
-            words: BTreeSet::new(),
-            members: BTreeSet::new(),
+            names: Vec::new(),
+            members: Vec::new(),
         };
         for step in context.all_steps() {
             let operation = &step.effect.operation;
@@ -39,39 +50,38 @@ impl Touched {
             );
             touched.operation(context, operation);
         }
-        for (change, _) in context.changes() {
-            if let Change::TableRebuild(rebuild) = change {
-                touched.tables.remove(&rebuild.temporary.name.to_lowercase());
-                touched.table(&rebuild.table);
-            }
+        for rebuild in rebuilds() {
+            touched
+                .tables
+                .retain(|table| !is_same(&table.name, &rebuild.temporary.name));
+            touched.table(&rebuild.table);
         }
         touched
     }
 
-    fn table(&mut self, name: &ObjectName) {
-        self.words.extend(words(&name.name).iter().map(|word| stem(word)));
-        self.tables
-            .entry(name.name.to_lowercase())
-            .or_insert_with(|| name.clone());
+    fn table(&mut self, name: &'a ObjectName) {
+        self.names.push(Cow::Borrowed(&name.name));
+        self.distinct(Cow::Borrowed(name));
     }
 
-    fn member(&mut self, name: &str) {
-        self.words.extend(words(name).iter().map(|word| stem(word)));
-        self.members.insert(folded(name));
+    fn distinct(&mut self, table: Cow<'a, ObjectName>) {
+        if self.tables.len() < self.enough && !self.tables.iter().any(|known| is_same(&known.name, &table.name)) {
+            self.tables.push(table);
+        }
     }
 
-    fn operation(&mut self, context: &Context<'_>, operation: &Operation) {
+    fn member(&mut self, name: &'a str) {
+        self.names.push(Cow::Borrowed(name));
+        self.members.push(name);
+    }
+
+    fn operation(&mut self, context: &Context<'_>, operation: &'a Operation) {
         match operation {
             Operation::CreateTable(created) => {
                 if !created.temporary {
                     self.table(&created.name);
-                    self.words.extend(
-                        created
-                            .columns
-                            .iter()
-                            .flat_map(|column| words(&column.name))
-                            .map(|word| stem(&word)),
-                    );
+                    self.names
+                        .extend(created.columns.iter().map(|column| Cow::Borrowed(column.name.as_str())));
                 }
             }
             Operation::AddColumn(added) => {
@@ -128,13 +138,12 @@ impl Touched {
         }
     }
 
-    fn other(&mut self, context: &Context<'_>, operation: &Operation) {
+    fn other(&mut self, context: &Context<'_>, operation: &'a Operation) {
         match operation {
             Operation::Insert(change) | Operation::Update(change) | Operation::Delete(change) => {
                 self.table(&change.table);
-                for column in &change.columns {
-                    self.words.extend(words(column).iter().map(|word| stem(word)));
-                }
+                self.names
+                    .extend(change.columns.iter().map(|column| Cow::Borrowed(column.as_str())));
             }
             Operation::Truncate(truncation) => self.table(&truncation.table),
             Operation::RowSecurity(toggle) | Operation::ForceRowSecurity(toggle) | Operation::EnableTrigger(toggle) => {
@@ -161,7 +170,7 @@ impl Touched {
         }
     }
 
-    fn object(&mut self, context: &Context<'_>, kind: ObjectKind, name: &ObjectName, on: Option<&ObjectName>) {
+    fn object(&mut self, context: &Context<'_>, kind: ObjectKind, name: &'a ObjectName, on: Option<&'a ObjectName>) {
         if kind == ObjectKind::Table {
             self.table(name);
         } else {
@@ -173,7 +182,8 @@ impl Touched {
         if kind == ObjectKind::Index
             && let Some(table) = context.before.index_owner(name)
         {
-            self.table(&table);
+            self.names.push(Cow::Owned(table.name.clone()));
+            self.distinct(Cow::Owned(table));
         }
     }
 
@@ -182,8 +192,10 @@ impl Touched {
         if !self.schema {
             return None;
         }
-        let mut tables = self.tables.values();
-        tables.next().filter(|_| tables.next().is_none()).cloned()
+        match self.tables.as_slice() {
+            [only] => Some(only.clone().into_owned()),
+            _ => None,
+        }
     }
 
     /// The word is part of a name, or of the words that stand for any object.
@@ -191,13 +203,15 @@ impl Touched {
         const OF_ANY: [&str; 12] = [
             "table", "tables", "view", "views", "enum", "type", "config", "column", "data", "index", "model", "db",
         ];
-        OF_ANY.contains(&word) || self.words.contains(&stem(word))
+        let wanted = stem(word);
+        let has = |name: &str| words(name).iter().any(|word| stem(word) == wanted);
+        OF_ANY.contains(&word) || self.names.iter().any(|name| has(name))
     }
 
     /// A word of the name is one of the table's, or the name of something that belongs to it stands in full.
     pub(crate) fn names_something(&self, words: &[String]) -> bool {
         let joined: String = words.concat();
-        let of_table = self.tables.values().any(|table| {
+        let of_table = self.tables.iter().any(|table| {
             let table = table.name.as_str();
             let of_table: Vec<String> = self::words(table).iter().map(|word| stem(word)).collect();
             joined.contains(&folded(table)) || words.iter().any(|word| of_table.contains(&stem(word)))
@@ -206,8 +220,15 @@ impl Touched {
             || self
                 .members
                 .iter()
-                .any(|member| member.len() > 3 && joined.contains(member))
+                .map(|member| folded(member))
+                .any(|member| member.len() > 3 && joined.contains(&member))
     }
+}
+
+/// The same but for capitals.
+fn is_same(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+        || (!(left.is_ascii() && right.is_ascii()) && left.to_lowercase() == right.to_lowercase())
 }
 
 /// The words of a name: split at underscores and the like, and where capitals begin; in lower case.

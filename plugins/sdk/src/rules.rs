@@ -63,8 +63,8 @@ pub struct Rule {
     pub enabled: bool,
     /// Reports nothing unless a database is connected: it asks for sizes, rows, nulls.
     pub needs_database: bool,
-    /// Operations without which it finds nothing, named as in the contract: `create-index`, `drop`; those without a case of
-    /// their own by their tag: `vacuum`. The engine does not ask where a script has none of them (and no SQL that is made
+    /// Operations without which it finds nothing, named as in the contract: `create-index`, `drop`, `table-rebuild`; those
+    /// without a case of their own by their tag: `vacuum`. The engine does not ask where a script has none of them (and no SQL that is made
     /// at run time). Empty: any script may be at fault. Native tests fail where a finding would be lost.
     pub triggers: &'static [&'static str],
     /// Servers whose migrations it judges.

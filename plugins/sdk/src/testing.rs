@@ -356,7 +356,7 @@ impl<P: Policy> Test<P> {
         let is_on = |rule: &&RuleDescription| self.rules.as_ref().is_none_or(|on| on.contains(&rule.id));
         let on = || description.rules.iter().filter(is_on);
         let findings = ask(on().map(|rule| rule.id.clone()).collect());
-        let occurring = convert::Occurring::in_statements(migration.statements());
+        let occurring = convert::Occurring::of(migration.statements(), migration.changes());
         let concerned: WantedRules = on()
             .filter(|rule| occurring.may_concern(&rule.triggers))
             .map(|rule| rule.id.clone())

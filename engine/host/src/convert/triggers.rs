@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::bindings::script as wit;
 
-/// The operations of a script, by their names in the contract.
+/// The operations and changes of a script, by their names in the contract.
 #[derive(Debug, Default)]
 pub(crate) struct Occurring {
     names: BTreeSet<String>,
@@ -13,18 +13,26 @@ pub(crate) struct Occurring {
 }
 
 impl Occurring {
-    /// What the statements hold.
-    pub(crate) fn in_statements<'a>(statements: impl IntoIterator<Item = &'a wit::Statement>) -> Self {
+    /// What the statements do, one by one and together.
+    pub(crate) fn of(statements: &[wit::Statement], changes: &[wit::Change]) -> Self {
         let mut found = Self::default();
-        let effects = statements.into_iter().flat_map(|statement| &statement.effects);
-        for effect in effects {
+        for effect in statements.iter().flat_map(|statement| &statement.effects) {
             found.anything |= matches!(effect.operation, wit::Operation::Dynamic(_));
-            let name = name(&effect.operation);
-            if !found.names.contains(name) {
-                found.names.insert(name.to_owned());
-            }
+            found.add(name(&effect.operation));
+        }
+        for change in changes {
+            found.add(match change {
+                wit::Change::TableRebuild(_) => "table-rebuild",
+                wit::Change::EnumRebuild(_) => "enum-rebuild",
+            });
         }
         found
+    }
+
+    fn add(&mut self, name: &str) {
+        if !self.names.contains(name) {
+            self.names.insert(name.to_owned());
+        }
     }
 
     /// A rule that needs one of these operations may find something; one that names none always may.

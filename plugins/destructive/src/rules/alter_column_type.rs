@@ -9,6 +9,7 @@ pub(super) const RULE: Rule = Rule {
     id: "alter-column-type",
     summary: "A change of type can lose digits, cut values or fail on one of them",
     severity: Severity::Medium,
+    triggers: &["alter-column-type", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a change of a column's type, also by a SQLite table rebuild. High where a value can be lost or make \
 the statement fail (`bigint` to `integer`, `text` to an enum), low where it only widens (`varchar(20)` to `text`), medium where \

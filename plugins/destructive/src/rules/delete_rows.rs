@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     id: "delete-rows",
     summary: "DELETE loses rows",
     severity: Severity::High,
+    triggers: &["delete", "table-rebuild"],
     explanation: "\
 **What it does.** Reports `DELETE FROM`, also inside a `WITH`, and says whether a condition limits it. A table that is known \
 to be empty or that the same plan made is not reported. A SQLite table rebuild that copies only part of the rows is.

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DISABLE ROW LEVEL SECURITY shows every row to everybody who may read the table",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["row-security", "force-row-security"],
     explanation: "\
 **What it does.** Reports `ALTER TABLE … DISABLE ROW LEVEL SECURITY` and `NO FORCE ROW LEVEL SECURITY`.
 

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP … CASCADE takes objects that it does not name",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop", "drop-column", "drop-constraint"],
     explanation: "\
 **What it does.** Reports `CASCADE` on any `DROP`, also of columns and constraints, and names what goes as well where that \
 is known. Silent where nothing needs the object.

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     id: "drop-column",
     summary: "DROP COLUMN, or a table made anew without the column, loses its values",
     severity: Severity::High,
+    triggers: &["drop-column", "table-rebuild"],
     explanation: "\
 **What it does.** Reports `ALTER TABLE … DROP COLUMN`, and rebuilds of a SQLite table (create new, copy, drop, rename) that do \
 not take a column over. Silent where nothing can be lost: an empty table, a column that is NULL in every row, a column that \

@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP CONSTRAINT: rows that were refused are possible from then on",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres, Dialect::Mysql],
+    triggers: &["drop-constraint"],
     explanation: "\
 **What it does.** Reports `DROP CONSTRAINT` and says which kind it was where that is known. Silent when the migration adds an \
 equal one, or takes its columns or its table away.

@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP DATABASE loses a whole database",
     severity: Severity::High,
     dialects: &[Dialect::Postgres, Dialect::Mysql],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP DATABASE`.
 

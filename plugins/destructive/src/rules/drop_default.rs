@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     id: "drop-default",
     summary: "DROP DEFAULT: inserts that leave the column out get NULL or fail",
     severity: Severity::Low,
+    triggers: &["drop-default", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a column that has no default any more when the migration has run.
 

@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP EXTENSION removes its types and functions",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP EXTENSION`.
 

@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP FUNCTION breaks what calls it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP FUNCTION`, `DROP PROCEDURE` and `DROP AGGREGATE` unless the same migration makes it again.
 

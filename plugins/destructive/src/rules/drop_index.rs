@@ -9,6 +9,7 @@ pub(super) const RULE: Rule = Rule {
     id: "drop-index",
     summary: "DROP INDEX slows queries down; a unique one no longer refuses duplicates",
     severity: Severity::Medium,
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP INDEX`. High when it is the only unique index behind a constraint or the referenced side of a \
 foreign key. Silent when the table has another index that serves the same queries after the migration, or is dropped.
@@ -36,7 +37,12 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, d
     };
     let verb = step.verb("drops", "drop");
     let name = dropped.name.short();
-    let owner = context.before.index_owner(&original).or_else(|| dropped.on.clone());
+    // MySQL's indexes belong to their tables: two may have the same name.
+    let named = dropped
+        .on
+        .as_ref()
+        .and_then(|table| context.original(step, ObjectKind::Table, table));
+    let owner = named.or_else(|| context.before.index_owner(&original));
     let relation = owner.as_ref().and_then(|owner| context.before.relation(owner));
     let found = relation.as_ref().and_then(|relation| {
         let index = relation

@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP MATERIALIZED VIEW loses rows that must be computed again",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP MATERIALIZED VIEW` unless the same migration makes it again.
 

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     id: "drop-not-null",
     summary: "DROP NOT NULL: readers that trust the column may meet NULL",
     severity: Severity::Low,
+    triggers: &["drop-not-null", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a column that was required and is not any more when the migration has run.
 

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP POLICY and CREATE POLICY of the same name: other rows become visible",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports a row-level security policy that is dropped and made again. One that is dropped for good is \
 reported by `drop-rls-policy`.

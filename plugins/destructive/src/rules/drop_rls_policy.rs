@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP POLICY removes row-level protection",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP POLICY` of a row-level security policy that the migration does not make again.
 

@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP SCHEMA loses everything in it",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP SCHEMA`. With `CASCADE` everything in the schema goes, and the message names the tables that \
 are known. Without it the server refuses while anything is left, so the finding is low.

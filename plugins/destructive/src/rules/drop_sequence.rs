@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP SEQUENCE loses the position up to which numbers were given out",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP SEQUENCE`, also when the same migration makes it again.
 

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     id: "drop-table",
     summary: "DROP TABLE loses a table with its rows",
     severity: Severity::High,
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP TABLE` of a table that may hold rows. A table that is known to be empty, or that the same \
 plan made, is no loss and stays unreported. SQL that a DO block or function makes at run time is reported as medium: it \

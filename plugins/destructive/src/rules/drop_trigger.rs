@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP TRIGGER stops what it did on every write",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP TRIGGER` unless the same migration makes the trigger again or drops the table.
 

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP TYPE or DROP DOMAIN that columns use; removal of enum values",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop", "enum-rebuild"],
     explanation: "\
 **What it does.** Reports `DROP TYPE` and `DROP DOMAIN` where columns use them, and the pattern that removes enum values: \
 create a new type, move the columns, drop the old one. A type that is known to be unused is no loss.

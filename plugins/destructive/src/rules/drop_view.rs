@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP VIEW breaks what reads it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP VIEW` and `DROP FOREIGN TABLE`. A view that the same migration makes again is not reported.
 

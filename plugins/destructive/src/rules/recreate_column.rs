@@ -7,6 +7,7 @@ pub(super) const RULE: Rule = Rule {
     id: "recreate-column",
     summary: "DROP COLUMN and ADD COLUMN of the same name: the values do not come back",
     severity: Severity::High,
+    triggers: &["drop-column"],
     explanation: "\
 **What it does.** Reports a column that one migration drops and adds again. Schema tools write this when they find no cast \
 from the old type to the new one.
@@ -26,14 +27,16 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         let Operation::DropColumn(dropped) = &step.effect.operation else {
             continue;
         };
-        let table = &dropped.column.table;
-        let no_rows = !context.may_hold_rows(&step, table) || context.is_emptied(&step, table);
-        if context.is_new_column(&step, &dropped.column) || no_rows {
-            continue;
-        }
         let Some(added) = added_again(context, &step, &dropped.column) else {
             continue;
         };
+        let table = &dropped.column.table;
+        if context.is_emptied(&step, table)
+            || context.is_new_column(&step, &dropped.column)
+            || !context.may_hold_rows(&step, table)
+        {
+            continue;
+        }
         let original = context.original_column(&step, &dropped.column);
         if original.is_some_and(|original| context.before.count_values(&original, 1) == Ok(0)) {
             continue;

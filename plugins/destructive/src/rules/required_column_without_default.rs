@@ -2,7 +2,7 @@
 
 use tollgate_plugin::rules::{Context, Findings, Rule, Step};
 use tollgate_plugin::{
-    ColumnDefinition, ConstraintKind, Edit, ObjectKind, ObjectName, Operation, Severity, Suggestion,
+    ColumnDefinition, ConstraintKind, Dialect, Edit, ObjectKind, ObjectName, Operation, Severity, Suggestion,
 };
 
 use crate::rebuild;
@@ -11,12 +11,14 @@ pub(super) const RULE: Rule = Rule {
     id: "required-column-without-default",
     summary: "ADD COLUMN … NOT NULL without a default fails on a table with rows",
     severity: Severity::High,
+    triggers: &["add-column", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a new column that must not be NULL and has no default, on a table that may hold rows; also in a \
 SQLite table rebuild.
 
 **Why it matters.** Existing rows have no value for it, so the statement fails. It passes on the empty databases of \
-development and tests and fails in production.
+development and tests and fails in production. MySQL and MariaDB make a value up instead (medium): `''`, `0`, the first value \
+of an `ENUM`. Nobody can tell it from one that was meant.
 
 **Instead.** Give it a default, or add it without NOT NULL, fill it, and set NOT NULL afterwards.",
     bad: "ALTER TABLE users ADD COLUMN plan text NOT NULL;",
@@ -36,18 +38,27 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             .constraints
             .iter()
             .any(|constraint| constraint.kind == ConstraintKind::PrimaryKey);
-        let no_rows = !context.may_hold_rows(&step, &added.table) || context.is_emptied(&step, &added.table);
-        if !needs_value(&added.column, is_key) || no_rows {
+        if !needs_value(&added.column, is_key)
+            || context.is_emptied(&step, &added.table)
+            || !context.may_hold_rows(&step, &added.table)
+        {
             continue;
         }
+        let made_up = made_up(context, &added.column).filter(|_| !is_key);
+        let outcome = match made_up {
+            Some(value) => format!(": every row that is there gets {value}, without a word"),
+            None => format!(", which fails {}", on_rows(context, &step, &added.table)),
+        };
         let message = format!(
-            "{} the required column {}.{} without a default, which fails {}",
+            "{} the required column {}.{} without a default{outcome}",
             step.verb("adds", "add"),
             added.table.short(),
             added.column.name,
-            on_rows(context, &step, &added.table)
         );
         let finding = findings.report(&step, message).help(HELP);
+        if made_up.is_some() {
+            finding.severity(Severity::Medium);
+        }
         if let Some(edit) = without_not_null(context, &step, is_key) {
             finding.suggest(Suggestion::manual("add it without NOT NULL", vec![edit]));
         }
@@ -76,6 +87,23 @@ fn needs_value(column: &ColumnDefinition, is_key: bool) -> bool {
         && column.generated.is_none()
         && column.identity.is_none()
         && !column.serial
+}
+
+/// The value that MySQL makes up for the rows that are there. It has none for dates, whose zero it refuses.
+fn made_up(context: &Context<'_>, column: &ColumnDefinition) -> Option<&'static str> {
+    if context.dialect() != Dialect::Mysql {
+        return None;
+    }
+    let data_type = column.data_type.to_ascii_lowercase();
+    let base = data_type.split(['(', ' ']).next().unwrap_or_default();
+    match base {
+        "date" | "datetime" | "timestamp" => None,
+        "enum" => Some("the first value of the list"),
+        "char" | "varchar" | "set" | "binary" | "varbinary" => Some("''"),
+        _ if base.ends_with("text") || base.ends_with("blob") => Some("''"),
+        _ if base.ends_with("int") || matches!(base, "decimal" | "float" | "double" | "bit" | "year") => Some("0"),
+        _ => Some("an empty value"),
+    }
 }
 
 /// `SQLite` numbers an INTEGER PRIMARY KEY itself.
@@ -108,13 +136,39 @@ fn without_not_null(context: &Context<'_>, step: &Step<'_>, is_key: bool) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use tollgate_plugin::Severity::High;
+    use tollgate_plugin::Severity::{High, Medium};
 
     use super::RULE;
-    use crate::judge::{assert_ignores, assert_reports, postgres, sqlite};
+    use crate::judge::{assert_ignores, assert_reports, mysql, postgres, sqlite};
 
     const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY);";
     const MESSAGE: &str = "adds the required column users.plan without a default, which fails if the table has rows";
+
+    #[test]
+    fn mysql_makes_a_value_up() {
+        let rule = mysql(&RULE);
+        let added = |what: &str| format!("adds the required column users.plan without a default{what}");
+        for (data_type, value) in [
+            ("VARCHAR(20)", "''"),
+            ("INT UNSIGNED", "0"),
+            ("ENUM('a')", "the first value of the list"),
+            ("MEDIUMTEXT", "''"),
+            ("JSON", "an empty value"),
+        ] {
+            let script = format!("ALTER TABLE users ADD COLUMN plan {data_type} NOT NULL;");
+            rule.reports(
+                USERS,
+                &script,
+                Medium,
+                &added(&format!(": every row that is there gets {value}, without a word")),
+            );
+        }
+        rule.reports(USERS, "ALTER TABLE users ADD plan DATETIME(3) NOT NULL;", High, MESSAGE);
+        rule.ignores(
+            USERS,
+            "ALTER TABLE users ADD n INT NOT NULL DEFAULT 0, ADD m INT NOT NULL AUTO_INCREMENT UNIQUE;",
+        );
+    }
 
     #[test]
     fn existing_rows_have_no_value() {

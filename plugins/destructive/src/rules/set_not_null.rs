@@ -9,6 +9,7 @@ pub(super) const RULE: Rule = Rule {
     id: "set-not-null",
     summary: "SET NOT NULL fails while a row has no value",
     severity: Severity::Medium,
+    triggers: &["set-not-null", "table-rebuild"],
     explanation: "\
 **What it does.** Reports `SET NOT NULL` on a column that may hold NULL, also by a SQLite table rebuild. With a connected \
 database it counts them: high where there are some, silent where there are none. An UPDATE of the column above it makes it \

@@ -13,6 +13,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "TRUNCATE loses every row of a table",
     severity: Severity::High,
     dialects: &[Dialect::Postgres, Dialect::Mysql],
+    triggers: &["truncate"],
     explanation: "\
 **What it does.** Reports `TRUNCATE` of a table that may hold rows. `CASCADE` is reported separately, with the tables that it \
 empties as well: all that refer to the table by a foreign key, and those that refer to them.

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     id: "unique-on-existing-data",
     summary: "A new unique index or constraint fails where rows share their values",
     severity: Severity::Medium,
+    triggers: &["create-index", "add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports a new unique index, unique constraint or primary key over columns that hold data. With a connected \
 database it counts the groups of equal rows: high where there are some, silent where there are none. Columns that contain a \

@@ -9,6 +9,7 @@ pub(super) const RULE: Rule = Rule {
     id: "update-without-where",
     summary: "UPDATE without WHERE overwrites a column in every row",
     severity: Severity::Medium,
+    triggers: &["update"],
     explanation: "\
 **What it does.** Reports `UPDATE` without a condition where it overwrites columns that existed before the migration. Filling \
 a column that the same migration added is not reported.

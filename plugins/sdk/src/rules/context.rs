@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use super::history::{Fate, History};
 use crate::catalog::Catalog;
-use crate::contract::{
-    Change, Column, ColumnName, Dialect, Effect, ObjectKind, ObjectName, Server, Statement, TableLock,
-};
+use crate::contract::{Change, ColumnName, Dialect, Effect, ObjectKind, ObjectName, Server, Statement, TableLock};
 use crate::migration::Migration;
 use crate::relation::Relation;
 use crate::request::PolicyRequest;
@@ -149,13 +147,33 @@ impl<'a> Context<'a> {
             .original(kind, name, step.ordinal, &|left, right| self.same(kind, left, right))
     }
 
-    /// The column as it was called before the migration; `None` when an earlier statement added it or its table.
+    /// The column as it was called before the migration; `None` when an earlier statement added it or its table. Where the
+    /// server takes several spellings of a name for the same, the one that it was made with.
     pub fn original_column(&self, step: &Step<'_>, column: &ColumnName) -> Option<ColumnName> {
         let same = |left: &ObjectName, right: &ObjectName| self.same(ObjectKind::Table, left, right);
         let (table, column) = self
             .history
             .column_back(&column.table, &column.column, step.ordinal, None, &same)?;
+        let column = self.as_made(&table, column);
         Some(ColumnName { table, column })
+    }
+
+    fn as_made(&self, table: &ObjectName, column: String) -> String {
+        if self.dialect() == Dialect::Postgres {
+            return column;
+        }
+        let Some(relation) = self.before.relation(table) else {
+            return column;
+        };
+        if relation.column(&column).is_some() {
+            return column;
+        }
+        let known = relation.columns.iter().map(|known| &known.name);
+        known
+            .into_iter()
+            .find(|known| self.same_identifier(known, &column))
+            .cloned()
+            .unwrap_or(column)
     }
 
     /// The object did not exist before the migration: a statement above made it, or it is known to be absent.
@@ -173,23 +191,9 @@ impl<'a> Context<'a> {
             return true;
         };
         match self.before.relation(&original.table) {
-            Some(table) => !table.uncertain && self.column_of(&table, &original.column).is_none(),
+            Some(table) => !table.uncertain && table.column(&original.column).is_none(),
             None => self.before.exists(ObjectKind::Table, &original.table) == Some(false),
         }
-    }
-
-    /// The column of a relation, by its name in whatever spelling the server takes for the same.
-    pub fn column_of<'r>(&self, relation: &'r Relation<'_>, name: &str) -> Option<&'r Column> {
-        let respelt = || {
-            relation
-                .columns
-                .iter()
-                .find(|known| self.same_identifier(&known.name, name))
-        };
-        relation.column(name).or_else(|| match self.dialect() {
-            Dialect::Postgres => None,
-            Dialect::Sqlite | Dialect::Mysql => respelt(),
-        })
     }
 
     /// The column as it was called right after an earlier step; `None` when it was added between the two.

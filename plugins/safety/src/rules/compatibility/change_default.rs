@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A column's default becomes another one",
     severity: Severity::Low,
     dialects: ALL_DIALECTS,
+    triggers: &["set-default", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a column that had a default before the plan and has another one when the migration has run. Needs \
 the catalog or the earlier migrations to know the old one. A first default is not reported, nor one that is dropped \

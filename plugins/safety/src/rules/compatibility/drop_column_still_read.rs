@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A column is dropped that a view or function of the database still reads",
     severity: Severity::High,
     dialects: ALL_DIALECTS,
+    triggers: &["drop-column"],
     explanation: "\
 **What it does.** Reports `DROP COLUMN` where the catalog or the earlier migrations show an object that needs the column and \
 that the migration neither drops nor makes anew: a view, a foreign key, a policy or trigger that names it, a computed column, \

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP CONSTRAINT drops the index behind it, which queries use",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop-constraint"],
     explanation: "\
 **What it does.** Reports `DROP CONSTRAINT` of a primary key, a unique or an exclusion constraint when no index that begins \
 with the same column is left afterwards. Silent for tables that are known to be small or empty, and when the column goes too.

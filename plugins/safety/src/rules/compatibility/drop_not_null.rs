@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP NOT NULL on a column that unique indexes, foreign keys or views trust to have a value",
     severity: Severity::Medium,
     dialects: ALL_DIALECTS,
+    triggers: &["drop-not-null", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a column that was required and is not any more, where something in the database relied on that: a \
 unique index or a foreign key over several columns (medium), a view (low). It needs the catalog or the earlier migrations, \

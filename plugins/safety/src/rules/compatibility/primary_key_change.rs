@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "The primary key is made of other columns from then on",
     severity: Severity::Medium,
     dialects: ALL_DIALECTS,
+    triggers: &["drop-constraint", "table-rebuild"],
     explanation: "\
 **What it does.** Reports a table whose primary key is made of other columns when the migration has run, and says so only \
 where no unique index remains on the old ones. A rebuild of a SQLite table is looked at too.

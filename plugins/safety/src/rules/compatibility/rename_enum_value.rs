@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "An enum value is renamed while the application uses it",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["rename-enum-value"],
     explanation: "\
 **What it does.** Reports `ALTER TYPE … RENAME VALUE` of an enum that was there before the plan: high where columns are known \
 to use it, medium where nobody knows. Silent when no column uses the enum.

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A schema is renamed while the application uses its name",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["rename"],
     explanation: "\
 **What it does.** Reports `ALTER SCHEMA … RENAME TO` of a schema that was there before the plan, unless it is known to hold no \
 table, or everything in it can be read under the old name afterwards.

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A table or view is renamed while the application uses its name",
     severity: Severity::High,
     dialects: ALL_DIALECTS,
+    triggers: &["rename"],
     explanation: "\
 **What it does.** Reports `RENAME TO` of a table, view, materialized view or foreign table that was there before the plan. \
 Silent when something else has the old name afterwards and offers the same columns: a view for compatibility, or a new table \

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A type, function or sequence is renamed while queries name it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["rename"],
     explanation: "\
 **What it does.** Reports `RENAME TO` of an enum or other type, a domain, a function, procedure or aggregate, and a sequence \
 that was there before the plan. Silent for a type that is known to be unused, and when something of that kind has the old name \

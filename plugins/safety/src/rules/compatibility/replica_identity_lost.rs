@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A table loses what logical replication tells its rows apart by",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop", "drop-column", "drop-constraint", "replica-identity"],
     explanation: "\
 **What it does.** Reports a table that has no replica identity any more when the migration has run: the primary key is \
 dropped and none takes its place, the index of `REPLICA IDENTITY USING INDEX` is dropped, or the identity is set to `NOTHING`.

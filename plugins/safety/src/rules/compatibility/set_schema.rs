@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "An object moves to another schema while the application uses it",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["set-schema"],
     explanation: "\
 **What it does.** Reports `SET SCHEMA` of what was there before the plan: high for tables and views, medium for types, \
 functions, extensions and the like, which only some queries name. Silent when a view with the same columns is left behind.

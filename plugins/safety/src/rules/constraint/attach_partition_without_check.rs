@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "ATTACH PARTITION reads all rows of the table unless a CHECK proves that they belong there",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["attach-partition"],
     explanation: "\
 **What it does.** Reports `ATTACH PARTITION` of a table that is in use and has no validated CHECK constraint. High where the catalog \
 says that the table is large. Whether a CHECK that is there says the same as the bounds is not judged.

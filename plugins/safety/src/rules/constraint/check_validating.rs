@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A CHECK without NOT VALID keeps everybody from the table while it reads all rows",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports a CHECK constraint that is added without `NOT VALID` to a table that is in use, also beside a new column. \
 High where the catalog says that the table is large.

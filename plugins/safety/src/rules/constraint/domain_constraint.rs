@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A new condition of a domain keeps everybody from writing to all tables that use it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["alter-domain"],
     explanation: "\
 **What it does.** Reports `ALTER DOMAIN … ADD CONSTRAINT` without `NOT VALID` and `SET NOT NULL`, when a table that is in use has a \
 column of the domain. Before PostgreSQL 18 also `VALIDATE CONSTRAINT`, which takes the same lock there. High where the catalog says \

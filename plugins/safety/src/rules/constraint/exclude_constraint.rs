@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "ADD EXCLUDE keeps everybody from the table while it builds its index and compares all rows",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports an exclusion constraint that is added to a table in use. High where the catalog says that the table is \
 large.

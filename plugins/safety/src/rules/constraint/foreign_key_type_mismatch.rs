@@ -13,6 +13,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A foreign key's column has another type than the key that it refers to",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-table", "add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports a new foreign key whose columns have other types than those they refer to. High where the server refuses \
 to compare them (`text` and `uuid`), low where the referring column is only wider. `varchar(n)` and `text` are the same here, \

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A foreign key without NOT VALID keeps everybody from writing to both tables while it reads all rows",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports a foreign key that is added without `NOT VALID` to a table that is in use. High where the catalog says \
 that the table is large; low where no row can have a value to look up, because the migration has added the column or the other \

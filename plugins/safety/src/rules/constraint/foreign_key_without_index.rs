@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A foreign key without an index makes deletes in the other table read the whole table",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-table", "add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports a new foreign key whose columns no index begins with after the migration; a primary key or unique \
 constraint counts, and of several columns one is enough. Medium where the catalog says that the referring table is large.

@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "SET NOT NULL keeps everybody from the table while it reads all rows",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["set-not-null", "add-constraint"],
     explanation: "\
 **What it does.** Reports `SET NOT NULL` on a table that is in use, unless a validated `CHECK (column IS NOT NULL)` spares the server \
 the scan (PostgreSQL 12 and newer). High where the catalog says that the table is large.

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "ADD UNIQUE keeps everybody from the table while it builds its index",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-constraint", "add-column"],
     explanation: "\
 **What it does.** Reports a unique constraint that is added to a table in use without `USING INDEX`, also beside a new column. High \
 where the catalog says that the table is large.

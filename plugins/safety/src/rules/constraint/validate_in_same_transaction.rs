@@ -13,6 +13,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "VALIDATE CONSTRAINT in the transaction that adds the constraint keeps its lock during the scan",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["validate-constraint"],
     explanation: "\
 **What it does.** Reports `VALIDATE CONSTRAINT` in the same transaction as the `ADD CONSTRAINT … NOT VALID`, on a table that is in \
 use. Statements of one file are one transaction unless the file says otherwise. High where the catalog says that the table is \

@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DROP INDEX waits for every query of the table, and all later ones wait for it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP INDEX` without `CONCURRENTLY` of an index whose table is in use. Silent where the table goes too, \
 where another statement of the same transaction locks the table as strongly anyway, and for indexes of partitioned tables, \

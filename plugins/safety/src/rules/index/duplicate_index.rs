@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A new index serves no query that another one does not serve",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-index"],
     explanation: "\
 **What it does.** Reports a new index when the table has one with the same keys, or a B-tree that begins with them, in the same \
 order, with the same operator classes and the same condition. A unique index is only compared with unique ones.

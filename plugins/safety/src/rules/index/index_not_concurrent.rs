@@ -13,6 +13,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "CREATE INDEX keeps everybody from writing to the table until it is built",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-index"],
     explanation: "\
 **What it does.** Reports `CREATE INDEX` without `CONCURRENTLY` on a table that is in use. High where the catalog says that the \
 table is large. Silent on tables that the same plan makes, on empty and small ones, and on materialized views, where it only \

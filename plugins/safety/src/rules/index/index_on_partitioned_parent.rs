@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "CREATE INDEX on a partitioned table builds on all partitions under one lock, and cannot be CONCURRENTLY",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-index"],
     explanation: "\
 **What it does.** Reports `CREATE INDEX` on a partitioned table that is in use. High with `CONCURRENTLY`, which the server refuses \
 there, and where the catalog says that the table is large.

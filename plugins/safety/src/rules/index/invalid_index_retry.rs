@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "IF NOT EXISTS leaves an invalid index as it is",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-index"],
     explanation: "\
 **What it does.** Reports `CREATE INDEX IF NOT EXISTS` when an index of that name is there and is invalid: what a build \
 `CONCURRENTLY` that failed has left behind, or an index of a partitioned table that not every partition has. Medium for a build \

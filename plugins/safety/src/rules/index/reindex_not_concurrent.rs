@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "REINDEX keeps everybody from writing, and queries from planning, until the indexes are built",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["reindex"],
     explanation: "\
 **What it does.** Reports `REINDEX` without `CONCURRENTLY` of an index or table that is in use, and of a schema or database. High \
 where the catalog says that the table is large.

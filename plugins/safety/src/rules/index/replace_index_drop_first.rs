@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "An index is dropped before the one that takes its place is built",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP INDEX` above a `CREATE INDEX` on the same table whose name, or whose first key, is the same. High \
 where both are in one transaction and the catalog says that the table is large.

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A new serial or identity column numbers every row while nobody can use the table",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-column"],
     explanation: "\
 **What it does.** Reports `ADD COLUMN` of a `serial` type or `GENERATED … AS IDENTITY` on a table that may hold rows. \
 High where the table is known to be large.

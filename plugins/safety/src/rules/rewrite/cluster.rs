@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "CLUSTER writes tables anew while nobody can use them",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["cluster"],
     explanation: "\
 **What it does.** Reports `CLUSTER`. High where the table is known to be large. `ALTER TABLE … CLUSTER ON` only notes \
 the index and is not reported.

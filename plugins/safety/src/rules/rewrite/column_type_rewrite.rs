@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Most changes of a type write the table anew while nobody can use it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["alter-column-type"],
     explanation: "\
 **What it does.** Reports `ALTER COLUMN … TYPE` where PostgreSQL writes every row and every index of the table anew, \
 also as a step of an enum that is made anew. Changes that only lift a limit (`varchar(20)` to `varchar(40)` or `text`, \

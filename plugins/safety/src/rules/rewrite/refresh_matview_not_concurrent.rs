@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "REFRESH MATERIALIZED VIEW keeps readers out until it is done",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["refresh-materialized-view"],
     explanation: "\
 **What it does.** Reports `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY` of a view that existed before the \
 migration.

@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "SET ACCESS METHOD writes the table anew",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["set-access-method"],
     explanation: "\
 **What it does.** Reports `ALTER TABLE … SET ACCESS METHOD` (PostgreSQL 15 or newer) of a table that may hold rows. \
 High where the table is known to be large. A partitioned table has no rows of its own: there the method is one for \

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "SET LOGGED and SET UNLOGGED write the table anew",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["set-logged", "set-unlogged"],
     explanation: "\
 **What it does.** Reports `ALTER TABLE … SET LOGGED` and `SET UNLOGGED` of a table that may hold rows. High where the \
 table is known to be large.

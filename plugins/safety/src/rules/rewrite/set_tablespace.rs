@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "SET TABLESPACE copies a table or index while nobody can use it",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["set-tablespace", "move-all-to-tablespace"],
     explanation: "\
 **What it does.** Reports `SET TABLESPACE` of a table, index or materialized view, and `ALTER TABLE ALL IN \
 TABLESPACE`. High where the table is known to be large. A partitioned table has no file of its own: there it is a \

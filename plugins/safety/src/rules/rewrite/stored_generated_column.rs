@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A stored generated column is computed for every row while nobody can use the table",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-column", "set-expression"],
     explanation: "\
 **What it does.** Reports `ADD COLUMN … GENERATED ALWAYS AS (…) STORED` and a change of such an expression (`SET \
 EXPRESSION`). High where the table is known to be large.

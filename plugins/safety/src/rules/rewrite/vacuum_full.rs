@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "VACUUM FULL writes tables anew while nobody can use them",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["vacuum"],
     explanation: "\
 **What it does.** Reports `VACUUM FULL`. High where the table is known to be large.
 

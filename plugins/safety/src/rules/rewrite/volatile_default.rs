@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A new column with a volatile default writes the table anew",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-column"],
     explanation: "\
 **What it does.** Reports `ADD COLUMN … DEFAULT` with a function that gives each row a value of its own \
 (`gen_random_uuid()`, `random()`, `clock_timestamp()`, `nextval()`), or with a function of your own, which is volatile \

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Autovacuum is switched off for a table",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-table", "set-storage-parameters"],
     explanation: "\
 **What it does.** Reports `autovacuum_enabled = false` (also of the TOAST table) on a table, unless the same file switches it \
 on again: for a bulk load that is fine.

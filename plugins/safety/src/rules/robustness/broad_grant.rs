@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A GRANT to everybody, of everything, or of a role that may do nearly everything",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["privileges", "grant-role", "alter-default-privileges"],
     explanation: "\
 **What it does.** Reports grants to `PUBLIC` of what it does not have anyway (tables, sequences, CREATE on a schema or \
 database), also as default privileges, and membership in roles that see or change everything (`pg_read_all_data`, \

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "CONCURRENTLY without IF [NOT] EXISTS in a file of several statements",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &["create-index", "drop"],
     explanation: "\
 **What it does.** Reports `CREATE INDEX CONCURRENTLY` without `IF NOT EXISTS` and `DROP INDEX CONCURRENTLY` without \
 `IF EXISTS` where the file has other statements. Silent where the file drops the index `IF EXISTS` before it builds it.

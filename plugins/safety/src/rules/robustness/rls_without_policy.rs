@@ -8,6 +8,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Row-level security is switched on for a table that has no policy",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["row-security"],
     explanation: "\
 **What it does.** Reports `ENABLE ROW LEVEL SECURITY` on a table that has no policy when the migration has run. High with \
 `FORCE` on a table that was there before the plan: then the owner is shut out, too. Low on a new table, where it may be meant, \

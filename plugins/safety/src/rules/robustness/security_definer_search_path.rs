@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "SECURITY DEFINER without SET search_path lets the caller choose what the function finds",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["create", "alter-function"],
     explanation: "\
 **What it does.** Reports a function or procedure that becomes `SECURITY DEFINER` and has no `SET search_path`. One whose \
 body is part of the statement (`BEGIN ATOMIC`, `RETURN`) is fine: its names are looked up when it is made.

@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Rows are inserted with numbers of their own, but the sequence stays where it was",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["insert"],
     explanation: "\
 **What it does.** Reports an `INSERT` that writes values of its own into a serial or identity column that is unique, when the \
 file does not set the sequence afterwards (`setval`, `ALTER SEQUENCE … RESTART`). Typical of rows that are copied from an old \

@@ -15,6 +15,27 @@ pub(super) const RULE: Rule = Rule {
     summary: "A statement that only a superuser may run",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &[
+        "create",
+        "enable-trigger",
+        "set-parameter",
+        "insert",
+        "alter-system",
+        "copy-to",
+        "load",
+        "create-tablespace",
+        "create-event-trigger",
+        "create-foreign-data-wrapper",
+        "create-access-method",
+        "create-operator-class",
+        "create-operator-family",
+        "create-text-search-parser",
+        "create-text-search-template",
+        "create-subscription",
+        "create-publication",
+        "create-role",
+        "alter-role",
+    ],
     explanation: "\
 **What it does.** Reports what fails unless a superuser runs it: `CREATE EXTENSION` of one that is not trusted (before \
 PostgreSQL 13: of any), functions in C and other untrusted languages, `ALTER SYSTEM`, `COPY` from and to files of the server, \

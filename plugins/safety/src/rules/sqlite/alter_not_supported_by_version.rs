@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "ALTER TABLE that SQLite refuses, in this version or in every one",
     severity: Severity::High,
     dialects: &[Dialect::Sqlite],
+    triggers: &["rename-column", "drop-column", "add-column"],
     explanation: "\
 **What it does.** Reports `RENAME COLUMN` before SQLite 3.25, `DROP COLUMN` before 3.35 and generated columns before 3.31, \
 where the version is known. Of every version: `ADD COLUMN` that is a primary key or unique; on a table that may hold rows, also \

@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A table rebuild does not make the indexes and triggers of the old table anew",
     severity: Severity::Medium,
     dialects: &[Dialect::Sqlite],
+    triggers: &["table-rebuild"],
     explanation: "\
 **What it does.** Reports indexes and triggers that a table had before it was made anew (create new, copy, drop, rename) and \
 that it does not have afterwards, as the catalog or the earlier migrations show. Silent for an index that the file drops by \

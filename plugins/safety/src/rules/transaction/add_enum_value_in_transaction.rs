@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Before PostgreSQL 12 ALTER TYPE … ADD VALUE runs only outside a transaction",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-enum-value"],
     explanation: "\
 **What it does.** Reports `ALTER TYPE … ADD VALUE` for a server known to be older than PostgreSQL 12: high inside the \
 file's own BEGIN … COMMIT or under `-- tollgate:transaction on`, low beside other statements. An enum that the same \

@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A schema change and a change of many rows in one transaction keep a table locked until all rows are done",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["update", "delete", "insert", "create-table"],
     explanation: "\
 **What it does.** Reports the first statement of a transaction that changes many rows (`UPDATE`, `DELETE`, `MERGE`, \
 `INSERT … SELECT`, also in CTEs and DO blocks) while an earlier statement of the transaction holds a lock that keeps \

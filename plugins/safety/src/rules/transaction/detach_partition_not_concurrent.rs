@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "DETACH PARTITION keeps everybody out of the whole partitioned table",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["detach-partition"],
     explanation: "\
 **What it does.** Reports `DETACH PARTITION` without `CONCURRENTLY` (PostgreSQL 14 or newer; where the version is not \
 known, that is assumed) of a table that existed before the migration.

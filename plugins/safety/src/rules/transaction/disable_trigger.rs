@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Triggers that are switched off do not check or keep anything",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["enable-trigger", "set-parameter"],
     explanation: "\
 **What it does.** Reports `DISABLE TRIGGER` on a table that existed before the migration, and \
 `session_replication_role = replica`, which switches off all triggers and foreign keys for the session. Low where the \

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A dropped trigger stops doing what the running application may rely on",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &["drop"],
     explanation: "\
 **What it does.** Reports `DROP TRIGGER` on a table that existed before the migration; medium where the migration \
 creates the trigger again in a later transaction, because rows that are written in between miss it. A trigger that is \

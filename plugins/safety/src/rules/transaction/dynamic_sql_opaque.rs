@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "SQL made at run time locks and changes what nobody can foresee",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &["dynamic"],
     explanation: "\
 **What it does.** Reports `EXECUTE` of SQL that is put together at run time, and calls of functions that are not the \
 server's own. Medium where the visible part shows a statement that locks tables or changes rows (`ALTER TABLE`, \

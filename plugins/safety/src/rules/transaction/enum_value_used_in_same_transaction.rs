@@ -11,6 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A new enum value cannot be used before it is committed",
     severity: Severity::High,
     dialects: &[Dialect::Postgres],
+    triggers: &["add-enum-value"],
     explanation: "\
 **What it does.** Reports a statement that uses an enum value which the same transaction adds: as a default, in an \
 `INSERT` or `UPDATE`, in a condition of an index or constraint. High where the file itself holds both together with \

@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "LOCK TABLE keeps others out until the transaction ends",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["lock-table"],
     explanation: "\
 **What it does.** Reports `LOCK TABLE` of an existing table in a mode that keeps others from writing (SHARE and \
 stronger) or reading (ACCESS EXCLUSIVE, which is also what it means without a mode).

@@ -12,6 +12,12 @@ pub(super) const RULE: Rule = Rule {
     summary: "An index or a validation on a table known to be large takes its time",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &[
+        "create-index",
+        "validate-constraint",
+        "reindex",
+        "refresh-materialized-view",
+    ],
     explanation: "\
 **What it does.** With a connected database: reports what is slow without keeping others out, on tables of a million \
 rows or a gigabyte and more: `CREATE INDEX CONCURRENTLY`, `REINDEX CONCURRENTLY`, `VALIDATE CONSTRAINT`, `REFRESH \

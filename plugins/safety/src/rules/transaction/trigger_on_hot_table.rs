@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A new trigger runs with every write to a table that is in use",
     severity: Severity::Low,
     dialects: &[Dialect::Postgres],
+    triggers: &["create"],
     explanation: "\
 **What it does.** Reports `CREATE TRIGGER` on a table that existed before the migration and may hold rows; medium \
 where the table is known to be large. Triggers of views and of new, empty and small tables are not reported.

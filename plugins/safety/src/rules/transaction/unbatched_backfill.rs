@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "Many rows are changed in one statement, and stay locked until the last of them",
     severity: Severity::Medium,
     dialects: &[Dialect::Postgres],
+    triggers: &["update", "delete", "insert", "create-table"],
     explanation: "\
 **What it does.** Reports `UPDATE`, `DELETE`, `MERGE` and `INSERT … SELECT` on a table that may hold rows, where the \
 statement does not say that it touches few of them: not the rows of a key (`WHERE id = …`, `id IN (…)`), not a range \
