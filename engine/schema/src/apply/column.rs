@@ -22,6 +22,8 @@ impl Schema {
         {
             return Ok(());
         }
+        // What somebody else still holds would be copied.
+        drop(relation);
         self.declare_column(&table, &add.column)?;
         let null = add.column.default.as_ref().is_none_or(|default| default.is_null)
             && add.column.generated.is_none()

@@ -19,14 +19,17 @@ impl Schema {
         let Some(relation) = self.get(&table)? else {
             return Ok(());
         };
+        let (before, kind) = (relation.constraints.clone(), relation.kind);
+        drop(relation);
         self.declare_constraint(&table, definition)?;
         let Some(after) = self.get(&table)? else { return Ok(()) };
-        let new = |constraint: &&Constraint| !relation.constraints.iter().any(|known| known.name == constraint.name);
+        let new = |constraint: &&Constraint| !before.iter().any(|known| known.name == constraint.name);
         let Some(added) = after.constraints.iter().find(new).cloned() else {
             return Ok(());
         };
         let check = matches!(&added.rule, ConstraintRule::Check { no_inherit: false, .. });
-        let everywhere = relation.kind == RelationKind::PartitionedTable;
+        let everywhere = kind == RelationKind::PartitionedTable;
+        drop(after);
         if check || everywhere {
             for child in self.children(&table)? {
                 if check {
@@ -88,6 +91,8 @@ impl Schema {
             validated: !definition.not_valid,
             comment: None,
         };
+        // What somebody else still holds would be copied.
+        drop(relation);
         self.edit(table, |relation| {
             if let ConstraintRule::PrimaryKey { columns, .. } = &rule {
                 for column in relation

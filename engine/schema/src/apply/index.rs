@@ -32,8 +32,11 @@ impl Schema {
             None => self.index_name(&relation.name, &index)?,
         };
         let name = index.name.clone();
+        let kind = relation.kind;
+        // What somebody else still holds would be copied.
+        drop(relation);
         self.edit(&table, |relation| relation.indexes.push(index))?;
-        if relation.kind == RelationKind::PartitionedTable && !create.only {
+        if kind == RelationKind::PartitionedTable && !create.only {
             for child in self.children(&table)? {
                 self.inherit_keys(&child, &table)?;
             }
