@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use serde::Serialize;
 use tollgate_host::Plugin;
 use tollgate_host::types::{Server, Severity, TimeLimits};
+use tollgate_schema::locks::Locks;
 use tollgate_schema::{Context, Schema};
 
 use crate::approval::Approvals;
@@ -300,7 +301,11 @@ impl CheckRequest<'_> {
             *schema = Schema::unknown(self.context.clone());
         }
         let before = step.judged.then(|| schema.clone());
-        schema.apply_script(migration.script())?;
+        if before.is_some() && !self.policies.is_empty() {
+            migration.locks = Some(Locks::while_applying(schema, migration.script())?);
+        } else {
+            schema.apply_script(migration.script())?;
+        }
         if let Some(before) = before {
             visit(Case {
                 migration,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tollgate_database::Pragmas;
 use tollgate_host::MigrationInput;
+use tollgate_schema::locks::Locks;
 use tollgate_schema::{BaseError, Schema};
 use tollgate_sql::{Dialect, ParseError, Script, Span};
 
@@ -27,6 +28,8 @@ pub struct ReadMigration {
     pub pragmas: Pragmas,
     /// It has a migration's name, and not that of some file outside of the folder.
     pub named: bool,
+    /// What it locks, where that was worked out for the schema that it is judged with.
+    pub locks: Option<Locks>,
 }
 
 impl ReadMigration {
@@ -188,6 +191,7 @@ fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<R
         suppressions,
         pragmas,
         named: true,
+        locks: None,
     })
 }
 
@@ -195,10 +199,10 @@ fn read_script(file: &MigrationFile, local: usize, dialect: Dialect) -> Result<R
 ///
 /// # Errors
 /// The first of the base's or the visitor's.
-pub fn walk<E: From<BaseError>>(
+pub fn walk<'m, E: From<BaseError>>(
     schema: &mut Schema,
-    migrations: &[ReadMigration],
-    mut visit: impl FnMut(&ReadMigration, &Schema, &Schema) -> Result<(), E>,
+    migrations: &'m [ReadMigration],
+    mut visit: impl FnMut(&'m ReadMigration, &Schema, &Schema) -> Result<(), E>,
 ) -> Result<(), E> {
     for migration in migrations {
         let before = schema.clone();

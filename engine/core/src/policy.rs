@@ -158,7 +158,8 @@ impl Court {
     ) -> (Judgement, Used) {
         let mut judgement = Judgement::default();
         let mut scales = Scales::new(self.block_at, &migration.suppressions);
-        let subject = Subject::new(migration.input.clone(), before.clone(), after.clone());
+        let locks = migration.locks.clone().unwrap_or_default();
+        let subject = Subject::with_locks(migration.input.clone(), before.clone(), after.clone(), locks);
         for policy in policies {
             let call = PolicyCall {
                 server: self.server,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use tollgate_schema::locks::{LockMode, TableLock, of_script};
+use tollgate_schema::locks::{LockMode, Locks, TableLock, of_script};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::{Dialect, Script};
 
@@ -19,10 +19,14 @@ fn locks_on(major: u32, before: &str, script: &str) -> Vec<TableLock> {
     let mut schema = Schema::empty(context);
     schema.apply_script(&parse(Dialect::Postgres, before)).unwrap();
     schema.settle();
-    of_script(&schema, &parse(Dialect::Postgres, script))
-        .unwrap()
-        .pop()
-        .unwrap()
+    let script = parse(Dialect::Postgres, script);
+    let mut found = of_script(&schema, &script).unwrap();
+    let (mut after, mut applied) = (schema.clone(), schema.clone());
+    let on_the_way = Locks::while_applying(&mut applied, &script).unwrap();
+    assert_eq!(on_the_way.of(&schema, &script).unwrap(), found);
+    after.apply_script(&script).unwrap();
+    assert_eq!(applied.relations().unwrap(), after.relations().unwrap());
+    found.pop().unwrap()
 }
 
 fn locks(before: &str, script: &str) -> Vec<String> {

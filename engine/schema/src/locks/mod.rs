@@ -58,6 +58,27 @@ impl Locks {
         let kept = self.0.get_or_init(|| of_script(before, script));
         kept.as_deref().map_err(Clone::clone)
     }
+
+    /// Applies a script to a schema and works out on the way what it locks, so that it is not replayed once more for that.
+    ///
+    /// # Errors
+    /// When the base cannot answer for the script itself. That it cannot for a lock is said by [`Locks::of`].
+    pub fn while_applying(schema: &mut Schema, script: &Script) -> Result<Self, BaseError> {
+        let families = Families::default();
+        let first = script.statements.first().map(|first| of_one(schema, first, &families));
+        let mut found: Result<Vec<_>, BaseError> = first.into_iter().collect();
+        schema.apply_each(script, |index, schema| {
+            families.after(&script.statements[index]);
+            if let (Ok(all), Some(next)) = (&mut found, script.statements.get(index + 1)) {
+                match of_one(schema, next, &families) {
+                    Ok(locks) => all.push(locks),
+                    Err(error) => found = Err(error),
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Self(Arc::new(OnceLock::from(found))))
+    }
 }
 
 /// What each statement of a script locks: one list a statement, each in the order in which the server meets the
