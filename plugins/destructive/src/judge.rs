@@ -13,6 +13,11 @@ pub(crate) fn postgres(rule: &Rule) -> Judge<Destructive> {
     testing::rule(rule).dialect(Dialect::Postgres)
 }
 
+/// Tests of a rule on `MySQL`.
+pub(crate) fn mysql(rule: &Rule) -> Judge<Destructive> {
+    testing::rule(rule).dialect(Dialect::Mysql)
+}
+
 /// Tests of a rule on `SQLite`.
 pub(crate) fn sqlite(rule: &Rule) -> Judge<Destructive> {
     testing::rule(rule).dialect(Dialect::Sqlite)

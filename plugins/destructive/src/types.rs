@@ -1,5 +1,7 @@
 //! What a change of type does to the values that are there.
 
+mod mysql;
+
 use tollgate_plugin::{Dialect, Severity};
 
 /// How dangerous a change is, and why in a few words.
@@ -74,8 +76,10 @@ pub(crate) fn judge(dialect: Dialect, from: &str, to: &str) -> Option<Verdict> {
     if from.eq_ignore_ascii_case(to) {
         return None;
     }
-    if dialect == Dialect::Sqlite {
-        return judge_affinity(from, to);
+    match dialect {
+        Dialect::Postgres => {}
+        Dialect::Sqlite => return judge_affinity(from, to),
+        Dialect::Mysql => return mysql::judge(from, to),
     }
     let (from, to) = (Type::read(from), Type::read(to));
     if from.dimensions != to.dimensions {

@@ -1,7 +1,7 @@
 //! `drop-default`: a column no longer gets a value of itself.
 
-use tollgate_plugin::rules::{Context, Findings, Rule};
-use tollgate_plugin::{ColumnName, Operation, Severity};
+use tollgate_plugin::rules::{Context, Findings, Rule, Step};
+use tollgate_plugin::{ColumnName, Dialect, IdentityChange, Operation, Severity};
 
 use super::table_goes;
 use crate::rebuild;
@@ -10,9 +10,10 @@ pub(super) const RULE: Rule = Rule {
     id: "drop-default",
     summary: "DROP DEFAULT: inserts that leave the column out get NULL or fail",
     severity: Severity::Low,
-    triggers: &["drop-default", "table-rebuild"],
+    triggers: &["drop-default", "set-identity", "table-rebuild"],
     explanation: "\
-**What it does.** Reports a column that has no default any more when the migration has run.
+**What it does.** Reports a column that has no default any more when the migration has run. Medium where MySQL's `MODIFY` or `CHANGE` \
+takes `AUTO_INCREMENT` away by not repeating it.
 
 **Why it matters.** No value is lost, but an application that leaves the column out of its INSERT gets NULL from then on or, \
 where the column is required, an error.
@@ -28,6 +29,9 @@ const HELP: &str = "deploy first the code that always writes the column";
 
 fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     for step in context.steps() {
+        if let Operation::SetIdentity(change) = &step.effect.operation {
+            report_auto_increment(context, findings, &step, change);
+        }
         let Operation::DropDefault(column) = &step.effect.operation else {
             continue;
         };
@@ -50,6 +54,32 @@ fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                     .help(HELP);
             }
         }
+    }
+}
+
+/// MODIFY and CHANGE say a column anew: what they do not repeat is gone.
+fn report_auto_increment(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, change: &IdentityChange) {
+    if context.dialect() != Dialect::Mysql || change.identity.is_some() || context.is_new_column(step, &change.column) {
+        return;
+    }
+    let numbered = context.original_column(step, &change.column).is_some_and(|original| {
+        let relation = context.before.relation(&original.table);
+        relation.is_some_and(|relation| {
+            relation
+                .column(&original.column)
+                .is_some_and(|column| column.identity.is_some())
+        })
+    });
+    if numbered && !has_one_again(context, step, &change.column) {
+        let message = format!(
+            "{} AUTO_INCREMENT from {}: inserts that leave it out fail",
+            step.verb("takes", "take"),
+            change.column
+        );
+        findings
+            .report(step, message)
+            .severity(Severity::Medium)
+            .help("repeat AUTO_INCREMENT in the definition");
     }
 }
 

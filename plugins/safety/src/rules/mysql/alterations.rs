@@ -66,7 +66,7 @@ pub(super) fn way(context: &Context<'_>, step: &Step<'_>) -> Option<Way> {
                     .primary_key()
                     .iter()
                     .any(|name| context.same_identifier(name, &original.column));
-                Some(context.column_of(relation, &original.column)?.not_null || in_key)
+                Some(relation.column(&original.column)?.not_null || in_key)
             });
             if was == Some(required) || (was == Some(true) && !required && is_key_column(context, step, column)) {
                 Way::Metadata
@@ -111,7 +111,7 @@ fn adding(context: &Context<'_>, step: &Step<'_>, added: &AddedColumn) -> Way {
 fn retyping(context: &Context<'_>, step: &Step<'_>, change: &ColumnTypeChange) -> Way {
     let known = before(context, step, &change.column.table);
     let old = context.original_column(step, &change.column).and_then(|original| {
-        let column = context.column_of(known.as_ref()?, &original.column)?;
+        let column = known.as_ref()?.column(&original.column)?;
         Some(column.data_type.clone())
     });
     let Some(old) = old else { return Way::InPlace };

@@ -72,7 +72,7 @@ fn lost(context: &Context<'_>, step: &Step<'_>, rename: &ColumnRename) -> Vec<&'
     let Some(relation) = context.before.relation(&original.table) else {
         return Vec::new();
     };
-    let Some(column) = context.column_of(&relation, &original.column) else {
+    let Some(column) = relation.column(&original.column) else {
         return Vec::new();
     };
     let in_key = relation

@@ -44,7 +44,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
     let Some(new) = values::of(&change.to) else { return };
     let old = context.original_column(step, column).and_then(|original| {
         let relation = context.before.relation(&original.table)?;
-        values::of(&context.column_of(&relation, &original.column)?.data_type)
+        values::of(&relation.column(&original.column)?.data_type)
     });
     let Some(old) = old else { return };
     let is_lost = |value: &String| !new.iter().any(|other| other == value);
