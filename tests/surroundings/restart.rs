@@ -67,8 +67,14 @@ fn a_deploy_stops_and_the_next_one_goes_on() {
     -- stderr
     migration-failed
 
-      × migration "2_posts" failed: failed to begin a transaction: terminating connection due to
+      × migration "2_posts" failed: the connection was lost: terminating connection due to
       │ administrator command
+       ╭─[migrations/2_posts/migration.sql:1:1]
+     1 │ CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users (id), title text);
+       · ───────────────────────────────────────────────────┬──────────────────────────────────────────────────
+       ·                                                    ╰── the connection was lost: terminating connection due to administrator command
+     2 │ CREATE INDEX posts_author ON posts (author);
+       ╰────
       help: SQLSTATE: 57P01
             wait until the server answers, then run `tollgate deploy`
       the database now: 1 migration of this run is in and recorded; nothing of it is in the database

@@ -107,9 +107,9 @@ fn a_ledger_that_belongs_to_somebody_else() {
     $ tollgate deploy
     status: 1
     -- stderr
-    lock
+    database
 
-      × failed to see whether somebody has a lease: permission denied for schema tollgate
+      × failed to read the migration ledger: permission denied for table _prisma_migrations
       help: give that right to the role in the URL, or use a role that has it
       the database now: nothing was changed
     ");
@@ -127,9 +127,9 @@ fn a_ledger_that_belongs_to_somebody_else() {
     $ tollgate deploy
     status: 1
     -- stderr
-    lock
+    database
 
-      × failed to see whether somebody has a lease: permission denied for schema tollgate
+      × failed to look for Tollgate's own tables: permission denied for schema tollgate
       help: give that right to the role in the URL, or use a role that has it
       the database now: nothing was changed
     "#);
@@ -150,9 +150,10 @@ fn a_ledger_that_belongs_to_somebody_else() {
     $ tollgate deploy
     status: 1
     -- stderr
-    lock
+    database
 
-      × failed to see whether somebody has a lease: permission denied for table leases
+      × failed to look for Tollgate's own tables: permission denied for table
+      │ __diesel_schema_migrations
       help: give that right to the role in the URL, or use a role that has it
       the database now: nothing was changed
     "#);
@@ -254,8 +255,13 @@ fn a_file_that_may_not_be_written() {
     -- stderr
     migration-failed
 
-      × migration "2_posts" failed: failed to begin a transaction: attempt to write a readonly
-      │ database
+      × migration "2_posts" failed: attempt to write a readonly database
+       ╭─[migrations/2_posts/migration.sql:1:1]
+     1 │ CREATE TABLE posts (id integer PRIMARY KEY, author integer NOT NULL REFERENCES users (id), title text);
+       · ───────────────────────────────────────────────────┬──────────────────────────────────────────────────
+       ·                                                    ╰── attempt to write a readonly database
+     2 │ CREATE INDEX posts_author ON posts (author);
+       ╰────
       help: let this user write the database's file and the .tollgate.db file beside it, or use a user
             who may, then run `tollgate deploy`
       the database now: nothing of it is in the database

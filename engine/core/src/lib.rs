@@ -43,7 +43,8 @@ mod with_lock;
 pub use baseline::{BaselineOptions, BaselineReport, baseline};
 pub use check::{CheckReport, CheckRequest, CheckedMigration, LooseFile, Scope, check};
 pub use deploy::{
-    AppliedMigration, DeployOptions, DeployOutcome, DeployReport, PlannedMigration, PlannedStatement, deploy,
+    AppliedMigration, DeployOptions, DeployOutcome, DeployReport, PlannedMigration, PlannedStatement, Plugins, deploy,
+    deploy_with,
 };
 pub use doctor::{Examination, doctor};
 pub use drift::{DriftOptions, DriftReport, Pattern, PatternError, ScratchPlace, drift};

@@ -275,14 +275,20 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 impl Waiting {
     /// Begins to tell everybody who wants to know.
-    pub(crate) fn tell(&mut self, project: &Project, command: &str, holder: Option<&LockHolder>) {
+    pub(crate) fn tell(
+        &mut self,
+        project: &Project,
+        listeners: &dyn Fn() -> Vec<Notifier>,
+        command: &str,
+        holder: Option<&LockHolder>,
+    ) {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
         let holder = holder.map_or_else(|| "somebody who cannot be seen".to_owned(), LockHolder::describe);
         let event = NotifierEvent::WaitingForLock { holder };
         let run = project.unrecorded_run(command);
-        for notifier in &project.notifiers {
+        for notifier in listeners() {
             let (plugin, run, event) = (Arc::clone(&notifier.plugin), run.clone(), event.clone());
             let message = std::thread::spawn(move || {
                 let interests = plugin.interests()?;
@@ -291,7 +297,7 @@ impl Waiting {
                 }
                 Ok(())
             });
-            self.messages.push((notifier.clone(), message));
+            self.messages.push((notifier, message));
         }
     }
 

@@ -20,6 +20,7 @@ use crate::requirement::Requirement;
 use crate::rules::EngineRules;
 
 /// Everything that `deploy` and `rollback` need. Made by the caller from its configuration.
+#[derive(Clone)]
 pub struct Project {
     /// The migrations.
     pub folder: Folder,

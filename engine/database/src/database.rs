@@ -16,18 +16,16 @@ use crate::error::DatabaseError;
 use crate::guard::{self, Hold, Session};
 use crate::ledger::store::Place;
 use crate::ledger::{LedgerRow, TABLE, store};
+use crate::lock::LockOptions;
 use crate::postgres::cancel::Canceller;
 use crate::postgres::connect::{SessionOptions, open_client};
+use crate::postgres::lock::Ahead;
 use crate::postgres::target::PostgresTarget;
 use crate::sql_text::literal;
 use crate::sqlite::connect::Access;
 use crate::state::progress::{self, Direction, Progress};
 use crate::state::setup::Tables;
-use crate::state::{State, setup};
 use crate::target::{Target, TargetKind};
-
-/// The state's table of how far scripts came.
-const PROGRESS: &str = "statement_progress";
 
 /// Oldest PostgreSQL that is known to work.
 pub(crate) const OLDEST_POSTGRES: u32 = 11;
@@ -70,16 +68,18 @@ pub struct Database {
     pub(crate) options: OpenOptions,
     pub(crate) connection: Connection,
     /// `SQLite`: the sidecar file, once it was needed.
-    sidecar: Option<Connection>,
+    pub(crate) sidecar: Option<Connection>,
     pub(crate) place: Place,
     server: ServerInfo,
     ledger_ready: bool,
-    state_ready: bool,
+    pub(crate) state_ready: bool,
     /// Tables of the state, as far as they are known.
-    tables: Option<Tables>,
+    pub(crate) tables: Option<Tables>,
     /// Role at the start of the session, when it is not the session's user.
-    role: Option<String>,
+    pub(crate) role: Option<String>,
     catalogs: Vec<Weak<PostgresCatalog>>,
+    /// A connection for the lock.
+    pub(crate) ahead: Option<Ahead>,
     /// Who holds the lock for it.
     pub(crate) hold: Option<Hold>,
     /// The run that it works for.
@@ -132,12 +132,40 @@ impl Database {
             tables: None,
             role,
             catalogs: Vec::new(),
+            ahead: None,
             hold: None,
             run: None,
             names: None,
             session,
             lost: Vec::new(),
         })
+    }
+
+    /// Connects, and begins to open the lock's session at the same time, for a run that takes the lock next.
+    ///
+    /// # Errors
+    /// As [`Database::connect`]. That the lock's session cannot be opened is said when the lock is taken.
+    pub fn connect_to_lock(
+        target: &Target,
+        options: &ConnectOptions,
+        lock: &LockOptions,
+    ) -> Result<Self, DatabaseError> {
+        let place = lock.direct.as_ref().unwrap_or(target);
+        let mut ahead = match &place.kind {
+            TargetKind::Postgres(place) if lock.pass.is_none() => Ahead::start(place, &options.application_name),
+            _ => None,
+        };
+        let database = match Self::connect(target, options) {
+            // It may be this one that there was no room beside.
+            Err(DatabaseError::Unavailable { .. }) if ahead.is_some() => {
+                if let Some(ahead) = ahead.take() {
+                    ahead.end();
+                }
+                Self::connect(target, options)
+            }
+            other => other,
+        };
+        database.map(|database| Self { ahead, ..database })
     }
 
     /// What answers at the other end.
@@ -280,131 +308,6 @@ impl Database {
         }
     }
 
-    /// Tollgate's own tables. They are made when they are not there.
-    pub fn state(&mut self) -> Result<State<'_>, DatabaseError> {
-        self.prepare_state()?;
-        self.open_state()
-    }
-
-    /// Tollgate's own tables, when they are there. Never creates them.
-    pub fn read_state(&mut self) -> Result<Option<State<'_>>, DatabaseError> {
-        if !self.state_ready {
-            if let TargetKind::Sqlite(target) = &self.target.kind {
-                let path = target.state_path();
-                if !path.exists() {
-                    return Ok(None);
-                }
-                let place = path.display().to_string();
-                let file = crate::sqlite::connect::open_file(&path, Access::Read, target.busy_timeout, &place)?;
-                self.sidecar = Some(Connection::Sqlite(Box::new(file)));
-            }
-            if !setup::has(self.state_connection(), setup::READABLE)? {
-                self.sidecar = None;
-                return Ok(None);
-            }
-        }
-        self.open_state().map(Some)
-    }
-
-    fn open_state(&mut self) -> Result<State<'_>, DatabaseError> {
-        self.known_tables()?;
-        let ledger = self.ledger_name();
-        Ok(State {
-            ledger,
-            tables: self.tables.get_or_insert_default(),
-            connection: self.sidecar.as_mut().unwrap_or(&mut self.connection),
-            inside: false,
-        })
-    }
-
-    /// Tables of the state that are there.
-    fn known_tables(&mut self) -> Result<&Tables, DatabaseError> {
-        if self.tables.is_none() {
-            self.tables = Some(Tables::of(self.state_connection())?);
-        }
-        Ok(self.tables.get_or_insert_default())
-    }
-
-    /// Makes tables of the state unless they are there.
-    pub(crate) fn make_tables(&mut self, tables: &[&str]) -> Result<(), DatabaseError> {
-        self.known_tables()?;
-        let known = self.tables.get_or_insert_default();
-        let connection = self.sidecar.as_mut().unwrap_or(&mut self.connection);
-        known.make(connection, tables, false)
-    }
-
-    /// Whether progress may be on record.
-    fn keeps_progress(&self) -> bool {
-        self.tables.as_ref().is_some_and(|tables| tables.has(PROGRESS))
-    }
-
-    /// Statements that forget what is known of a row.
-    pub(crate) fn forgetting(&self, row: &str) -> String {
-        if self.keeps_progress() {
-            progress::forget(self.connection.is_postgres(), row)
-        } else {
-            String::new()
-        }
-    }
-
-    pub(crate) fn prepare_state(&mut self) -> Result<(), DatabaseError> {
-        if self.state_ready {
-            return Ok(());
-        }
-        match &self.target.kind {
-            TargetKind::Postgres(target) => {
-                if setup::is_older(&mut self.connection)? {
-                    let session = SessionOptions {
-                        application_name: self.options.application_name.clone(),
-                        read_only: self.options.read_only,
-                    };
-                    setup::set_up_postgres(target, &session)?;
-                    self.tables = None;
-                }
-                self.make_tables(&["runs"])?;
-            }
-            TargetKind::Sqlite(target) => {
-                let file = setup::open_sqlite(&target.state_path())?;
-                self.sidecar = Some(Connection::Sqlite(Box::new(file)));
-            }
-        }
-        self.state_ready = true;
-        Ok(())
-    }
-
-    pub(crate) fn ledger_name(&self) -> String {
-        self.place.schema.clone().unwrap_or_else(|| "main".to_owned())
-    }
-
-    pub(crate) fn has_sidecar(&self) -> bool {
-        self.sidecar.is_some()
-    }
-
-    pub(crate) fn state_connection(&mut self) -> &mut Connection {
-        self.sidecar.as_mut().unwrap_or(&mut self.connection)
-    }
-
-    /// What is known of a script that did not come through.
-    pub(crate) fn progress(&mut self, row: &str, direction: Direction) -> Result<Option<Progress>, DatabaseError> {
-        if !self.known_tables()?.has(PROGRESS) {
-            return Ok(None);
-        }
-        progress::read(self.state_connection(), row, direction)
-    }
-
-    /// Records progress now, by itself.
-    pub(crate) fn keep(&mut self, progress: &Progress) -> Result<(), DatabaseError> {
-        self.make_tables(&[PROGRESS])?;
-        let connection = self.sidecar.as_mut().unwrap_or(&mut self.connection);
-        let sql = progress.save(connection.is_postgres());
-        let sql = if connection.is_postgres() {
-            as_role(self.role.as_deref(), &format!("BEGIN; {{}} {sql} COMMIT"))
-        } else {
-            sql
-        };
-        connection.run_own("record how far the migration came", &sql)
-    }
-
     /// The statements that record progress or the end of a script, for the same transaction as its statements.
     /// `tracked`: there is a record of its progress.
     pub(crate) fn record(&self, direction: Direction, finished: bool, tracked: bool, progress: &Progress) -> String {
@@ -491,7 +394,7 @@ impl Database {
 }
 
 /// Puts what makes the session act as itself in the place of `{}`.
-fn as_role(role: Option<&str>, sql: &str) -> String {
+pub(crate) fn as_role(role: Option<&str>, sql: &str) -> String {
     let role = role.map_or_else(|| "NONE".to_owned(), crate::sql_text::identifier);
     sql.replacen(
         "{}",

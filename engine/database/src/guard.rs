@@ -63,8 +63,8 @@ pub(crate) fn session(connection: &mut Connection) -> Option<Session> {
         return None;
     };
     let rows: Vec<Session> = sql_query(
-        "SELECT pid, backend_start::text AS began FROM pg_catalog.pg_stat_activity \
-         WHERE pid = pg_catalog.pg_backend_pid()",
+        // The view of this name joins what nobody wants to know here, which takes the server ten times as long.
+        "SELECT pid, backend_start::text AS began FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
     )
     .load(&mut **connection)
     .ok()?;

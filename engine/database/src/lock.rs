@@ -160,7 +160,8 @@ impl Database {
                     Some((direct, TargetKind::Sqlite(_))) => return Err(elsewhere(direct)),
                     None => target,
                 };
-                let mut lock = AdvisoryLock::open(target, &self.options.application_name, &mut self.connection)?;
+                let ahead = self.ahead.take().and_then(|ahead| ahead.into_connection(target));
+                let mut lock = AdvisoryLock::open(target, &self.options.application_name, &mut self.connection, ahead)?;
                 poll(options, events, || lock.attempt())?;
                 if let (Some(direct), Connection::Postgres(main)) = (&options.direct, &mut self.connection)
                     && !lock.is_seen_by(main)?

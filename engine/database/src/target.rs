@@ -73,6 +73,11 @@ impl Target {
         Ok(Self { kind })
     }
 
+    /// Whether it is a file that is not there.
+    pub fn is_missing_file(&self) -> bool {
+        matches!(&self.kind, TargetKind::Sqlite(target) if !target.path.exists())
+    }
+
     /// Which grammar its scripts are written in.
     pub fn dialect(&self) -> Dialect {
         match &self.kind {

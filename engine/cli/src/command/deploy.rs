@@ -1,19 +1,21 @@
 //! `tollgate deploy`
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use tollgate_engine::approval::Request;
 use tollgate_engine::host::Kind;
 use tollgate_engine::{
-    CheckedMigration, DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, Pragmas,
-    Transactions, deploy,
+    CheckedMigration, DeployOptions, DeployOutcome, DeployReport, Event, Folder, PlannedMigration, Plugins, Pragmas,
+    Transactions, deploy_with,
 };
 
 use super::Context;
 use crate::engine::approvals::{self, AwaitingDocument};
 use crate::engine::events::{DeliveryDocument, Show, told};
 use crate::engine::findings::{Counts, Findings, JudgedDocument, count};
+use crate::engine::plugins::{Loaded, Loader};
 use crate::engine::project;
 use crate::engine::receipts::{self, RequirementDocument};
 use crate::engine::rollback::{PlanDocument, outcome_line};
@@ -158,7 +160,7 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     } else {
         &[Kind::Policy, Kind::Rollback, Kind::Notifier]
     };
-    let (mut project, loaded) = project::project(&config, ui, needs)?;
+    let mut project = project::without_plugins(&config, ui)?;
     project.settings.execute.resume = args.resume;
     project.settings.approvals = approvals::given(&config, &project.folder)?;
     project.settings.approvals.requested.clone_from(&args.approve);
@@ -178,11 +180,21 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         findings = findings.at_work(ui);
     }
     let mut counts = Counts::default();
-    let result = deploy(&project, &options, &mut |event| match event {
+    // Loaded once something is to be deployed; then once.
+    let found: OnceCell<Loaded> = OnceCell::new();
+    let load = || -> Result<Plugins, Failure> {
+        if let Some(loaded) = found.get() {
+            return Ok(loaded.plugins());
+        }
+        let loaded = Loader::new(&config, ui)?.load(needs)?;
+        Ok(found.get_or_init(|| loaded).plugins())
+    };
+    let result = deploy_with(&project, &load, &options, &mut |event| match event {
         Event::Judged(checked) => counts = findings.show(ui, &checked),
         event => show.event(event),
     });
     drop(show);
+    let loaded = found.into_inner().unwrap_or_default();
     loaded.show_log(ui);
     let report = result?;
     if args.dry_run {

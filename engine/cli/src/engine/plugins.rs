@@ -10,7 +10,7 @@ use tollgate_engine::host::{
     PluginError,
 };
 use tollgate_engine::rules::{self, EngineRules};
-use tollgate_engine::{Level, Notifier, OnFailure, Policy, bundled};
+use tollgate_engine::{Level, Notifier, OnFailure, Plugins, Policy, bundled};
 
 use crate::config::error::{Place, nearest};
 use crate::config::model::{self, RuleLevel};
@@ -41,6 +41,16 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Those for a project.
+    pub fn plugins(&self) -> Plugins {
+        Plugins {
+            policies: self.policies.clone(),
+            generators: self.generators.clone(),
+            notifiers: self.notifiers.clone(),
+            rules: self.rules.clone(),
+        }
+    }
+
     /// Prints what the plugins have logged so far: warnings to everybody, the rest to the curious.
     pub fn show_log(&self, ui: &Ui) {
         let lines = std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner));
@@ -190,7 +200,9 @@ impl<'a> Loader<'a> {
                 let levels = config.rules.iter();
                 let policy = Policy::new(
                     plugin,
-                    levels.map(|(rule, level)| (rule.clone(), self::level(*level))).collect(),
+                    levels
+                        .map(|(rule, level)| (rule.clone(), self::level(*level)))
+                        .collect(),
                     config.enforced.clone(),
                     match config.on_failure {
                         model::OnFailure::Block => OnFailure::Block,

@@ -65,21 +65,25 @@ pub fn parse_target(
 
 /// Everything for a run on a database, with the plugins that it needs.
 pub fn project(config: &Config, ui: &Ui, needs: &[Kind]) -> Result<(Project, Loaded), Failure> {
+    let project = without_plugins(config, ui)?;
+    let loaded = Loader::new(config, ui)?.load(needs)?;
+    Ok((loaded.plugins().join(project), loaded))
+}
+
+/// The same without its plugins.
+pub fn without_plugins(config: &Config, ui: &Ui) -> Result<Project, Failure> {
     unused(config, ui);
     let folder = folder(config, ui)?;
     let target = target(config, ui)?;
-    let mut settings = settings(config, locking::options(config, ui, &target)?);
-    let loaded = Loader::new(config, ui)?.load(needs)?;
-    settings.rules = loaded.rules.clone();
-    let project = Project {
+    let settings = settings(config, locking::options(config, ui, &target)?);
+    Ok(Project {
         folder,
         target,
-        policies: loaded.policies.clone(),
-        generators: loaded.generators.clone(),
-        notifiers: loaded.notifiers.clone(),
+        policies: Vec::new(),
+        generators: Vec::new(),
+        notifiers: Vec::new(),
         settings,
-    };
-    Ok((project, loaded))
+    })
 }
 
 /// Nobody should rely on a setting that has no effect.

@@ -3,10 +3,12 @@
 mod planning;
 mod running;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 use tollgate_database::{ConnectOptions, Database, DatabaseError, Pragmas, RunLock};
+use tollgate_host::Plugin;
 use tollgate_host::types as wire;
 use tollgate_schema::Schema;
 
@@ -14,14 +16,16 @@ use crate::check::CheckedMigration;
 use crate::error::{Error, milliseconds};
 use crate::event::{Event, Observer};
 use crate::history::History;
-use crate::notify::Delivery;
+use crate::notify::{Delivery, Notifier};
 use crate::plan::ReadMigration;
+use crate::policy::Policy;
 use crate::project::Project;
 use crate::receipt::DeployedMigration;
 use crate::requirement::RequirementReport;
 use crate::rollback::RollbackPlan;
-use planning::{plan_for, plan_on, read_history};
-use running::{Deploy, verdict};
+use crate::rules::EngineRules;
+use planning::{is_anything_chosen, plan_for, plan_on, read_history};
+use running::{Deploy, take_lock_and_tell, verdict};
 
 pub(crate) use planning::excerpt;
 pub(crate) use running::{end_run, ending, take_lock};
@@ -115,18 +119,93 @@ pub struct AppliedMigration {
 /// Anything that stops it before or while migrations are applied. Being blocked by a policy is no error but an outcome.
 pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>) -> Result<DeployReport, Error> {
     let started = Instant::now();
-    project.settings.approvals.may_be_requested()?;
-    project.folder.expect_dialect(project.target.dialect())?;
     if options.dry_run {
+        project.settings.approvals.may_be_requested()?;
+        project.folder.expect_dialect(project.target.dialect())?;
         return dry_run(project, options, observe, started);
     }
+    let mut database = connect(project)?;
+    let lock = take_lock(project, "deploy", &mut database, observe)?;
+    deploy_on(project, database, lock, options, observe, started)
+}
+
+/// Plugins of a run, to be put into its [`Project`].
+#[derive(Clone, Default)]
+pub struct Plugins {
+    /// See [`Project::policies`].
+    pub policies: Vec<Policy>,
+    /// See [`Project::generators`].
+    pub generators: Vec<Arc<Plugin>>,
+    /// See [`Project::notifiers`].
+    pub notifiers: Vec<Notifier>,
+    /// The engine's own rules.
+    pub rules: EngineRules,
+}
+
+impl Plugins {
+    /// The project with them.
+    #[must_use]
+    pub fn join(self, project: Project) -> Project {
+        let mut settings = project.settings;
+        settings.rules = self.rules;
+        Project {
+            policies: self.policies,
+            generators: self.generators,
+            notifiers: self.notifiers,
+            settings,
+            ..project
+        }
+    }
+}
+
+/// The same for a project without its plugins: they are loaded when there is something to deploy, or somebody to be told
+/// that it has to wait for the lock, which may be more than once. A deploy that finds nothing to do takes no longer for
+/// them, and one that finds something applies nothing without them.
+///
+/// # Errors
+/// Those of [`deploy`], and that the plugins cannot be loaded.
+pub fn deploy_with<E: From<Error>>(
+    project: &Project,
+    load: &dyn Fn() -> Result<Plugins, E>,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+) -> Result<DeployReport, E> {
+    let started = Instant::now();
+    if options.dry_run {
+        let project = load()?.join(project.clone());
+        return Ok(deploy(&project, options, observe)?);
+    }
+    if project.target.is_missing_file() {
+        // There is something to deploy, and no reason to make it before it is known that nothing stands in the way.
+        load()?;
+    }
+    let mut database = connect(project)?;
+    // Nobody can be told where they cannot be loaded; why not is said once something is to be deployed.
+    let listeners = || load().map(|plugins| plugins.notifiers).unwrap_or_default();
+    let lock = take_lock_and_tell(project, &listeners, "deploy", &mut database, observe)?;
+    let history = read_history(project, &mut database, true, observe)?;
+    if !is_anything_chosen(&history, options)? {
+        return Ok(up_to_date(&history, started));
+    }
+    let project = &load()?.join(project.clone());
+    Ok(deploy_known(
+        project, database, lock, &history, options, observe, started,
+    )?)
+}
+
+/// Connects, having looked at what can be looked at before.
+fn connect(project: &Project) -> Result<Database, Error> {
+    project.settings.approvals.may_be_requested()?;
+    project.folder.expect_dialect(project.target.dialect())?;
     let connect = ConnectOptions {
         create_missing: true,
         ..ConnectOptions::default()
     };
-    let mut database = Database::connect(&project.target, &connect)?;
-    let lock = take_lock(project, "deploy", &mut database, observe)?;
-    deploy_on(project, database, lock, options, observe, started)
+    Ok(Database::connect_to_lock(
+        &project.target,
+        &connect,
+        &project.settings.lock,
+    )?)
 }
 
 /// What the policies say of all migrations as an empty database would meet them, and whether they block any. Asks no
@@ -154,12 +233,23 @@ pub(crate) fn deploy_on(
     started: Instant,
 ) -> Result<DeployReport, Error> {
     let history = read_history(project, &mut database, true, observe)?;
-    let there = deployed(&history);
-    let Some((read, plan)) = plan_on(project, &mut database, &history, options, observe)? else {
-        let mut report = report(DeployOutcome::UpToDate, Vec::new(), started);
-        report.deployed = there;
-        return Ok(report);
+    deploy_known(project, database, lock, &history, options, observe, started)
+}
+
+/// Deploys what the ledger and the folder say.
+fn deploy_known(
+    project: &Project,
+    mut database: Database,
+    lock: RunLock,
+    history: &History,
+    options: &DeployOptions,
+    observe: Observer<'_>,
+    started: Instant,
+) -> Result<DeployReport, Error> {
+    let Some((read, plan)) = plan_on(project, &mut database, history, options, observe)? else {
+        return Ok(up_to_date(history, started));
     };
+    let there = deployed(history);
     let requirement = examine(project, &read)?;
     let deploy = Deploy {
         project,
@@ -176,6 +266,12 @@ pub(crate) fn deploy_on(
 fn examine(project: &Project, read: &[ReadMigration]) -> Result<Option<RequirementReport>, Error> {
     let requirement = project.settings.requirement.as_ref();
     requirement.map(|requirement| requirement.examine(read)).transpose()
+}
+
+fn up_to_date(history: &History, started: Instant) -> DeployReport {
+    let mut report = report(DeployOutcome::UpToDate, Vec::new(), started);
+    report.deployed = deployed(history);
+    report
 }
 
 /// What the ledger says is applied.

@@ -1,6 +1,9 @@
 //! What a deploy would do: which migrations, in which order, and what is said of each.
 
+use std::sync::mpsc;
+
 use tollgate_database::Database;
+use tollgate_host::PluginError;
 use tollgate_host::types as wire;
 use tollgate_schema::Schema;
 use tollgate_sql::Position;
@@ -11,9 +14,10 @@ use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::history::History;
 use crate::plan::{self, ReadMigration};
+use crate::policy::Court;
 use crate::pragma;
 use crate::project::{self, Project};
-use crate::rollback::{self, Source};
+use crate::rollback::{self, RollbackPlan, Source};
 
 /// What is to be applied, and what is said of it. The catalog's snapshot ends here: an open one would make CREATE INDEX
 /// CONCURRENTLY wait for us for ever.
@@ -91,6 +95,11 @@ pub(super) fn read_history(
     Ok(history)
 }
 
+/// Whether there is anything to apply.
+pub(super) fn is_anything_chosen(history: &History, options: &DeployOptions) -> Result<bool, Error> {
+    choose(history, options).map(|chosen| !chosen.is_empty())
+}
+
 /// Indexes of the migrations to apply, in order.
 fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Error> {
     let pending: Vec<_> = history.to_apply().collect();
@@ -111,6 +120,18 @@ fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Erro
     Ok(pending[..end].iter().filter_map(|entry| entry.local).collect())
 }
 
+/// A migration on its way to the policies, with its way back.
+struct Case<'a> {
+    migration: &'a ReadMigration,
+    before: Schema,
+    after: Schema,
+    way_back: Result<RollbackPlan, PluginError>,
+}
+
+/// How many migrations may wait to be judged.
+const AHEAD: usize = 16;
+
+/// The policies judge on another thread while this one goes on replaying and having the ways back written.
 fn make_plan(
     project: &Project,
     server: wire::Server,
@@ -120,37 +141,56 @@ fn make_plan(
     let court = project.settings.court(server);
     let scripts: Vec<_> = read.iter().map(|migration| migration.script().as_ref()).collect();
     schema.prefetch(&scripts);
-    let mut plan = Vec::with_capacity(read.len());
-    plan::walk(schema, read, |migration, before, after| -> Result<(), Error> {
-        project.settings.go_on()?;
-        let way_back = rollback::generate(&project.generators, server, migration, before, after, Source::Kept);
-        // A way back that cannot be written must not hold up the way forward; the plan says that there is none.
-        let (rollback, rollback_failure) = match way_back {
-            Ok(plan) => (Some(plan), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let mut way_back = || rollback.clone();
-        let approvals = &project.settings.approvals;
-        let checked = check::judge(
-            &court,
-            approvals,
-            &project.policies,
-            migration,
-            before,
-            after,
-            &mut way_back,
-        );
-        plan.push(PlannedMigration {
-            checked,
-            statements: statements(migration),
-            rollback,
-            rollback_failure,
-            has_down_file: migration.input.down.is_some(),
-            pragmas: migration.pragmas,
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel::<Case<'_>>(AHEAD);
+        let judging = scope.spawn(move || receiver.iter().map(|case| judge(project, &court, case)).collect());
+        let walked = plan::walk(schema, read, |migration, before, after| -> Result<(), Error> {
+            project.settings.go_on()?;
+            let way_back = rollback::generate(&project.generators, server, migration, before, after, Source::Kept);
+            // The other end is gone only after a panic, which shows below.
+            let _ = sender.send(Case {
+                migration,
+                before: before.clone(),
+                after: after.clone(),
+                way_back,
+            });
+            Ok(())
         });
-        Ok(())
-    })?;
-    Ok(plan)
+        drop(sender);
+        let plan = judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        walked.map(|()| plan)
+    })
+}
+
+fn judge(project: &Project, court: &Court, case: Case<'_>) -> PlannedMigration {
+    let Case {
+        migration,
+        before,
+        after,
+        way_back,
+    } = case;
+    // A way back that cannot be written must not hold up the way forward; the plan says that there is none.
+    let (rollback, rollback_failure) = match way_back {
+        Ok(plan) => (Some(plan), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let checked = check::judge(
+        court,
+        &project.settings.approvals,
+        &project.policies,
+        migration,
+        &before,
+        &after,
+        &mut || rollback.clone(),
+    );
+    PlannedMigration {
+        checked,
+        statements: statements(migration),
+        rollback,
+        rollback_failure,
+        has_down_file: migration.input.down.is_some(),
+        pragmas: migration.pragmas,
+    }
 }
 
 fn statements(migration: &ReadMigration) -> Vec<PlannedStatement> {

@@ -13,7 +13,7 @@ use super::{AppliedMigration, DeployOutcome, DeployReport, PlannedMigration, rep
 use crate::approval::{Approval, level_name};
 use crate::error::{Error, ErrorKind, milliseconds};
 use crate::event::{Awaiting, Event, Observer};
-use crate::notify::{self, Delivery, Notifications, Waiting};
+use crate::notify::{self, Delivery, Notifications, Notifier, Waiting};
 use crate::plan::ReadMigration;
 use crate::project::Project;
 use crate::receipt::DeployedMigration;
@@ -26,10 +26,21 @@ pub(crate) fn take_lock(
     database: &mut Database,
     observe: Observer<'_>,
 ) -> Result<RunLock, Error> {
+    take_lock_and_tell(project, &|| project.notifiers.clone(), command, database, observe)
+}
+
+/// The same; `listeners` says who may want to know when it has to wait.
+pub(super) fn take_lock_and_tell(
+    project: &Project,
+    listeners: &dyn Fn() -> Vec<Notifier>,
+    command: &str,
+    database: &mut Database,
+    observe: Observer<'_>,
+) -> Result<RunLock, Error> {
     let mut waiting = Waiting::default();
     let lock = database.lock(&project.settings.lock, &mut |event| {
         if let LockEvent::Waiting { holder, .. } = &event {
-            waiting.tell(project, command, holder.as_ref());
+            waiting.tell(project, listeners, command, holder.as_ref());
         }
         observe(Event::Lock(event));
     });

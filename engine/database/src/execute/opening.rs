@@ -20,7 +20,10 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::error::DatabaseError;
+use crate::execute::run::Run;
 use crate::ledger::store::{Begun, Place};
+use crate::state::progress::{Direction, Progress};
 
 /// What is to be recorded of a script that begins.
 #[derive(Debug, Clone)]
@@ -80,5 +83,43 @@ impl NewRow {
     /// Rows of attempts that a crash undid: as if they had been rolled back, which they have.
     fn given_up(&self) -> String {
         self.void.iter().map(|id| self.place.roll_back(id) + ";").collect()
+    }
+}
+
+impl Run<'_> {
+    /// Writes that the script has begun, when it may be half done at some moment: so that a crash shows.
+    pub(super) fn open(&mut self) -> Result<(), DatabaseError> {
+        let Some(opening) = self.opening.take() else {
+            return Ok(());
+        };
+        self.database.make_tables(&["statement_progress"])?;
+        let postgres = self.database.connection.is_postgres();
+        let start = Progress::start(&self.row, self.direction);
+        if !(postgres && self.direction == Direction::Up) {
+            // First the progress: a row without it would look like another program's.
+            self.database.keep(&start)?;
+            self.followed = true;
+        }
+        let Opening::Row(row) = opening else {
+            return Ok(());
+        };
+        let sql = if postgres {
+            self.tracked = !row.known;
+            let progress = if row.known { String::new() } else { start.save(true) };
+            // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
+            // reaches the disk later takes this row along; and if none does, there is nothing to remember.
+            format!(
+                "BEGIN; {} SET LOCAL synchronous_commit = off; {} {progress} COMMIT",
+                self.database.guard(),
+                row.begun()
+            )
+        } else {
+            format!("BEGIN IMMEDIATE; {} COMMIT", row.begun())
+        };
+        let written = self.database.connection.run_own("record that the script begins", &sql);
+        if written.is_err() {
+            let _ = self.database.connection.run("ROLLBACK");
+        }
+        written
     }
 }

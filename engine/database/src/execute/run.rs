@@ -150,42 +150,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes that the script has begun, when it may be half done at some moment: so that a crash shows.
-    fn open(&mut self) -> Result<(), DatabaseError> {
-        let Some(opening) = self.opening.take() else {
-            return Ok(());
-        };
-        self.database.make_tables(&["statement_progress"])?;
-        let postgres = self.database.connection.is_postgres();
-        let start = Progress::start(&self.row, self.direction);
-        if !(postgres && self.direction == Direction::Up) {
-            // First the progress: a row without it would look like another program's.
-            self.database.keep(&start)?;
-            self.followed = true;
-        }
-        let Opening::Row(row) = opening else {
-            return Ok(());
-        };
-        let sql = if postgres {
-            self.tracked = !row.known;
-            let progress = if row.known { String::new() } else { start.save(true) };
-            // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
-            // reaches the disk later takes this row along; and if none does, there is nothing to remember.
-            format!(
-                "BEGIN; {} SET LOCAL synchronous_commit = off; {} {progress} COMMIT",
-                self.database.guard(),
-                row.begun()
-            )
-        } else {
-            format!("BEGIN IMMEDIATE; {} COMMIT", row.begun())
-        };
-        let written = self.database.connection.run_own("record that the script begins", &sql);
-        if written.is_err() {
-            let _ = self.database.connection.run("ROLLBACK");
-        }
-        written
-    }
-
     /// The group whose transaction holds the record that everything is in; `None`: the record follows at the end.
     fn carrier(&self, groups: &[Group]) -> Option<usize> {
         let last = groups.iter().rposition(|group| group.kind != GroupKind::Session)?;

@@ -42,6 +42,10 @@ pub struct Notice {
 /// Where the driver's callback puts what it hears.
 pub(crate) type Notices = Arc<Mutex<Vec<Notice>>>;
 
+/// Hears of each message which it is, how far it came, what ended it, and what the server said behind how many of its
+/// statements.
+pub(crate) type Tell<'a> = dyn FnMut(usize, Answer, Option<ServerError>, Vec<(usize, Notice)>) + 'a;
+
 /// Before the statements of one message that must not write.
 const READ_ONLY: &str = "SET LOCAL transaction_read_only = on; ";
 
@@ -111,11 +115,7 @@ impl PgConnection {
 
     /// Sends several texts, each as one message, without waiting for answers, and tells of each answer with what the
     /// server said until then, and behind how many statements of the text it said that.
-    pub(crate) fn run_together(
-        &mut self,
-        texts: &[&str],
-        tell: &mut dyn FnMut(usize, Answer, Option<ServerError>, Vec<(usize, Notice)>),
-    ) {
+    pub(crate) fn run_together(&mut self, texts: &[&str], tell: &mut Tell<'_>) {
         let notices = Arc::clone(&self.notices);
         let mut heard = Vec::new();
         self.client.run_together(texts, &mut |told| {

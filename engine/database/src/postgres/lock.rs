@@ -1,5 +1,6 @@
 //! Prisma's advisory lock on a session of its own.
 
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use diesel::sql_types::{Bool, Integer};
@@ -108,22 +109,62 @@ fn settle(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     settled.map_err(|error| DatabaseError::server("set up the lock's session", error))
 }
 
+fn session_of(application_name: &str) -> SessionOptions {
+    SessionOptions {
+        application_name: application_name.to_owned(),
+        read_only: false,
+    }
+}
+
+/// A connection for the lock that is being opened on another thread.
+pub(crate) struct Ahead {
+    target: PostgresTarget,
+    opening: JoinHandle<Option<PgConnection>>,
+}
+
+impl Ahead {
+    /// Begins. `None` where it would be of no use.
+    pub(crate) fn start(target: &PostgresTarget, application_name: &str) -> Option<Self> {
+        if target.pooler {
+            return None;
+        }
+        let (place, session) = (target.clone(), session_of(application_name));
+        // Why it does not open is said by whoever tries again, when the lock is to be taken.
+        let open = move || open(&place, &session).ok();
+        Some(Self {
+            target: target.clone(),
+            opening: Builder::new().name("lock".to_owned()).spawn(open).ok()?,
+        })
+    }
+
+    /// Gives it up.
+    pub(crate) fn end(self) {
+        drop(self.opening.join());
+    }
+
+    /// The connection, if it leads to this address.
+    pub(crate) fn into_connection(self, target: &PostgresTarget) -> Option<PgConnection> {
+        let connection = self.opening.join().ok().flatten();
+        connection.filter(|_| self.target == *target)
+    }
+}
+
 impl AdvisoryLock {
     /// Opens the session, at the database's own address or another one that leads there. `main` is the run's other
-    /// connection.
+    /// connection, and `ahead` may be one to the same address that nothing was done with yet.
     pub(crate) fn open(
         target: &PostgresTarget,
         application_name: &str,
         main: &mut Connection,
+        ahead: Option<PgConnection>,
     ) -> Result<Self, LockError> {
         if target.pooler {
             return Err(LockError::Pooler);
         }
-        let session = SessionOptions {
-            application_name: application_name.to_owned(),
-            read_only: false,
+        let mut connection = match ahead {
+            Some(connection) => connection,
+            None => open(target, &session_of(application_name))?,
         };
-        let mut connection = open(target, &session)?;
         let pid = pid_of(&mut connection)?;
         if let Connection::Postgres(main) = main {
             // Two connections, one server process: only a pooler that lends it out per transaction does that.

@@ -6,6 +6,7 @@
 
 mod approvals;
 pub(crate) mod leases;
+mod open;
 mod outbox;
 mod plans;
 pub mod progress;

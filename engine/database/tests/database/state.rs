@@ -312,7 +312,7 @@ fn tables_that_are_made_one_by_one_are_those_that_the_migrations_make() {
         host: None,
         pid: None,
         reason: None,
-        ttl: std::time::Duration::from_secs(60),
+        ttl: std::time::Duration::from_mins(1),
     };
     state.take_lease(&lease, &token).unwrap();
     fixture.apply("1_a", "VACUUM;").unwrap();
