@@ -25,6 +25,7 @@ mod instance;
 mod limits;
 mod log;
 mod plugin;
+mod rules;
 mod secrets;
 mod state;
 mod subject;

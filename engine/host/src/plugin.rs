@@ -11,6 +11,7 @@ use crate::bindings::{policy, rollback};
 use crate::error::{FailureKind, PluginError};
 use crate::host::Shared;
 use crate::instance::{Answer, Exports, Functions, Idle, Instance};
+use crate::rules::Rules;
 use crate::state::{Setting, State};
 use crate::subject::Subject;
 use crate::types::{Description, Event, Finding, Kind, Outcome, PolicyCall, RollbackCall, RollbackStep, Run};
@@ -20,6 +21,7 @@ use crate::{check, convert};
 pub struct Plugin {
     shared: Arc<Shared>,
     setting: Arc<Setting>,
+    rules: Rules,
     description: Description,
     digest: String,
     exports: Exports,
@@ -51,6 +53,7 @@ impl Plugin {
         Self {
             shared,
             setting: Arc::new(setting),
+            rules: Rules::new(&description.rules),
             description,
             digest,
             exports,
@@ -100,14 +103,9 @@ impl Plugin {
     /// # Errors
     /// Any [`FailureKind`]; [`FailureKind::Incompatible`] when this is no policy.
     pub fn check(&self, call: &PolicyCall) -> Result<Vec<Finding>, PluginError> {
-        let mut rules = self.positions(&call.rules);
-        let occurring = call.subject.occurring();
-        let asked = rules.len();
-        rules.retain(|at| {
-            let rule = self.description.rules.get(*at as usize);
-            rule.is_none_or(|rule| occurring.may_concern(&rule.triggers))
-        });
-        if rules.is_empty() && asked > 0 {
+        let asked = self.rules.positions(&call.rules);
+        let rules = self.rules.concerned(&asked, call.subject.occurring());
+        if rules.is_empty() && !asked.is_empty() {
             return Ok(Vec::new());
         }
         let request = policy::Request {
@@ -128,20 +126,6 @@ impl Plugin {
             let script: &Script = &call.subject.migration().script;
             check::findings(findings, script, &self.description, &call.rules, &self.setting.limits)
         })
-    }
-
-    /// Where the description lists these rules, ascending.
-    fn positions(&self, rules: &[String]) -> Vec<u32> {
-        let described = || self.description.rules.iter().zip(0..);
-        let mut left = rules.iter().peekable();
-        let in_order = described().filter(|(rule, _)| left.next_if_eq(&&rule.id).is_some());
-        let found: Vec<u32> = in_order.map(|(_, at)| at).collect();
-        if found.len() == rules.len() {
-            return found;
-        }
-        // Nobody has to ask in the order of the description, or only for what is described.
-        let asked = described().filter(|(rule, _)| rules.contains(&rule.id));
-        asked.map(|(_, at)| at).collect()
     }
 
     /// Asks a rollback generator how to take a migration back. The steps are checked: one for each statement, and the

@@ -6,18 +6,16 @@ use crate::bindings::script as wit;
 
 /// The operations and changes of a script, by their names in the contract.
 #[derive(Debug, Default)]
-pub(crate) struct Occurring {
-    names: BTreeSet<String>,
-    /// SQL is made at run time, so that anything may occur.
-    anything: bool,
-}
+pub(crate) struct Occurring(BTreeSet<String>);
+
+/// SQL that is made at run time.
+const DYNAMIC: &str = "dynamic";
 
 impl Occurring {
     /// What the statements do, one by one and together.
     pub(crate) fn of(statements: &[wit::Statement], changes: &[wit::Change]) -> Self {
         let mut found = Self::default();
         for effect in statements.iter().flat_map(|statement| &statement.effects) {
-            found.anything |= matches!(effect.operation, wit::Operation::Dynamic(_));
             found.add(name(&effect.operation));
         }
         for change in changes {
@@ -29,15 +27,26 @@ impl Occurring {
         found
     }
 
+    /// A script in which these occur.
+    #[cfg(test)]
+    pub(crate) fn named(names: &[&str]) -> Self {
+        Self(names.iter().map(|&name| name.to_owned()).collect())
+    }
+
     fn add(&mut self, name: &str) {
-        if !self.names.contains(name) {
-            self.names.insert(name.to_owned());
+        if !self.0.contains(name) {
+            self.0.insert(name.to_owned());
         }
     }
 
-    /// A rule that needs one of these operations may find something; one that names none always may.
-    pub(crate) fn may_concern(&self, triggers: &[String]) -> bool {
-        triggers.is_empty() || self.anything || triggers.iter().any(|name| self.names.contains(name))
+    /// Their names, each once.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// SQL is made at run time, so that operations may occur that nobody sees.
+    pub(crate) fn anything(&self) -> bool {
+        self.0.contains(DYNAMIC)
     }
 }
 
@@ -78,7 +87,7 @@ fn name(operation: &wit::Operation) -> &str {
         wit::Operation::Truncate(_) => "truncate",
         wit::Operation::TransactionControl(_) => "transaction-control",
         wit::Operation::SetParameter(_) => "set-parameter",
-        wit::Operation::Dynamic(_) => "dynamic",
+        wit::Operation::Dynamic(_) => DYNAMIC,
         wit::Operation::Other(other) => &other.tag,
     }
 }
