@@ -81,28 +81,43 @@ const OPERATORS: &[u8] = b"<>=!~+-*/%^&|@#?:";
 
 /// All tokens of a text; white space and comments are left out.
 pub(crate) fn read(text: &str) -> Vec<Token<'_>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        let length = blank(&text[at..]);
-        if length > 0 {
-            at += length;
-            continue;
-        }
-        let (kind, length) = token(&text[at..]);
-        let end = (at + length).min(text.len());
-        found.push(Token {
-            kind,
-            text: &text[at..end],
-            start: at,
-        });
-        at = end;
-    }
+    let mut found = Vec::with_capacity(text.len() / 4);
+    found.extend(each(text));
     found
+}
+
+/// The first token of a text.
+pub(crate) fn first(text: &str) -> Option<Token<'_>> {
+    each(text).next()
+}
+
+/// The tokens of a text, one by one.
+fn each(text: &str) -> impl Iterator<Item = Token<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let length = blank(&text[at..]);
+            if length > 0 {
+                at += length;
+                continue;
+            }
+            let (kind, length) = token(&text[at..]);
+            let start = at;
+            at = (at + length).min(text.len());
+            let text = &text[start..at];
+            return Some(Token { kind, text, start });
+        }
+        None
+    })
 }
 
 /// Length of white space or of a comment that the text begins with.
 fn blank(text: &str) -> usize {
+    // Nearly every token begins with a plain character that is none of those looked for below.
+    let first = text.as_bytes().first().copied().unwrap_or(0);
+    if first.is_ascii_graphic() && first != b'-' && first != b'/' {
+        return 0;
+    }
     if text.starts_with("--") {
         return text.find('\n').map_or(text.len(), |end| end + 1);
     }
@@ -164,7 +179,12 @@ fn char_length(text: &str) -> usize {
 
 /// Length of the characters at the beginning that `belongs` takes.
 fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
-    text.find(|character| !belongs(character)).unwrap_or(text.len())
+    let plain = |byte: &u8| byte.is_ascii() && belongs(char::from(*byte));
+    let length = text.bytes().take_while(|byte| plain(byte)).count();
+    match text.as_bytes().get(length) {
+        Some(byte) if !byte.is_ascii() => text.find(|character| !belongs(character)).unwrap_or(text.len()),
+        _ => length,
+    }
 }
 
 /// An operator ends where a comment begins.

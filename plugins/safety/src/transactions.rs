@@ -139,9 +139,6 @@ pub(crate) fn of<'a>(context: &Context<'a>) -> Vec<Transaction<'a>> {
 
 /// What the comments above the first statement ask for.
 pub(crate) fn wanted(context: &Context<'_>) -> Option<Wanted> {
-    if !context.migration.text().contains("tollgate:transaction") {
-        return None;
-    }
     let first = context.migration.statements().first()?;
     context
         .migration

@@ -80,22 +80,28 @@ struct Long {
 /// Somewhere are more bytes in a row than a name can have: letters and the like, or whatever stands between two quotes on
 /// one line. Nearly all scripts have none and need not be read word by word.
 fn may_hold_long_name(text: &str) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
-    // Every byte of every script comes by here, so there is one pass.
-    let mut run = 0;
-    let mut quoted = None;
-    for &byte in text.as_bytes() {
-        run = if is_letter(byte) { run + 1 } else { 0 };
-        quoted = match byte {
-            b'\n' => None,
-            b'"' => Some(0),
-            _ => quoted.map(|length: usize| length + 1),
-        };
-        if run > LONGEST || quoted.is_some_and(|length| length > LONGEST) {
-            return true;
+    // Every byte of every script comes by here, so short lines are passed over.
+    let long = text.split('\n').filter(|line| line.len() > LONGEST);
+    long.into_iter()
+        .any(|line| holds_long_run(line.as_bytes()) || holds_long_quoted(line))
+}
+
+/// More than that many letters in a row. One of them would stand where it is looked first: at the end of each stretch.
+fn holds_long_run(line: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
+    let mut from = 0;
+    while let Some(stretch) = line.get(from..=from + LONGEST) {
+        match stretch.iter().rposition(|byte| !is_letter(byte)) {
+            Some(other) => from += other + 1,
+            None => return true,
         }
     }
     false
+}
+
+/// More than that many bytes behind a quote, up to the next or to the end of the line.
+fn holds_long_quoted(line: &str) -> bool {
+    line.split('"').skip(1).any(|between| between.len() > LONGEST)
 }
 
 /// What the server keeps of a name.

@@ -296,10 +296,8 @@ impl<'a> Context<'a> {
         if self.dialect() == Dialect::Sqlite {
             return left.name.eq_ignore_ascii_case(&right.name);
         }
-        left == right
-            || (left.name == right.name
-                && left.schema != right.schema
-                && self.resolve(kind, left) == self.resolve(kind, right))
+        left.name == right.name
+            && (left.schema == right.schema || self.resolve(kind, left) == self.resolve(kind, right))
     }
 
     /// Whether two identifiers of columns and the like are the same to the server.

@@ -8,7 +8,7 @@ use tollgate_plugin::{
 use super::extensions::{Installer, installer};
 use super::{details, has, words};
 use crate::sql;
-use crate::tokens::Kind;
+use crate::tokens::{self, Kind};
 
 pub(super) const RULE: Rule = Rule {
     id: "superuser-required",
@@ -180,13 +180,15 @@ fn setting(parameter: &Parameter) -> Option<String> {
 
 /// COPY … FROM or TO a file or a program.
 fn file(context: &Context<'_>, step: &Step<'_>) -> bool {
+    let first = tokens::first(step.statement.span.of(context.migration.text()));
+    if !first.is_some_and(|token| token.is("copy")) {
+        return false;
+    }
     let tokens = sql::statement_tokens(context, step.statement);
-    let is_copy = tokens.first().is_some_and(|token| token.is("copy"));
-    is_copy
-        && tokens.windows(2).any(|pair| {
-            let direction = pair[0].depth == 0 && (pair[0].is("from") || pair[0].is("to"));
-            direction && (pair[1].is("program") || pair[1].kind == Kind::Literal)
-        })
+    tokens.windows(2).any(|pair| {
+        let direction = pair[0].depth == 0 && (pair[0].is("from") || pair[0].is("to"));
+        direction && (pair[1].is("program") || pair[1].kind == Kind::Literal)
+    })
 }
 
 fn statement(context: &Context<'_>, step: &Step<'_>, other: &OtherOperation) -> Option<String> {
