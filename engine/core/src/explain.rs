@@ -3,7 +3,7 @@
 use tollgate_schema::locks::{self, TableLock};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
-use tollgate_sql::{Dialect, ObjectName, Position, Script};
+use tollgate_sql::{Dialect, ObjectName, Position, Script, Statement};
 
 use crate::deploy::excerpt;
 use crate::error::{Error, nearest};
@@ -98,24 +98,54 @@ fn unknown(name: &str, folder: Option<&Folder>) -> Error {
 /// The statements of a script that starts from `before`.
 pub(crate) fn statements(before: &Schema, script: &Script) -> Result<Vec<ExplainedStatement>, Error> {
     let locks = locks::of_script(before, script)?;
-    let explained = script.statements.iter().zip(locks).map(|(statement, locks)| {
-        let does = statement.effects.iter().map(|effect| {
-            let words = describe(&effect.operation);
-            if effect.conditional {
-                format!("perhaps: {words}")
-            } else {
-                words
-            }
-        });
-        ExplainedStatement {
+    let explained = script
+        .statements
+        .iter()
+        .zip(locks)
+        .map(|(statement, locks)| ExplainedStatement {
             line: Position::of(&script.text, statement.span.start).line,
             excerpt: excerpt(statement.span.of(&script.text)),
             transactional: statement.transactional,
-            does: does.collect(),
+            does: does(statement, script.dialect),
             locks: (script.dialect != Dialect::Mysql).then_some(locks),
-        }
-    });
+        });
     Ok(explained.collect())
+}
+
+/// What a statement does, a clause each. MySQL's MODIFY says all of a column anew: that is one thing, not five.
+fn does(statement: &Statement, dialect: Dialect) -> Vec<String> {
+    let mut redefined = None;
+    let mut told = Vec::with_capacity(statement.effects.len());
+    for effect in &statement.effects {
+        let words = match &effect.operation {
+            Operation::AlterColumnType { table, column, to, .. } if dialect == Dialect::Mysql => {
+                redefined = Some(effect.span);
+                format!("define column {table}.{column} anew: {}", to.sql(dialect))
+            }
+            operation if redefined == Some(effect.span) && is_of_column(operation) => continue,
+            operation => describe(operation),
+        };
+        told.push(if effect.conditional {
+            format!("perhaps: {words}")
+        } else {
+            words
+        });
+    }
+    told
+}
+
+/// A property that a column's definition says or leaves out.
+fn is_of_column(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::SetNotNull { .. }
+            | Operation::DropNotNull { .. }
+            | Operation::SetDefault { .. }
+            | Operation::DropDefault { .. }
+            | Operation::AddIdentity { .. }
+            | Operation::DropIdentity { .. }
+            | Operation::SetExpression { .. }
+    )
 }
 
 /// A clause in a few words: what is done, to what.

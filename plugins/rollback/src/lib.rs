@@ -8,7 +8,7 @@ mod names;
 mod undo;
 
 use tollgate_plugin::{
-    Catalog, Description, Failure, Migration, NoSettings, Outcome, Rollback, RollbackRequest, RollbackStep,
+    Catalog, Description, Dialect, Failure, Migration, NoSettings, Outcome, Rollback, RollbackRequest, RollbackStep,
     SettingsIssue,
 };
 
@@ -40,6 +40,9 @@ impl Rollback for Inverse {
         before: &dyn Catalog,
         after: &dyn Catalog,
     ) -> Result<Vec<RollbackStep>, Failure> {
+        if request.server.dialect == Dialect::Mysql {
+            return Ok(declined(migration));
+        }
         let lives = Lives::trace(migration.statements(), before, request.server.dialect);
         let context = Context::new(request, migration, before, after, &lives);
         Ok(migration
@@ -49,6 +52,20 @@ impl Rollback for Inverse {
             .map(|statement| context.step(statement))
             .collect())
     }
+}
+
+/// MySQL's statements are written in other words than those below, and nobody has tried them there.
+fn declined(migration: &Migration<'_>) -> Vec<RollbackStep> {
+    let statements = migration.statements().iter().rev();
+    statements
+        .map(|statement| RollbackStep {
+            undoes: statement.index,
+            outcome: Outcome::Declined,
+            sql: Vec::new(),
+            transactional: true,
+            preserve: Vec::new(),
+        })
+        .collect()
 }
 
 /// A step's outcome and SQL, before it is bound to a statement.

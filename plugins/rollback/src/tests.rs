@@ -259,6 +259,18 @@ fn sqlite_comes_back() {
 }
 
 #[test]
+fn nothing_is_written_for_mysql() {
+    let test = testing::rollback::<Inverse>().dialect(tollgate_plugin::Dialect::Mysql);
+    let steps = test.generate("CREATE TABLE t (a INT); ALTER TABLE t MODIFY a BIGINT;");
+    assert!(
+        steps
+            .iter()
+            .all(|step| step.outcome == Outcome::Declined && step.sql.is_empty())
+    );
+    assert_eq!(steps.iter().map(|step| step.undoes).collect::<Vec<_>>(), [1, 0]);
+}
+
+#[test]
 fn what_stays_lost_is_said() {
     let outcomes = |script: &str| -> String {
         let lines = postgres()
