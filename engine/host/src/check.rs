@@ -287,6 +287,10 @@ fn no_sql(step: &RollbackStep, outcome: &str) -> Result<(), Problem> {
 }
 
 fn parses(sql: &str, dialect: Dialect) -> Result<(), Problem> {
+    // So it is with nearly all of them.
+    if tollgate_sql::defines(dialect, sql) {
+        return Ok(());
+    }
     let script = tollgate_sql::parse(dialect, sql)
         .map_err(|error| format!("has SQL that does not parse: {error} in `{}`", shown(sql)))?;
     if script.statements.is_empty() {

@@ -1,6 +1,6 @@
 //! What the policies said, for people and for programs.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 
 use serde::Serialize;
@@ -95,8 +95,8 @@ pub struct Counts {
 pub struct Findings<'a> {
     folder: &'a Folder,
     dialect: Dialect,
-    /// Where the statements stand of the file that was asked about last.
-    statements: RefCell<Option<(&'a Path, Vec<Span>)>>,
+    /// The file that was asked about last.
+    last: RefCell<Option<LastFile<'a>>>,
     /// Findings of level low are printed, too.
     notes: bool,
 }
@@ -107,7 +107,7 @@ impl<'a> Findings<'a> {
         Self {
             folder,
             dialect,
-            statements: RefCell::default(),
+            last: RefCell::default(),
             notes: true,
         }
     }
@@ -263,7 +263,8 @@ impl<'a> Findings<'a> {
         } else {
             severity(finding.severity).to_owned()
         };
-        let snippet = Snippet::new(shown(&file.path), file.text.clone()).label(span.start..span.end, what);
+        let name = self.of_last(file, |last| last.shown.clone());
+        let snippet = Snippet::new(name, file.text.clone()).label(span.start..span.end, what);
         finding.labels.iter().fold(snippet, |snippet, label| {
             snippet.label(label.span.start..label.span.end, label.text.clone())
         })
@@ -271,13 +272,40 @@ impl<'a> Findings<'a> {
 
     /// Where a statement stands. The script has been parsed before, without an error.
     fn statement(&self, file: &'a MigrationFile, index: usize) -> Option<Span> {
-        let mut known = self.statements.borrow_mut();
-        if known.as_ref().is_none_or(|(path, _)| *path != file.path) {
-            let script = tollgate_engine::sql::parse(self.dialect, &file.text).ok()?;
-            let spans = script.statements.iter().map(|statement| statement.span).collect();
-            *known = Some((&file.path, spans));
+        self.of_last(file, |last| {
+            let parse = || {
+                let script = tollgate_engine::sql::parse(self.dialect, &file.text).ok();
+                let statements = script.map(|script| script.statements).unwrap_or_default();
+                statements.iter().map(|statement| statement.span).collect()
+            };
+            last.statements.get_or_init(parse).get(index).copied()
+        })
+    }
+
+    /// Most findings are about the file that the one before was about.
+    fn of_last<T>(&self, file: &'a MigrationFile, ask: impl FnOnce(&LastFile<'a>) -> T) -> T {
+        let mut last = self.last.borrow_mut();
+        let known = last.take_if(|last| last.path == file.path);
+        ask(last.insert(known.unwrap_or_else(|| LastFile::new(&file.path))))
+    }
+}
+
+/// What of a file does not change from one finding to the next.
+struct LastFile<'a> {
+    path: &'a Path,
+    /// How people see its path.
+    shown: String,
+    /// Where its statements stand.
+    statements: OnceCell<Vec<Span>>,
+}
+
+impl<'a> LastFile<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self {
+            path,
+            shown: shown(path),
+            statements: OnceCell::new(),
         }
-        known.as_ref()?.1.get(index).copied()
     }
 }
 

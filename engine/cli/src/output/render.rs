@@ -15,10 +15,10 @@ const CONTEXT: usize = 1;
 pub fn render(report: &Report, width: usize) -> String {
     let drawn = Drawn {
         report,
-        source: report.snippet.as_ref().map(|snippet| Source {
-            name: &snippet.name,
-            text: &snippet.text,
-        }),
+        source: report
+            .snippet
+            .as_ref()
+            .map(|snippet| Source::new(&snippet.name, &snippet.text)),
     };
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
         .with_links(false)

@@ -7,9 +7,33 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 #[derive(Debug)]
 pub struct Source<'a> {
     /// The file's name, as shown.
-    pub name: &'a str,
+    name: &'a str,
     /// All of it.
-    pub text: &'a str,
+    text: &'a str,
+    /// Where lines end; `None` where a carriage return may end one, too. Such texts are rare, and read from the start.
+    ends: Option<Vec<usize>>,
+}
+
+impl<'a> Source<'a> {
+    /// A text that is shown under a name.
+    pub fn new(name: &'a str, text: &'a str) -> Self {
+        let ends = || text.match_indices('\n').map(|(at, _)| at).collect();
+        Self {
+            name,
+            text,
+            ends: (!text.contains('\r')).then(ends),
+        }
+    }
+
+    /// The start of a line so far before `offset` that what stands before it does not matter, and how many lines do.
+    fn start(&self, offset: usize, lines_before: usize) -> (usize, usize) {
+        let ends = self.ends.as_deref().unwrap_or_default();
+        let before = ends.partition_point(|end| *end < offset);
+        match before.checked_sub(lines_before + 2) {
+            Some(last) => (ends[last] + 1, last + 1),
+            None => (0, 0),
+        }
+    }
 }
 
 impl SourceCode for Source<'_> {
@@ -19,8 +43,7 @@ impl SourceCode for Source<'_> {
         lines_before: usize,
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
-        let start = self.start(span.offset(), lines_before);
-        let skipped = self.text[..start].bytes().filter(|byte| *byte == b'\n').count();
+        let (start, skipped) = self.start(span.offset(), lines_before);
         let inside = SourceSpan::from((span.offset() - start, span.len()));
         let found = self.text[start..].read_span(&inside, lines_before, lines_after)?;
         Ok(Box::new(MietteSpanContents::new_named(
@@ -31,19 +54,6 @@ impl SourceCode for Source<'_> {
             found.column(),
             found.line_count() + skipped,
         )))
-    }
-}
-
-impl Source<'_> {
-    /// The start of a line so far before `offset` that what stands before it does not matter.
-    fn start(&self, offset: usize, lines_before: usize) -> usize {
-        // A carriage return may end a line, too; such texts are rare.
-        if self.text.contains('\r') {
-            return 0;
-        }
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let mut ends = before.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-        ends.nth(lines_before + 1).map_or(0, |(end, _)| end + 1)
     }
 }
 
@@ -64,7 +74,7 @@ mod tests {
             "a\nb\nc\nd\ne\nf\ng\n",
         ];
         for text in texts {
-            let source = Source { name: "n", text };
+            let source = Source::new("n", text);
             let whole = NamedSource::new("n", text);
             let spans = (0..=text.len()).flat_map(|start| (0..=text.len() - start).map(move |length| (start, length)));
             for (start, length) in spans {

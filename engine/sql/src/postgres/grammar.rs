@@ -56,11 +56,27 @@ struct CScanResult {
     error: *const CError,
 }
 
+#[repr(C)]
+struct CSplitStatement {
+    location: c_int,
+    length: c_int,
+}
+
+#[repr(C)]
+struct CSplitResult {
+    statements: *const *const CSplitStatement,
+    count: c_int,
+    stderr_buffer: *const c_char,
+    error: *const CError,
+}
+
 unsafe extern "C" {
     fn pg_query_scan_tokens(input: *const c_char) -> CScanResult;
     fn pg_query_free_scan_tokens_result(result: CScanResult);
     fn pg_query_parse_protobuf_opts(input: *const c_char, parser_options: c_int) -> CParseResult;
     fn pg_query_free_protobuf_parse_result(result: CParseResult);
+    fn pg_query_split_with_parser(input: *const c_char) -> CSplitResult;
+    fn pg_query_free_split_result(result: CSplitResult);
 }
 
 /// The tree of every statement in `text`.
@@ -94,6 +110,28 @@ pub(super) fn tree(text: &str) -> Result<ParseResult, GrammarError> {
         };
         pg_query_free_protobuf_parse_result(result);
         read
+    }
+}
+
+/// Where each statement of `text` begins, with what stands before it; `None` where the grammar refuses the text. Its tree
+/// is not brought over, which is most of the work of [`tree`].
+pub(super) fn starts(text: &str) -> Option<Vec<usize>> {
+    let input = CString::new(text).ok()?;
+    // SAFETY: as in `tree`; a null pointer never becomes a slice, and each of the `count` pointers is to a statement.
+    unsafe {
+        let result = pg_query_split_with_parser(input.as_ptr());
+        let count = usize::try_from(result.count).unwrap_or(0);
+        let statements: &[*const CSplitStatement] = if result.statements.is_null() {
+            &[]
+        } else {
+            std::slice::from_raw_parts(result.statements, count)
+        };
+        let starts = statements
+            .iter()
+            .map(|statement| usize::try_from((**statement).location).ok());
+        let starts = result.error.is_null().then(|| starts.collect()).flatten();
+        pg_query_free_split_result(result);
+        starts
     }
 }
 

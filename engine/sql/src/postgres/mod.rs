@@ -69,6 +69,27 @@ pub(crate) fn parse(text: &str) -> Result<Script, ParseError> {
     Ok(script)
 }
 
+/// See [`crate::defines`].
+pub(crate) fn defines(text: &str) -> bool {
+    // What nests deeply needs more room than there may be.
+    if text.len() > SHORT {
+        return false;
+    }
+    let definition = |start: usize| {
+        let mut words = text.get(start..).unwrap_or_default().split_ascii_whitespace();
+        let mut next = |wanted: &[&str]| words.next().is_some_and(|word| wanted.contains(&word));
+        next(&["ALTER", "COMMENT", "CREATE", "DROP"]) && next(&OBJECTS)
+    };
+    let starts = grammar::starts(text).unwrap_or_default();
+    !starts.is_empty() && starts.into_iter().all(definition)
+}
+
+/// The longest text that [`defines`] looks at, in bytes.
+const SHORT: usize = 2_000;
+
+/// The words behind ALTER, CREATE, DROP and COMMENT of which it is certain that nothing is run.
+const OBJECTS: [&str; 8] = ["COLUMN", "INDEX", "ON", "SEQUENCE", "TABLE", "TYPE", "UNIQUE", "VIEW"];
+
 /// The grammar takes a byte order mark for a letter; blanks of the same width keep every offset.
 fn without_byte_order_mark(text: &str) -> std::borrow::Cow<'_, str> {
     match text.strip_prefix('\u{feff}') {

@@ -99,3 +99,32 @@ fn what_the_server_accepts_is_accepted() {
         assert!(result.is_ok(), "{:?}: {sql:.60}", result.err());
     }
 }
+
+#[test]
+fn what_is_certain_to_be_definitions_parses_and_runs_nothing() {
+    let certain = [
+        "ALTER TABLE a ADD COLUMN b text DEFAULT 'x;y'",
+        "CREATE TABLE a (b integer);\n  CREATE UNIQUE INDEX ON a (b);",
+        "DROP TYPE \"T\"; COMMENT ON TABLE a IS 'BEGIN; COMMIT'",
+    ];
+    for sql in certain {
+        assert!(super::super::defines(sql), "{sql}");
+        assert!(!super::read(sql).statements.is_empty(), "{sql}");
+    }
+    let others = [
+        "",
+        ";",
+        "-- nothing",
+        "BEGIN",
+        "DROP TABLE a; COMMIT",
+        "DROP TABLE a; /*",
+        "DROP TABLE 'a'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DROP TABLE a\0",
+        "drop table a",
+    ];
+    for sql in others {
+        assert!(!super::super::defines(sql), "{sql}");
+    }
+    assert!(!super::super::defines(&format!("DROP TABLE a{}", ", a".repeat(1_000))));
+}
