@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tollgate_schema::locks::Locks;
-use tollgate_schema::model::Relation;
-use tollgate_schema::{BaseError, Schema};
+use tollgate_schema::model::{Column, Constraint, Index, Relation};
+use tollgate_schema::{BaseError, List, Schema};
 
 use crate::bindings::{catalog, script};
 use crate::convert::{self, Occurring};
@@ -24,16 +24,43 @@ struct Parts {
     statements: OnceLock<Arc<[script::Statement]>>,
     changes: OnceLock<Arc<[script::Change]>>,
     table_locks: OnceLock<Result<Arc<[Vec<script::TableLock>]>, BaseError>>,
-    relations: Mutex<HashMap<Version, Converted>>,
+    relations: Kept<Arc<Relation>, Arc<catalog::Relation>>,
+    columns: Kept<List<Column>, Arc<[catalog::Column]>>,
+    indexes: Kept<List<Index>, Arc<[catalog::Index]>>,
+    constraints: Kept<List<Constraint>, Arc<[catalog::Constraint]>>,
     occurring: OnceLock<Occurring>,
 }
 
-/// Address of a version of a relation. No other can come to be there while its [`Converted`] holds it.
-type Version = usize;
+/// What has been converted, by the address of the original. That is held, so that nothing else can come to be there, and
+/// whoever changes it changes a copy.
+struct Kept<Original, To>(Mutex<HashMap<usize, Converted<Original, To>>>);
 
-struct Converted {
-    _held: Arc<Relation>,
-    record: Arc<catalog::Relation>,
+struct Converted<Original, To> {
+    _held: Original,
+    to: To,
+}
+
+impl<Original, To> Default for Kept<Original, To> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<Original: Clone, To: Clone> Kept<Original, To> {
+    fn of(&self, address: usize, from: &Original, convert: impl FnOnce(&Original) -> To) -> To {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let converted = kept.entry(address).or_insert_with(|| Converted {
+            to: convert(from),
+            _held: from.clone(),
+        });
+        converted.to.clone()
+    }
+}
+
+impl<Original, To> Kept<List<Original>, Arc<[To]>> {
+    fn list(&self, from: &List<Original>, convert: impl Fn(&Original) -> To) -> Arc<[To]> {
+        self.of(from.as_ptr().addr(), from, |from| from.iter().map(convert).collect())
+    }
 }
 
 impl Subject {
@@ -51,7 +78,10 @@ impl Subject {
             statements: OnceLock::new(),
             changes: OnceLock::new(),
             table_locks: OnceLock::new(),
-            relations: Mutex::default(),
+            relations: Kept::default(),
+            columns: Kept::default(),
+            indexes: Kept::default(),
+            constraints: Kept::default(),
             occurring: OnceLock::new(),
         }))
     }
@@ -102,14 +132,26 @@ impl Subject {
     }
 
     /// The record of a relation, `found` in one of the two snapshots.
-    pub(crate) fn relation(&self, found: Arc<Relation>) -> Arc<catalog::Relation> {
-        let mut relations = self.0.relations.lock().unwrap_or_else(PoisonError::into_inner);
-        let converted = relations
-            .entry(Arc::as_ptr(&found).addr())
-            .or_insert_with(|| Converted {
-                record: Arc::new(convert::relation(&found)),
-                _held: found,
-            });
-        Arc::clone(&converted.record)
+    pub(crate) fn relation(&self, found: &Arc<Relation>) -> Arc<catalog::Relation> {
+        let convert = |found: &Arc<Relation>| Arc::new(convert::relation(found));
+        self.0.relations.of(Arc::as_ptr(found).addr(), found, convert)
+    }
+
+    /// The columns of a relation in one of the two snapshots.
+    pub(crate) fn columns(&self, of: &Relation) -> Arc<[catalog::Column]> {
+        let dialect = self.before().context().dialect;
+        self.0
+            .columns
+            .list(&of.columns, |found| convert::column(found, dialect))
+    }
+
+    /// Its indexes.
+    pub(crate) fn indexes(&self, of: &Relation) -> Arc<[catalog::Index]> {
+        self.0.indexes.list(&of.indexes, convert::index)
+    }
+
+    /// Its constraints.
+    pub(crate) fn constraints(&self, of: &Relation) -> Arc<[catalog::Constraint]> {
+        self.0.constraints.list(&of.constraints, convert::constraint)
     }
 }

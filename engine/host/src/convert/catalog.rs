@@ -16,6 +16,7 @@ use crate::bindings::types::{self, ColumnName, ObjectKind};
 use crate::bindings::{catalog as wit, script};
 use crate::fault::Fault;
 use crate::state::{PROBE, SnapshotHandle, State};
+use crate::subject::Subject;
 
 impl types::Host for State {}
 
@@ -36,6 +37,24 @@ pub(super) fn add_shared_to_linker(linker: &mut Linker<State>) -> wasmtime::Resu
         |store: StoreContextMut<'_, State>, (snapshot, name): (Handle, types::ObjectName)| {
             Ok((store.data().shared_relation(&snapshot, name)?,))
         },
+    )?;
+    instance.func_wrap(
+        "[method]snapshot.columns",
+        |store: StoreContextMut<'_, State>, (snapshot, of): (Handle, types::ObjectName)| {
+            Ok((store.data().shared_parts(&snapshot, of, Subject::columns)?,))
+        },
+    )?;
+    instance.func_wrap(
+        "[method]snapshot.indexes",
+        |store: StoreContextMut<'_, State>, (snapshot, of): (Handle, types::ObjectName)| {
+            Ok((store.data().shared_parts(&snapshot, of, Subject::indexes)?,))
+        },
+    )?;
+    instance.func_wrap(
+        "[method]snapshot.constraints",
+        |store: StoreContextMut<'_, State>, (snapshot, of): (Handle, types::ObjectName)| {
+            Ok((store.data().shared_parts(&snapshot, of, Subject::constraints)?,))
+        },
     )
 }
 
@@ -47,19 +66,31 @@ impl State {
     ) -> wasmtime::Result<Option<Arc<wit::Relation>>> {
         let found = known(self.snapshot(snapshot)?.relation(&from_object_name(name)))?;
         let subject = self.subject()?;
-        Ok(found.map(|found| subject.relation(found)))
+        Ok(found.map(|found| subject.relation(&found)))
     }
 
     /// One list of a relation's; empty where there is no such relation.
-    fn parts<P, T>(
+    fn shared_parts<T>(
         &self,
         snapshot: &Handle,
         of: types::ObjectName,
-        parts: impl Fn(&Relation) -> &Vec<P>,
-        convert: impl Fn(&P) -> T,
-    ) -> wasmtime::Result<Vec<T>> {
+        parts: impl Fn(&Subject, &Relation) -> Arc<[T]>,
+    ) -> wasmtime::Result<Arc<[T]>> {
         let found = known(self.snapshot(snapshot)?.relation(&from_object_name(of)))?;
-        Ok(found.map_or_else(Vec::new, |of| parts(&of).iter().map(convert).collect()))
+        let subject = self.subject()?;
+        Ok(found.map_or_else(|| Arc::from([]), |found| parts(subject, &found)))
+    }
+
+    /// Names of parts of a relation; none where there is no such relation.
+    fn names_of_parts<P>(
+        &self,
+        snapshot: &Handle,
+        of: types::ObjectName,
+        parts: impl Fn(&Relation) -> &[P],
+        name: impl Fn(&P) -> &String,
+    ) -> wasmtime::Result<Vec<String>> {
+        let found = known(self.snapshot(snapshot)?.relation(&from_object_name(of)))?;
+        Ok(found.map_or_else(Vec::new, |found| parts(&found).iter().map(name).cloned().collect()))
     }
 
     fn probe(
@@ -107,8 +138,7 @@ impl wit::HostSnapshot for State {
     }
 
     fn columns(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<wit::Column>> {
-        let dialect = self.snapshot(&snapshot)?.context().dialect;
-        self.parts(&snapshot, of, |of| &of.columns, |found| column(found, dialect))
+        Ok(self.shared_parts(&snapshot, of, Subject::columns)?.to_vec())
     }
 
     fn column(&mut self, snapshot: Handle, name: ColumnName) -> wasmtime::Result<Option<wit::Column>> {
@@ -122,19 +152,19 @@ impl wit::HostSnapshot for State {
     }
 
     fn indexes(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<wit::Index>> {
-        self.parts(&snapshot, of, |of| &of.indexes, index)
+        Ok(self.shared_parts(&snapshot, of, Subject::indexes)?.to_vec())
     }
 
     fn constraints(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<wit::Constraint>> {
-        self.parts(&snapshot, of, |of| &of.constraints, constraint)
+        Ok(self.shared_parts(&snapshot, of, Subject::constraints)?.to_vec())
     }
 
     fn triggers(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<String>> {
-        self.parts(&snapshot, of, |of| &of.triggers, |trigger| trigger.name.clone())
+        self.names_of_parts(&snapshot, of, |of| &of.triggers, |trigger| &trigger.name)
     }
 
     fn policies(&mut self, snapshot: Handle, of: types::ObjectName) -> wasmtime::Result<Vec<String>> {
-        self.parts(&snapshot, of, |of| &of.policies, |policy| policy.name.clone())
+        self.names_of_parts(&snapshot, of, |of| &of.policies, |policy| &policy.name)
     }
 
     fn exists(
@@ -304,7 +334,7 @@ pub(crate) fn relation(relation: &Relation) -> wit::Relation {
     }
 }
 
-fn column(column: &Column, dialect: Dialect) -> wit::Column {
+pub(crate) fn column(column: &Column, dialect: Dialect) -> wit::Column {
     wit::Column {
         name: column.name.clone(),
         data_type: column.data_type.sql(dialect),
@@ -331,7 +361,7 @@ pub(super) fn index_key(column: Option<&String>, expression: Option<&String>) ->
     }
 }
 
-fn index(index: &Index) -> wit::Index {
+pub(crate) fn index(index: &Index) -> wit::Index {
     wit::Index {
         name: index.name.clone(),
         keys: index
@@ -350,7 +380,7 @@ fn index(index: &Index) -> wit::Index {
     }
 }
 
-fn constraint(constraint: &Constraint) -> wit::Constraint {
+pub(crate) fn constraint(constraint: &Constraint) -> wit::Constraint {
     let mut found = wit::Constraint {
         name: constraint.name.clone(),
         kind: script::ConstraintKind::Check,

@@ -18,7 +18,7 @@ use crate::bindings::types as wit;
 use crate::state::State;
 use crate::types::{Description, Rule, Server, Severity};
 
-pub(crate) use catalog::relation;
+pub(crate) use catalog::{column, constraint, index, relation};
 pub(crate) use event::{event, run};
 pub(crate) use finding::finding;
 pub(crate) use script::{changes, statements, table_locks};
