@@ -95,21 +95,21 @@ struct Place {
 fn places(context: &Context<'_>, step: &Step<'_>) -> Vec<Place> {
     let text = context.migration.text();
     let found = tokens(text, step.effect.at, context.dialect());
-    let Some(open) = found.iter().position(|token| token.is('(')) else {
+    let Some(open) = found.iter().position(|token| token.is("(")) else {
         return Vec::new();
     };
     let mut places = Vec::new();
     for element in elements(&found[open + 1..]) {
         let [name, rest @ ..] = element else { continue };
         let Some(last) = element.last() else { continue };
-        if let Some(folded) = name.name(text, context.dialect()) {
+        if let Some(folded) = name.name(context.dialect()) {
             places.push(Place {
                 name: folded,
                 at: Span {
                     start: name.at.start,
                     end: last.at.end,
                 },
-                type_at: type_at(text, rest),
+                type_at: type_at(rest),
             });
         }
     }
@@ -117,18 +117,18 @@ fn places(context: &Context<'_>, step: &Step<'_>) -> Vec<Place> {
 }
 
 /// Splits at the commas outside of brackets, up to the bracket that closes.
-fn elements(tokens: &[Token]) -> Vec<&[Token]> {
+fn elements<'s, 't>(tokens: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
     let mut found = Vec::new();
     let (mut depth, mut start) = (0_usize, 0);
     for (at, token) in tokens.iter().enumerate() {
-        if token.is('(') {
+        if token.is("(") {
             depth += 1;
-        } else if token.is(')') && depth == 0 {
+        } else if token.is(")") && depth == 0 {
             found.push(&tokens[start..at]);
             break;
-        } else if token.is(')') {
+        } else if token.is(")") {
             depth -= 1;
-        } else if token.is(',') && depth == 0 {
+        } else if token.is(",") && depth == 0 {
             found.push(&tokens[start..at]);
             start = at + 1;
         }
@@ -141,33 +141,33 @@ fn type_of_clause(context: &Context<'_>, step: &Step<'_>, column: &str) -> Optio
     let text = context.migration.text();
     let found = tokens(text, step.effect.at, context.dialect());
     // The name may itself be a keyword: the first that fits behind ADD is meant, unless another follows IF NOT EXISTS.
-    let named = |token: &Token| token.name(text, context.dialect()).as_deref() == Some(column);
-    let mut from = found.iter().position(|token| token.is_word(text, "add"))? + 1;
-    if found.get(from)?.is_word(text, "column") {
+    let named = |token: &Token<'_>| token.name(context.dialect()).as_deref() == Some(column);
+    let mut from = found.iter().position(|token| token.is_word("add"))? + 1;
+    if found.get(from)?.is_word("column") {
         from += 1;
     }
-    if found.get(from)?.is_word(text, "if") && found.get(from + 1)?.is_word(text, "not") {
+    if found.get(from)?.is_word("if") && found.get(from + 1)?.is_word("not") {
         from += 3;
     }
     found.get(from).filter(|token| named(token))?;
-    type_at(text, found.get(from + 1..)?)
+    type_at(found.get(from + 1..)?)
 }
 
 /// The type in `ALTER [COLUMN] name [SET DATA] TYPE type …`.
 fn type_of_change(context: &Context<'_>, step: &Step<'_>) -> Option<Span> {
     let text = context.migration.text();
     let found = tokens(text, step.effect.at, context.dialect());
-    let mut from = found.iter().position(|token| token.is_word(text, "alter"))? + 1;
-    if found.get(from)?.is_word(text, "column") {
+    let mut from = found.iter().position(|token| token.is_word("alter"))? + 1;
+    if found.get(from)?.is_word("column") {
         from += 1;
     }
     // The column may have the name of any of these words.
     from += 1;
-    if found.get(from)?.is_word(text, "set") {
+    if found.get(from)?.is_word("set") {
         from += 2;
     }
-    found.get(from).filter(|token| token.is_word(text, "type"))?;
-    type_at(text, found.get(from + 1..)?)
+    found.get(from).filter(|token| token.is_word("type"))?;
+    type_at(found.get(from + 1..)?)
 }
 
 /// Words that end a type.
@@ -192,10 +192,10 @@ const AFTER_TYPE: [&str; 17] = [
 ];
 
 /// The type at the start of what follows a column's name.
-fn type_at(text: &str, tokens: &[Token]) -> Option<Span> {
+fn type_at(tokens: &[Token<'_>]) -> Option<Span> {
     let length = tokens
         .iter()
-        .position(|token| AFTER_TYPE.iter().any(|word| token.is_word(text, word)) || token.is(';'))
+        .position(|token| AFTER_TYPE.iter().any(|word| token.is_word(word)) || token.is(";"))
         .unwrap_or(tokens.len());
     match &tokens[..length] {
         [] => None,
@@ -213,7 +213,7 @@ pub(crate) fn name_at(context: &Context<'_>, within: Span, name: &str) -> Option
     tokens(text, within, context.dialect())
         .iter()
         .find(|token| {
-            token.name(text, context.dialect()).is_some_and(|found| {
+            token.name(context.dialect()).is_some_and(|found| {
                 if postgres {
                     found == name
                 } else {

@@ -107,6 +107,7 @@ unsafe impl GlobalAlloc for Lists {
         block.as_ptr().cast()
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "every block begins at a multiple of GRAIN")]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some((list, _)) = list(layout) else {
             // SAFETY: as the caller promises.

@@ -34,6 +34,7 @@ mod context;
 mod dependents;
 mod history;
 pub mod rebuild;
+pub mod tokens;
 pub mod words;
 
 pub use context::{Context, Step, thousands};

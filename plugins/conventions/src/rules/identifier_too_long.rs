@@ -5,7 +5,7 @@ use tollgate_plugin::{
     ConstraintDefinition, ConstraintKind, Dialect, Edit, ObjectName, Operation, Severity, Span, Statement, Suggestion,
 };
 
-use crate::tokens::{Kind, Token, tokens};
+use crate::tokens::{Token, tokens};
 
 pub(super) const RULE: Rule = Rule {
     id: "identifier-too-long",
@@ -116,15 +116,15 @@ fn collect(context: &Context<'_>, statement: &Statement, found: &mut Vec<Long>) 
     while let Some(span) = waiting.pop() {
         let words = tokens(text, span, Dialect::Postgres);
         // The body of a block or function is a script of its own.
-        let code = first && has_body(text, &words);
+        let code = first && has_body(&words);
         first = false;
         for token in &words {
-            if let (Kind::Text(Some(inside)), true) = (&token.kind, code) {
-                waiting.push(*inside);
+            if code {
+                waiting.extend(token.dollar_quoted());
             }
-            let name = token.name(text, Dialect::Postgres).filter(|name| name.len() > LONGEST);
+            let name = token.name(Dialect::Postgres).filter(|name| name.len() > LONGEST);
             let Some(name) = name else { continue };
-            let place = (token.at, matches!(token.kind, Kind::Quoted(_)));
+            let place = (token.at, token.is_quoted());
             match found.iter_mut().find(|long| long.name == name) {
                 Some(long) => long.places.push(place),
                 None => found.push(Long {
@@ -138,8 +138,8 @@ fn collect(context: &Context<'_>, statement: &Statement, found: &mut Vec<Long>) 
 }
 
 /// DO, or CREATE [OR REPLACE] FUNCTION or PROCEDURE.
-fn has_body(text: &str, words: &[Token]) -> bool {
-    let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is_word(text, word));
+fn has_body(words: &[Token<'_>]) -> bool {
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|token| token.is_word(word));
     let create = is(0, "create");
     let at = if is(1, "or") { 3 } else { 1 };
     is(0, "do") || (create && (is(at, "function") || is(at, "procedure")))

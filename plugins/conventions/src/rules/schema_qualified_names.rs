@@ -118,14 +118,14 @@ const BETWEEN: [&str; 6] = ["if", "not", "exists", "only", "concurrently", "colu
 fn places(context: &Context<'_>, statement: &Statement, name: &ObjectName) -> Vec<Span> {
     let text = context.migration.text();
     let words = tokens(text, statement.span, context.dialect());
-    let is_one_of = |at: usize, list: &[&str]| list.iter().any(|word| words[at].is_word(text, word));
+    let is_one_of = |at: usize, list: &[&str]| list.iter().any(|word| words[at].is_word(word));
     // The name of a new index has no schema of its own.
-    let new_index = |at: usize| words[0].is_word(text, "create") && words[at].is_word(text, "index");
+    let new_index = |at: usize| words[0].is_word("create") && words[at].is_word("index");
     let named = |at: usize| {
         let before = (0..at).rev().find(|&before| !is_one_of(before, &BETWEEN));
-        words[at].name(text, context.dialect()).as_deref() == Some(name.name.as_str())
+        words[at].name(context.dialect()).as_deref() == Some(name.name.as_str())
             && before.is_some_and(|before| is_one_of(before, &BEFORE_NAME) && !new_index(before))
-            && !words.get(at + 1).is_some_and(|next| next.is('.'))
+            && !words.get(at + 1).is_some_and(|next| next.is("."))
     };
     (0..words.len())
         .filter(|at| named(*at))

@@ -9,6 +9,7 @@ mod locks;
 mod operation;
 #[path = "../../../../engine/host/src/convert/parts.rs"]
 mod parts;
+#[allow(dead_code, reason = "the host's own tests use all of it")]
 #[path = "../../../../engine/host/src/convert/triggers.rs"]
 mod triggers;
 
