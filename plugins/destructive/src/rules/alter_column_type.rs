@@ -80,7 +80,7 @@ fn report(context: &Context<'_>, findings: &mut Findings<'_>, step: &Step<'_>, c
     };
     let message = format!("{verb} {column} from {old} to {}: {why}", change.to);
     let finding = findings.report(step, message).severity(severity);
-    if severity != Severity::Low || context.dialect() == Dialect::Mysql {
+    if severity != Severity::Low {
         finding.help(HELP);
     }
 }
