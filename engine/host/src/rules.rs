@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn only_rules_that_a_script_can_concern_are_asked_about() {
         let rules = rules();
-        let concerned = |asked: &[u32], names: &[&str]| rules.concerned(asked, &Occurring::named(names));
+        let concerned = |asked: &[u32], names: &[&str]| rules.concerned(asked, &names.iter().copied().collect());
         assert_eq!(concerned(&[0, 1, 2, 3], &["drop-column"]), [0, 1, 3]);
         assert_eq!(concerned(&[0, 2], &["drop-column", "insert"]), [0]);
         assert!(concerned(&[0, 2, 3], &["insert"]).is_empty());

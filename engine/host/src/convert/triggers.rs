@@ -14,29 +14,12 @@ const DYNAMIC: &str = "dynamic";
 impl Occurring {
     /// What the statements do, one by one and together.
     pub(crate) fn of(statements: &[wit::Statement], changes: &[wit::Change]) -> Self {
-        let mut found = Self::default();
-        for effect in statements.iter().flat_map(|statement| &statement.effects) {
-            found.add(name(&effect.operation));
-        }
-        for change in changes {
-            found.add(match change {
-                wit::Change::TableRebuild(_) => "table-rebuild",
-                wit::Change::EnumRebuild(_) => "enum-rebuild",
-            });
-        }
-        found
-    }
-
-    /// A script in which these occur.
-    #[cfg(test)]
-    pub(crate) fn named(names: &[&str]) -> Self {
-        Self(names.iter().map(|&name| name.to_owned()).collect())
-    }
-
-    fn add(&mut self, name: &str) {
-        if !self.0.contains(name) {
-            self.0.insert(name.to_owned());
-        }
+        let effects = statements.iter().flat_map(|statement| &statement.effects);
+        let together = changes.iter().map(|change| match change {
+            wit::Change::TableRebuild(_) => "table-rebuild",
+            wit::Change::EnumRebuild(_) => "enum-rebuild",
+        });
+        effects.map(|effect| name(&effect.operation)).chain(together).collect()
     }
 
     /// Their names, each once.
@@ -47,6 +30,19 @@ impl Occurring {
     /// SQL is made at run time, so that operations may occur that nobody sees.
     pub(crate) fn anything(&self) -> bool {
         self.0.contains(DYNAMIC)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Occurring {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut found = BTreeSet::new();
+        for name in names {
+            // Most come many times.
+            if !found.contains(name) {
+                found.insert(name.to_owned());
+            }
+        }
+        Self(found)
     }
 }
 
