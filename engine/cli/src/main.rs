@@ -13,6 +13,10 @@ mod output;
 mod run;
 mod signal;
 
+/// Reading and replaying thousands of scripts makes and drops millions of short strings, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     run::run(std::env::args_os()).into()
 }
