@@ -144,7 +144,7 @@ pub(crate) struct Instance {
     asked: u32,
     /// Bytes of memory that it had before the first question.
     memory_bytes: usize,
-    /// It answered the last question, if only by saying that it cannot.
+    /// See [`Instance::sound`].
     sound: bool,
 }
 
@@ -189,6 +189,11 @@ impl Instance {
         state.subject = None;
         self.sound = state.denied.is_none();
         answer.map_err(|failure| self.sandbox.failed(&failure))
+    }
+
+    /// Whether it answered the last question, if only by saying that it cannot, and was refused nothing.
+    pub(crate) fn sound(&self) -> bool {
+        self.sound
     }
 
     /// Whether it may be asked something else.

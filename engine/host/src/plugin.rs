@@ -200,7 +200,8 @@ impl Plugin {
         answer
     }
 
-    /// The answer of an instance that has answered others before, or of a fresh one.
+    /// The answer of an instance that has answered others before, or of a fresh one: always where the first would be that
+    /// it broke off, so that no earlier question can be to blame.
     fn answer<T>(
         &self,
         subject: Option<&Subject>,
@@ -208,8 +209,7 @@ impl Plugin {
     ) -> Result<(Instance, Result<T, PluginError>), PluginError> {
         if let Some(mut instance) = self.idle.take() {
             match instance.ask(subject, &export) {
-                // What earlier questions have left in its memory must not cost this one its answer.
-                Err(error) if error.kind == FailureKind::OutOfMemory => {}
+                Err(error) if !instance.sound() && may_be_of_before(error.kind) => {}
                 answer => return Ok((instance, answer)),
             }
         }
@@ -217,6 +217,13 @@ impl Plugin {
         let answer = instance.ask(subject, &export);
         Ok((instance, answer))
     }
+}
+
+/// Whether a failure may come of what earlier questions have left in an instance. Those of the catalog, of the clock and
+/// of a capability do not.
+fn may_be_of_before(kind: FailureKind) -> bool {
+    use FailureKind::{InvalidOutput, OutOfFuel, OutOfMemory, Trapped};
+    matches!(kind, Trapped | OutOfFuel | OutOfMemory | InvalidOutput)
 }
 
 fn step(step: rollback::Step) -> RollbackStep {

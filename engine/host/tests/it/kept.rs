@@ -64,6 +64,17 @@ fn one_that_broke_off_or_lied_is_asked_nothing_more() {
 }
 
 #[test]
+fn no_failure_comes_of_earlier_questions() {
+    let plugin = plugin(|_| {});
+    for _ in 0..3 {
+        assert_eq!(order(&plugin, "answer").unwrap(), "question 1");
+        // The instance traps at its second question, so a fresh one is asked.
+        assert_eq!(order(&plugin, "tire").unwrap(), "question 1");
+        assert_eq!(order(&plugin, "trap").unwrap_err().kind, FailureKind::Trapped);
+    }
+}
+
+#[test]
 fn one_that_was_refused_a_capability_is_asked_nothing_more() {
     let plugin = plugin(|_| {});
     assert_eq!(order(&plugin, "count").unwrap(), "question 1: Err(ProbeError::Denied)");
@@ -159,7 +170,7 @@ fn a_handle_is_worth_nothing_when_its_question_has_been_answered() {
     );
     // A number that was not ends the call.
     let error = about(&plugin, "forgotten", &earlier("third")).unwrap_err();
-    insta::assert_snapshot!(shown(&error), @"plugin `misbehave` failed (invalid-output): returned malformed data: unknown handle index 4");
+    insta::assert_snapshot!(shown(&error), @"plugin `misbehave` failed (invalid-output): returned malformed data: unknown handle index 100");
     assert_eq!(order(&plugin, "answer").unwrap(), "question 1");
 }
 

@@ -24,6 +24,7 @@ pub fn obey(text: &str, before: &Snapshot, after: &Snapshot) -> Result<Vec<Findi
         ["keep", size] => std::mem::forget(black_box(vec![1_u8; number(size) << 20])),
         ["use", size] => drop(black_box(vec![1_u8; number(size) << 20])),
         ["trap"] => harm::trap(),
+        ["tire"] if question > 1 => harm::trap(),
         ["spin"] => harm::spin(),
         ["overflow"] => {
             black_box(harm::recurse(1));
@@ -42,8 +43,8 @@ pub fn obey(text: &str, before: &Snapshot, after: &Snapshot) -> Result<Vec<Findi
         // The number of a handle that is valid now. It will not be later, whatever it means then.
         ["remember"] => HANDLE.store(after.handle(), Ordering::Relaxed),
         ["forgotten"] => {
-            // One more than there are now, so that none of them goes by the remembered number.
-            let handle = ManuallyDrop::new(unsafe { Snapshot::from_handle(HANDLE.load(Ordering::Relaxed) + 1) });
+            // So far behind the remembered number that no handle of now goes by it.
+            let handle = ManuallyDrop::new(unsafe { Snapshot::from_handle(HANDLE.load(Ordering::Relaxed) + 100) });
             said = format!("{said}: {:?}", handle.relations());
         }
         ["remembered"] => {
