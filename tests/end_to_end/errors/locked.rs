@@ -89,7 +89,7 @@ fn another_run() {
     pending     1_users
     pending     2_posts
     pending     3_views
-    3 migrations: 0 applied, 3 pending; next: `tollgate deploy`
+    3 migrations: 0 applied, 3 pending; next: wait until the run that holds the lock is done
     "#);
     assert_eq!(tables(&database), "");
     project.succeed(&["deploy"]);

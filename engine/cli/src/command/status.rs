@@ -366,7 +366,8 @@ fn summary(context: &Context<'_>, report: &StatusReport, settings: &Migrations) 
 /// What to do first about what is not in order.
 fn next(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> String {
     let find = |pick: Pick<'_>| report.migrations.iter().find(|migration| pick(migration));
-    if find(&|migration| migration.unfinished == Some(Unfinished::Running)).is_some() {
+    // A migration that is one transaction is recorded at its end: while it runs it is pending.
+    if !report.holders.is_empty() || find(&|migration| migration.unfinished == Some(Unfinished::Running)).is_some() {
         return "wait until the run that holds the lock is done".to_owned();
     }
     if let Some(failed) = find(&|migration| migration.standing == Standing::Failed) {

@@ -268,6 +268,10 @@ pub(crate) fn open_sqlite(path: &Path) -> Result<SqliteConnection, DatabaseError
         reason,
     };
     let mut connection = open_file(path, Access::Create, WAIT, &place)?;
+    // Nothing must wait for the disk twice: what is lost on power failure is a record, never a migration.
+    connection
+        .batch_execute("PRAGMA synchronous = NORMAL")
+        .map_err(|error| failed(error.to_string()))?;
     // Two processes at once: the second waits here, and then finds nothing left to do.
     connection
         .immediate_transaction(|connection| {
@@ -277,10 +281,6 @@ pub(crate) fn open_sqlite(path: &Path) -> Result<SqliteConnection, DatabaseError
                 .map_err(SetUp::Migration)
         })
         .map_err(|error: SetUp| failed(error.to_string()))?;
-    // The next statement must not wait for the disk twice: what is lost on power failure is a record, never a migration.
-    connection
-        .batch_execute("PRAGMA synchronous = NORMAL")
-        .map_err(|error| failed(error.to_string()))?;
     Ok(connection)
 }
 
