@@ -9,33 +9,58 @@ use super::scan::{Kind, Token};
 const SIMPLE: &[&str] = &[
     "alter",
     "analyze",
+    "cache",
     "call",
+    "change",
+    "check",
+    "checksum",
     "commit",
     "create",
     "deallocate",
     "delete",
+    "desc",
+    "describe",
+    "do",
     "drop",
     "execute",
+    "explain",
     "flush",
     "get",
     "grant",
+    "handler",
+    "help",
     "insert",
+    "install",
+    "kill",
+    "load",
+    "lock",
     "optimize",
     "prepare",
+    "purge",
+    "release",
     "rename",
+    "repair",
     "replace",
+    "reset",
     "resignal",
     "return",
     "revoke",
     "rollback",
+    "savepoint",
     "select",
+    "show",
     "signal",
     "start",
+    "stop",
     "table",
     "truncate",
+    "uninstall",
+    "unlock",
     "update",
+    "use",
     "values",
     "with",
+    "xa",
 ];
 
 /// Words that open something which an END closes.
@@ -82,6 +107,8 @@ pub(super) struct Body<'a> {
     state: State,
     program: bool,
     count: usize,
+    /// SET STATEMENT stands in front.
+    wrapped: bool,
     /// The conditions of a DECLARE … HANDLER FOR are being read: a statement follows them.
     handler: bool,
     previous: Option<Token>,
@@ -95,6 +122,7 @@ impl<'a> Body<'a> {
             state: State::Start,
             program: false,
             count: 0,
+            wrapped: false,
             handler: false,
             previous: None,
             open: Vec::new(),
@@ -127,8 +155,11 @@ impl<'a> Body<'a> {
     }
 
     fn start(&mut self, word: &str) {
+        // SET STATEMENT … FOR CREATE PROCEDURE …
+        let wrapped = self.wrapped && !self.previous_is(&["for"]);
         if self.count == 0 {
             match word {
+                "set" => self.wrapped = true,
                 "create" | "alter" | "begin" => {}
                 _ if OPENING.contains(&word) => {
                     self.program = true;
@@ -136,6 +167,18 @@ impl<'a> Body<'a> {
                     self.body(word);
                 }
                 _ => self.state = State::Simple,
+            }
+            return;
+        }
+        if wrapped {
+            if self.count == 1 && word != "statement" {
+                self.state = State::Simple;
+            }
+            return;
+        }
+        if std::mem::take(&mut self.wrapped) {
+            if !matches!(word, "create" | "alter") {
+                self.state = State::Simple;
             }
             return;
         }
@@ -174,7 +217,7 @@ impl<'a> Body<'a> {
         if OPENING.contains(&word) {
             self.state = State::Body;
             self.open_with(word);
-        } else if word == "set" || SIMPLE.contains(&word) {
+        } else if (word == "set" && !self.previous_is(&["char", "character"])) || SIMPLE.contains(&word) {
             self.state = State::Simple;
         }
     }

@@ -243,7 +243,8 @@ fn number(rest: &[u8]) -> (Kind, usize) {
         .iter()
         .position(|byte| !byte.is_ascii_digit())
         .unwrap_or(rest.len());
-    let is_number = digits == name || is_hexadecimal(&rest[..name]) || is_exponent(&rest[digits..name]);
+    let signed = matches!(rest.get(name..name + 2), Some([b'+' | b'-', digit]) if digit.is_ascii_digit());
+    let is_number = digits == name || is_hexadecimal(&rest[..name]) || is_exponent(&rest[digits..name], signed);
     if !is_number {
         return (Kind::Word, name);
     }
@@ -272,7 +273,7 @@ fn is_hexadecimal(word: &[u8]) -> bool {
     }
 }
 
-/// What follows the digits: `e`, `e5`.
-fn is_exponent(word: &[u8]) -> bool {
-    matches!(word, [b'e' | b'E', digits @ ..] if digits.iter().all(u8::is_ascii_digit))
+/// What follows the digits: `e5`, or `e` in front of a sign and digits.
+fn is_exponent(word: &[u8], signed: bool) -> bool {
+    matches!(word, [b'e' | b'E', digits @ ..] if digits.is_empty() == signed && digits.iter().all(u8::is_ascii_digit))
 }

@@ -110,7 +110,10 @@ fn read(cursor: &mut Cursor<'_>, effects: &mut Effects<'_>) -> Result<(), ParseE
         "with" => {
             // Common table expressions, and then the statement.
             cursor.until(|here| here.is_any(&["select", "update", "delete", "insert", "replace", "values", "table"]));
-            read(cursor, effects)?;
+            // What is not found stands in brackets: a query.
+            if !cursor.at_end() {
+                read(cursor, effects)?;
+            }
         }
         "set" => session::set(cursor, effects, read)?,
         "begin" | "commit" | "release" | "rollback" | "savepoint" | "start" | "xa" => {
@@ -120,7 +123,9 @@ fn read(cursor: &mut Cursor<'_>, effects: &mut Effects<'_>) -> Result<(), ParseE
             // MariaDB's ANALYZE runs the statement.
             cursor.next();
             cursor.until(|here| here.is_any(&["select", "update", "delete", "insert", "replace", "with"]));
-            read(cursor, effects)?;
+            if !cursor.at_end() {
+                read(cursor, effects)?;
+            }
         }
         "analyze" | "check" | "checksum" | "optimize" | "repair" => tables(&verb, cursor, effects),
         "call" | "execute" => dynamic(cursor, effects),
