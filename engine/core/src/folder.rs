@@ -147,19 +147,23 @@ impl Folder {
         let mut names = subfolders(dir)?;
         names.sort_unstable();
         refuse_same_names(&names)?;
+        let warnings = order_warnings(&names);
+        let read: Vec<_> = names
+            .iter()
+            .map(|name| MigrationFile::read(dir, name.clone()))
+            .collect();
+        // Whether there is a script is asked only where none could be read.
         let without_script: Vec<_> = names
             .iter()
-            .map(|name| dir.join(name))
+            .zip(&read)
+            .filter(|(_, read)| read.is_err())
+            .map(|(name, _)| dir.join(name))
             .filter(|path| !path.join(SCRIPT_FILE).is_file())
             .collect();
         if !without_script.is_empty() {
             return Err(FolderError::NoScript(without_script));
         }
-        let warnings = order_warnings(&names);
-        let migrations = names
-            .into_iter()
-            .map(|name| MigrationFile::read(dir, name))
-            .collect::<Result<_, _>>()?;
+        let migrations = read.into_iter().collect::<Result<_, _>>()?;
         Ok(Self {
             dir: dir.to_owned(),
             provider: read_provider(dir)?,
@@ -170,7 +174,9 @@ impl Folder {
 
     /// A migration by its whole name.
     pub fn find(&self, name: &str) -> Option<&MigrationFile> {
-        let sorted = self.migrations.binary_search_by(|migration| migration.name.as_str().cmp(name));
+        let sorted = self
+            .migrations
+            .binary_search_by(|migration| migration.name.as_str().cmp(name));
         match sorted {
             Ok(at) => self.migrations.get(at),
             // Not every folder is read from a disk, and sorted.

@@ -397,7 +397,9 @@ mod tests {
             }
         };
         let mut seen = |_, schema: &Schema| {
-            check(schema);
+            let mut schema = schema.clone();
+            schema.overlay.look_again(1);
+            check(&schema);
             Ok(())
         };
         schema.apply_each(&script, &mut seen).unwrap();

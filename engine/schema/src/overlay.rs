@@ -135,8 +135,12 @@ impl Overlay {
         }
     }
 
-    /// Looks again at the words of relations that have changed. Not after each change, because many come in a row.
-    pub fn look_again(&mut self) {
+    /// Looks again at the words of relations that have changed, once there are so many. Not after each change, because many
+    /// come in a row.
+    pub fn look_again(&mut self, many: usize) {
+        if self.changed.len() < many {
+            return;
+        }
         for key in std::mem::take(&mut self.changed) {
             if let Some(held) = Arc::make_mut(&mut self.relations).get_mut(&*key) {
                 held.words = held.relation.as_deref().map_or(Words::ANY, Words::of);

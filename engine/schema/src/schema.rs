@@ -29,6 +29,10 @@ pub struct Schema {
     pub(crate) overlay: Overlay,
 }
 
+/// So many relations that have changed are looked at again before the end of a script. One that has not been looked at is
+/// taken to name everything.
+const MANY: usize = 16;
+
 impl Schema {
     /// The empty database, on which migrations are replayed. Everything that exists is known.
     pub fn empty(context: Context) -> Self {
@@ -153,9 +157,10 @@ impl Schema {
             if let Some(Change::TableRebuild(rebuild)) = rebuilt {
                 self.follow_rebuild(statement.index, rebuild)?;
             }
-            self.overlay.look_again();
+            self.overlay.look_again(MANY);
             seen(statement.index, self)?;
         }
+        self.overlay.look_again(1);
         self.overlay.search_path = None;
         self.overlay.legacy_alter = false;
         self.overlay.drop_temporary();
