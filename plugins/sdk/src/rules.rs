@@ -44,7 +44,7 @@ use crate::contract::{Dialect, Finding, RuleDescription, Severity, Span};
 use crate::migration::Migration;
 use crate::request::PolicyRequest;
 
-/// Both servers that have a parser, and the one that will get one.
+/// Every server whose migrations can be read.
 pub const ALL_DIALECTS: &[Dialect] = &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql];
 
 /// The line in an example between the schema that it starts from and the migration. The migration's name may follow the
