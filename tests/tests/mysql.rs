@@ -115,7 +115,6 @@ CREATE TABLE `Comment` (
        ·                                    ╰── low
      3 │ 
        ╰────
-      help: add a column of the new type, fill and check it, and move over
 
     safety::alter-copy-algorithm
 
@@ -141,7 +140,6 @@ CREATE TABLE `Comment` (
        ·                                                      ╰── low
      6 │ ALTER TABLE `User` CHANGE `name` `fullName` VARCHAR(191) NULL;
        ╰────
-      help: add a column of the new type, fill and check it, and move over
 
     safety::enum-reorder
 
