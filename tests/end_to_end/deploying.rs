@@ -445,7 +445,7 @@ fn new_migrations_get_names_and_the_rest_is_listed() {
     safety 0.1.0 (builtin:safety): on
       policy: Reports what is dangerous to run on a live system
       may use catalog.probe
-      68 of 68 rules on (--rules lists them)
+      74 of 74 rules on (--rules lists them)
     slack 0.1.0 (builtin:slack): off, SLACK_WEBHOOK_URL is not set
       notifier: Tells a Slack channel how a run ended
       may use http:webhook
