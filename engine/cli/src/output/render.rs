@@ -11,8 +11,8 @@ use super::style::{self, paint};
 /// Lines shown above and below the place.
 const CONTEXT: usize = 1;
 
-/// Draws the report in colour; the stream takes the colours out where they cannot be seen.
-pub fn render(report: &Report, width: usize) -> String {
+/// Draws the report; in colour only where that can be seen, because taking the colours out again is work.
+pub fn render(report: &Report, width: usize, coloured: bool) -> String {
     let drawn = Drawn {
         report,
         source: report
@@ -20,7 +20,12 @@ pub fn render(report: &Report, width: usize) -> String {
             .as_ref()
             .map(|snippet| Source::new(&snippet.name, &snippet.text)),
     };
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
+    let theme = if coloured {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
         .with_links(false)
         .with_width(width)
         // Only blanks end a line: a path or a flag that is broken in two can be copied by nobody.

@@ -149,7 +149,7 @@ impl Ui {
         if self.json() {
             self.warnings.borrow_mut().push(ReportDocument::from(report));
         } else {
-            stream::stderr(&self.redacted(&render(report, width())));
+            stream::stderr(&self.redacted(&render(report, width(), stream::stderr_is_coloured())));
         }
     }
 
