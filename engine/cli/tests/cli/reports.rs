@@ -686,16 +686,9 @@ fn a_policy_that_cannot_judge_is_in_every_report() {
     assert_snapshot!(report(&project, "github"), @r#"
     exit status 3
     --- stdout
-    ::error file=db/migrations/1 init/migration.sql,title=destructive%3A out-of-fuel::destructive could not judge this: used up its 10000 units of fuel
     ::error file=db/migrations/2_drop/migration.sql,title=destructive%3A out-of-fuel::destructive could not judge this: used up its 10000 units of fuel
     ::error file=db/migrations/3_mixed/migration.sql,title=destructive%3A out-of-fuel::destructive could not judge this: used up its 10000 units of fuel
-    ::error file=db/migrations/4_quiet/migration.sql,title=destructive%3A out-of-fuel::destructive could not judge this: used up its 10000 units of fuel
     --- stderr
-    plugin::out-of-fuel
-
-      × destructive could not judge 1 init: used up its 10000 units of fuel
-      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
-
     plugin::out-of-fuel
 
       × destructive could not judge 2_drop: used up its 10000 units of fuel
@@ -706,12 +699,7 @@ fn a_policy_that_cannot_judge_is_in_every_report() {
       × destructive could not judge 3_mixed: used up its 10000 units of fuel
       help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
 
-    plugin::out-of-fuel
-
-      × destructive could not judge 4_quiet: used up its 10000 units of fuel
-      help: what is not judged is not let through; `on_failure = "warn"` of a plugin changes that
-
-    4 migrations checked: 4 blocking
+    4 migrations checked: 2 blocking
     "#);
     let log: Value = serde_json::from_str(&report(&project, "sarif").stdout).unwrap();
     assert_valid(&sarif_schema(), &log);
