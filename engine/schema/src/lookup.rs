@@ -9,7 +9,7 @@ use tollgate_sql::operation::{DataType, ObjectKind};
 use crate::base::BaseError;
 use crate::class::Class;
 use crate::model::{Constraint, ConstraintRule, Function, Relation, RelationKind, Sequence, TypeKind, UserType};
-use crate::schema::{Schema, TEMPORARY};
+use crate::schema::{SQLITE_TEMPORARY, Schema, TEMPORARY};
 use crate::words::Wanted;
 
 impl Schema {
@@ -27,7 +27,7 @@ impl Schema {
         }
         if self.is_sqlite() {
             if name.schema.is_none() && self.overlay.temporary {
-                let temporary = ObjectName::qualified("temp", &name.name);
+                let temporary = ObjectName::qualified(SQLITE_TEMPORARY, &name.name);
                 if self
                     .overlay
                     .relation(&self.key(&temporary))

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
+use tollgate_sql::{Dialect, ObjectName};
 
 use crate::model::{Function, Relation, Sequence, UserType};
 use crate::sorted::Sorted;
@@ -34,6 +34,8 @@ pub(crate) struct Overlay {
     changed: Vec<Key>,
     /// Some relation is, or was, a partition or inherits from another.
     pub children: bool,
+    /// Schema that stands for the session's temporary objects.
+    session: &'static str,
     /// Some object is, or was, a temporary one.
     pub temporary: bool,
     /// Objects that may or may not exist: only a condition creates them.
@@ -112,7 +114,7 @@ impl Overlay {
 
     /// Holds a relation, or that it is gone.
     pub fn set_relation(&mut self, key: Key, relation: Option<Arc<Relation>>) {
-        self.temporary |= is_temporary(&key);
+        self.note_temporary(&key);
         let words = Words::ANY;
         if relation.is_some() {
             self.note_change(&key);
@@ -148,11 +150,31 @@ impl Overlay {
         }
     }
 
+    /// An overlay of a server of that dialect.
+    pub fn of(dialect: Dialect) -> Self {
+        let session = if dialect == Dialect::Sqlite {
+            SQLITE_TEMPORARY
+        } else {
+            TEMPORARY
+        };
+        Self {
+            session,
+            ..Self::default()
+        }
+    }
+
+    /// Remembers when an object is a temporary one.
+    pub fn note_temporary(&mut self, name: &ObjectName) {
+        self.temporary |= name.schema.as_deref() == Some(self.session);
+    }
+
     /// Forgets the session's temporary objects.
     pub fn drop_temporary(&mut self) {
         if !self.temporary {
             return;
         }
+        let session = Some(self.session);
+        let is_temporary = |name: &ObjectName| name.schema.as_deref() == session;
         Arc::make_mut(&mut self.relations).retain(|name, _| !is_temporary(name));
         Arc::make_mut(&mut self.origins).retain(|name, _| !is_temporary(name));
         Arc::make_mut(&mut self.empty).retain(|name| !is_temporary(name));
@@ -166,7 +188,5 @@ impl Overlay {
 /// Schema that stands for a session's temporary objects; they are gone when the script ends.
 pub(crate) const TEMPORARY: &str = "pg_temp";
 
-/// Whether a name is that of a temporary object.
-pub(crate) fn is_temporary(name: &ObjectName) -> bool {
-    matches!(name.schema.as_deref(), Some(TEMPORARY | "temp"))
-}
+/// The same on `SQLite`, where it has a name.
+pub(crate) const SQLITE_TEMPORARY: &str = "temp";

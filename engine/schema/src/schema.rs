@@ -11,9 +11,8 @@ use crate::base::{Base, BaseError};
 use crate::context::{Context, Folding};
 use crate::ground::Ground;
 use crate::model::{Function, Relation, Sequence, UserType};
-use crate::overlay::is_temporary;
 
-pub(crate) use crate::overlay::{ColumnOrigin, Key, Origin, Overlay, TEMPORARY};
+pub(crate) use crate::overlay::{ColumnOrigin, Key, Origin, Overlay, SQLITE_TEMPORARY, TEMPORARY};
 
 /// What a database looks like at some moment: an overlay of changes over a [`Base`], which is asked only about objects
 /// that somebody asks for. Clones share everything until one of them changes, so keeping a `before` costs next to
@@ -44,8 +43,8 @@ impl Schema {
         Self {
             base,
             cache: Arc::default(),
+            overlay: Overlay::of(context.dialect),
             context: Arc::new(context),
-            overlay: Overlay::default(),
         }
     }
 
@@ -346,7 +345,7 @@ impl Schema {
 
     pub(crate) fn put_type(&mut self, user_type: UserType) {
         let key = Arc::new(self.key(&user_type.name).into_owned());
-        self.overlay.temporary |= is_temporary(&key);
+        self.overlay.note_temporary(&key);
         Arc::make_mut(&mut self.overlay.types).insert(key, Some(Arc::new(user_type)));
     }
 
@@ -356,7 +355,7 @@ impl Schema {
 
     pub(crate) fn put_sequence(&mut self, sequence: Sequence) {
         let key = Arc::new(sequence.name.clone());
-        self.overlay.temporary |= is_temporary(&key);
+        self.overlay.note_temporary(&key);
         Arc::make_mut(&mut self.overlay.sequences).insert(key, Some(Arc::new(sequence)));
     }
 
@@ -365,7 +364,7 @@ impl Schema {
     }
 
     pub(crate) fn put_functions(&mut self, name: &ObjectName, overloads: Vec<Function>) {
-        self.overlay.temporary |= is_temporary(name);
+        self.overlay.note_temporary(name);
         Arc::make_mut(&mut self.overlay.functions).insert(Arc::new(name.clone()), Arc::new(overloads));
     }
 

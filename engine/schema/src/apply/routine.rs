@@ -5,13 +5,13 @@ use tollgate_sql::operation::{CreateFunction, CreateTrigger, CreateView, ObjectK
 
 use crate::base::BaseError;
 use crate::model::{Column, Function, PolicyModel, Relation, RelationKind, Trigger};
-use crate::schema::{Schema, TEMPORARY};
+use crate::schema::{SQLITE_TEMPORARY, Schema, TEMPORARY};
 use crate::text::bare;
 
 impl Schema {
     pub(super) fn create_view(&mut self, view: &CreateView) -> Result<(), BaseError> {
         let name = match (view.temporary, self.is_sqlite()) {
-            (true, true) => ObjectName::qualified("temp", &view.name.name),
+            (true, true) => ObjectName::qualified(SQLITE_TEMPORARY, &view.name.name),
             (true, false) => ObjectName::qualified(TEMPORARY, &view.name.name),
             (false, _) => self.creation_name(&view.name),
         };

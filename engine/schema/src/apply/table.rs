@@ -12,13 +12,13 @@ use crate::class::Class;
 use crate::list::List;
 use crate::model::{Column, ConstraintRule, Relation, RelationKind, Sequence};
 use crate::names;
-use crate::schema::{ColumnOrigin, Schema, TEMPORARY};
+use crate::schema::{ColumnOrigin, SQLITE_TEMPORARY, Schema, TEMPORARY};
 use crate::text::bare;
 
 impl Schema {
     pub(super) fn create_table(&mut self, table: &CreateTable) -> Result<(), BaseError> {
         let name = match (table.temporary, self.is_sqlite()) {
-            (true, true) => ObjectName::qualified("temp", &table.name.name),
+            (true, true) => ObjectName::qualified(SQLITE_TEMPORARY, &table.name.name),
             (true, false) => ObjectName::qualified(TEMPORARY, &table.name.name),
             (false, _) => self.creation_name(&table.name),
         };

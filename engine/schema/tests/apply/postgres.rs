@@ -205,6 +205,19 @@ fn search_path_and_schemas() {
 ");
 }
 
+/// `pg_temp` is what ends with the session; a schema may be called `temp` like anything else.
+#[test]
+fn a_schema_called_temp_stays() {
+    insta::assert_snapshot!(outline("
+        CREATE SCHEMA temp; CREATE TABLE temp.kept (a int);
+        CREATE TEMP TABLE gone (a int); CREATE TABLE pg_temp.gone_too (a int);
+    "), @"
+    schema temp
+    table temp.kept
+      a integer
+    ");
+}
+
 #[test]
 fn privileges_policies_and_triggers() {
     insta::assert_snapshot!(outline("
