@@ -1,18 +1,17 @@
 //! One connection of either backend, and the few things that are asked of both.
 
-use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 
 use crate::error::{DatabaseError, ServerError};
 use crate::postgres::connection::{Notice, PgConnection};
 use crate::postgres::{self, connect::SessionOptions};
-use crate::sqlite::connect::{Access, sqlite_error};
+use crate::sqlite::connect::{Access, SqliteFile, sqlite_error};
 use crate::target::{Target, TargetKind};
 
 /// An open connection.
 pub(crate) enum Connection {
     Postgres(Box<PgConnection>),
-    Sqlite(Box<SqliteConnection>),
+    Sqlite(SqliteFile),
 }
 
 /// Evaluates one expression for whichever backend it is.
@@ -62,7 +61,7 @@ impl Connection {
                     (true, false) => Access::Read,
                     (false, false) => Access::Write,
                 };
-                Ok(Self::Sqlite(Box::new(crate::sqlite::connect::open(target, access)?)))
+                Ok(Self::Sqlite(crate::sqlite::connect::open(target, access)?))
             }
         }
     }

@@ -282,7 +282,9 @@ impl Database {
             TargetKind::Sqlite(target) => {
                 let target = target.clone();
                 Ok(Arc::new(SqliteCatalog::new(move || {
-                    crate::sqlite::connect::open(&target, Access::Read).map_err(|error| BaseError {
+                    let (busy_timeout, describe) = (target.busy_timeout, target.describe());
+                    let opened = crate::sqlite::connect::connect(&target.path, Access::Read, busy_timeout, &describe);
+                    opened.map_err(|error| BaseError {
                         message: error.to_string(),
                         help: error.help(),
                     })

@@ -54,7 +54,7 @@ pub fn connect_sqlite(target: &Target, options: &ConnectOptions) -> Result<Sqlit
         (true, false) => Access::Read,
         (false, false) => Access::Write,
     };
-    crate::sqlite::connect::open(file, access)
+    crate::sqlite::connect::connect(&file.path, access, file.busy_timeout, &file.describe())
 }
 
 fn wrong_kind(target: &Target, wanted: &str) -> DatabaseError {

@@ -57,7 +57,7 @@ pub(super) fn look(target: &SqliteTarget, request: &Request, sink: &mut Sink<'_>
         sink.add(finding);
     }
     let mut connection = match open(target, Access::Read) {
-        Ok(connection) => Connection::Sqlite(Box::new(connection)),
+        Ok(connection) => Connection::Sqlite(connection),
         Err(error) => {
             let reason = match &error {
                 DatabaseError::NotOpened { reason, .. } | DatabaseError::Unsupported { reason, .. } => reason.clone(),
@@ -242,7 +242,7 @@ fn sidecar(target: &SqliteTarget, table: &str) -> Result<Option<Connection>, Dat
     }
     let shown = path.display().to_string();
     let file = open_file(&path, Access::Read, target.busy_timeout, &shown)?;
-    let mut connection = Connection::Sqlite(Box::new(file));
+    let mut connection = Connection::Sqlite(file);
     let found = row(
         &mut connection,
         &format!("SELECT json_object('number', count(*)) AS line FROM sqlite_master WHERE name = '{table}'"),

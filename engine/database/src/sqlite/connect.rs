@@ -1,11 +1,13 @@
 //! Opening `SQLite` files.
 
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::sql_types::Text;
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
 use crate::error::{DatabaseError, ServerError};
 use crate::sqlite::target::SqliteTarget;
@@ -21,13 +23,96 @@ pub(crate) enum Access {
     Create,
 }
 
+/// An open file.
+///
+/// `SQLite` makes the rollback journal anew for each transaction and removes it at the end. Then the disk has to note each
+/// time that there is a file and that it is gone, which takes longer than what a small migration writes. So while a file
+/// is open here its journal stays, with its header wiped at the end of each transaction instead: for a crash and for
+/// other processes that is the same, because a journal without a header is none. It is removed with the connection; one
+/// that a killed process leaves is removed by whoever opens the file like this next.
+pub(crate) struct SqliteFile {
+    connection: Box<SqliteConnection>,
+    /// It may write, so there may be a journal.
+    writes: bool,
+}
+
+/// Bytes of the journal that stay from one transaction to the next.
+const JOURNAL_BYTES: u32 = 1 << 20;
+
+#[derive(QueryableByName)]
+struct JournalMode {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+impl SqliteFile {
+    /// Makes one mode of keeping the journal another. A file in any other mode, above all with a write-ahead log, stays as
+    /// it is: that belongs to the file, not to the connection.
+    fn keep_journal(&mut self, from: &str, to: &str) -> Result<(), diesel::result::Error> {
+        let mode: JournalMode = sql_query("PRAGMA main.journal_mode").get_result(&mut *self.connection)?;
+        if mode.journal_mode == from {
+            let limited = format!("PRAGMA main.journal_size_limit = {JOURNAL_BYTES}; PRAGMA main.journal_mode = {to}");
+            self.connection.batch_execute(&limited)?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for SqliteFile {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for SqliteFile {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
+
+impl Drop for SqliteFile {
+    fn drop(&mut self) {
+        if self.writes {
+            // A wiped journal does no harm where it cannot be removed, because somebody else writes, for example.
+            let _ = self.keep_journal("persist", "DELETE");
+        }
+    }
+}
+
 /// Opens the target's file.
-pub(crate) fn open(target: &SqliteTarget, access: Access) -> Result<SqliteConnection, DatabaseError> {
+pub(crate) fn open(target: &SqliteTarget, access: Access) -> Result<SqliteFile, DatabaseError> {
     open_file(&target.path, access, target.busy_timeout, &target.describe())
 }
 
 /// Opens a file.
 pub(crate) fn open_file(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+    describe: &str,
+) -> Result<SqliteFile, DatabaseError> {
+    let mut file = SqliteFile {
+        connection: Box::new(connect(path, access, busy_timeout, describe)?),
+        writes: access != Access::Read,
+    };
+    if file.writes {
+        file.keep_journal("delete", "PERSIST")
+            .map_err(|error| not_opened(describe, sqlite_error(&error).message))?;
+    }
+    Ok(file)
+}
+
+fn not_opened(describe: &str, reason: String) -> DatabaseError {
+    DatabaseError::NotOpened {
+        target: describe.to_owned(),
+        reason,
+    }
+}
+
+/// Opens a file for somebody who knows no [`SqliteFile`].
+pub(crate) fn connect(
     path: &Path,
     access: Access,
     busy_timeout: Duration,
@@ -57,16 +142,11 @@ pub(crate) fn open_file(
         reason: "its path is not UTF-8".to_owned(),
     })?;
     let mode = if access == Access::Create { "rwc" } else { "rw" };
-    let not_opened = |reason: String| DatabaseError::NotOpened {
-        target: describe.to_owned(),
-        reason,
-    };
     let mut connection =
-        SqliteConnection::establish(&uri(text, mode)).map_err(|error| not_opened(error.to_string()))?;
-    let setup = setup(access, busy_timeout);
+        SqliteConnection::establish(&uri(text, mode)).map_err(|error| not_opened(describe, error.to_string()))?;
     connection
-        .batch_execute(&setup)
-        .map_err(|error| not_opened(sqlite_error(&error).message))?;
+        .batch_execute(&setup(access, busy_timeout))
+        .map_err(|error| not_opened(describe, sqlite_error(&error).message))?;
     Ok(connection)
 }
 
@@ -103,5 +183,90 @@ pub(crate) fn sqlite_error(error: &diesel::result::Error) -> ServerError {
     match error {
         diesel::result::Error::DatabaseError(_, information) => ServerError::text(information.message()),
         other => ServerError::text(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        n: i64,
+    }
+
+    fn opened(path: &Path) -> SqliteFile {
+        open_file(path, Access::Create, Duration::ZERO, "test").unwrap()
+    }
+
+    fn rows(connection: &mut SqliteConnection) -> i64 {
+        let count: Count = sql_query("SELECT count(*) AS n FROM t").get_result(connection).unwrap();
+        count.n
+    }
+
+    fn mode(connection: &mut SqliteConnection) -> String {
+        let mode: JournalMode = sql_query("PRAGMA journal_mode").get_result(connection).unwrap();
+        mode.journal_mode
+    }
+
+    #[test]
+    fn the_journal_stays_while_the_file_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("a.db"), folder.path().join("a.db-journal"));
+        let mut file = opened(&path);
+        file.batch_execute("CREATE TABLE t (a)").unwrap();
+        file.batch_execute("INSERT INTO t VALUES (1)").unwrap();
+        assert!(journal.exists());
+        // Somebody who keeps journals as usual is not in the way, and takes this one for none.
+        let mut other = connect(&path, Access::Write, Duration::ZERO, "test").unwrap();
+        assert_eq!(rows(&mut other), 1);
+        other.batch_execute("INSERT INTO t VALUES (2)").unwrap();
+        file.batch_execute("INSERT INTO t VALUES (3)").unwrap();
+        assert_eq!(rows(&mut other), 3);
+        drop(file);
+        assert!(!journal.exists());
+        assert_eq!(rows(&mut other), 3);
+    }
+
+    #[test]
+    fn what_a_killed_process_leaves_is_removed_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("a.db"), folder.path().join("a.db-journal"));
+        let mut file = opened(&path);
+        file.batch_execute("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+            .unwrap();
+        std::mem::forget(file);
+        assert!(journal.exists());
+        assert_eq!(rows(&mut opened(&path)), 1);
+        assert!(!journal.exists());
+    }
+
+    #[test]
+    fn a_large_transaction_leaves_no_large_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("a.db"), folder.path().join("a.db-journal"));
+        let mut file = opened(&path);
+        file.batch_execute("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(4000000))")
+            .unwrap();
+        file.batch_execute("UPDATE t SET a = zeroblob(4000001)").unwrap();
+        assert!(journal.metadata().unwrap().len() <= JOURNAL_BYTES.into());
+    }
+
+    #[test]
+    fn other_ways_of_keeping_a_journal_are_the_files_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        // Before, and by a migration.
+        opened(&path).batch_execute("PRAGMA journal_mode = WAL").unwrap();
+        assert_eq!(mode(&mut opened(&path)), "wal");
+        opened(&path).batch_execute("PRAGMA journal_mode = DELETE").unwrap();
+        assert_eq!(mode(&mut opened(&path)), "persist");
+        assert_eq!(
+            mode(&mut connect(&path, Access::Read, Duration::ZERO, "test").unwrap()),
+            "delete"
+        );
     }
 }

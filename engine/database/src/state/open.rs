@@ -30,7 +30,7 @@ impl Database {
                 }
                 let place = path.display().to_string();
                 let file = crate::sqlite::connect::open_file(&path, Access::Read, target.busy_timeout, &place)?;
-                self.sidecar = Some(Connection::Sqlite(Box::new(file)));
+                self.sidecar = Some(Connection::Sqlite(file));
             }
             if !setup::has(self.state_connection(), setup::READABLE)? {
                 self.sidecar = None;
@@ -99,7 +99,7 @@ impl Database {
             }
             TargetKind::Sqlite(target) => {
                 let file = setup::open_sqlite(&target.state_path())?;
-                self.sidecar = Some(Connection::Sqlite(Box::new(file)));
+                self.sidecar = Some(Connection::Sqlite(file));
             }
         }
         self.state_ready = true;

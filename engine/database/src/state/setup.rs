@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::{Connection as _, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::connection::Connection;
 use crate::error::{DatabaseError, ServerError};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::target::PostgresTarget;
-use crate::sqlite::connect::{Access, open_file};
+use crate::sqlite::connect::{Access, SqliteFile, open_file};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 /// The text of [`POSTGRES`], in order.
@@ -260,7 +260,7 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
 }
 
 /// Opens the sidecar file, made and brought up to date.
-pub(crate) fn open_sqlite(path: &Path) -> Result<SqliteConnection, DatabaseError> {
+pub(crate) fn open_sqlite(path: &Path) -> Result<SqliteFile, DatabaseError> {
     let place = path.display().to_string();
     let failed = |reason: String| DatabaseError::State {
         place: place.clone(),
