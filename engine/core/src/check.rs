@@ -235,16 +235,21 @@ pub fn check(request: &CheckRequest<'_>) -> Result<CheckReport, Error> {
     let steps = request.steps()?;
     // The policies judge on another thread while this one goes on reading and replaying.
     let mut migrations: Vec<CheckedMigration> = std::thread::scope(|scope| {
-        let (sender, receiver) = mpsc::sync_channel::<Case>(AHEAD);
+        let (sender, receiver) = mpsc::sync_channel::<Vec<Case>>(1);
         let court = &court;
         let judging = scope.spawn(move || {
-            let judged = receiver.iter().map(|case| request.judge(court, &case));
-            judged.collect()
+            let cases = receiver.iter().flatten();
+            cases.map(|case| request.judge(court, &case)).collect()
         });
+        let mut waiting = Vec::with_capacity(TOGETHER);
         let replayed = request.replay(&steps, |case| {
-            // The other end is gone only after a panic, which shows below.
-            let _ = sender.send(case);
+            waiting.push(case);
+            if waiting.len() == TOGETHER {
+                // The other end is gone only after a panic, which shows below.
+                let _ = sender.send(std::mem::replace(&mut waiting, Vec::with_capacity(TOGETHER)));
+            }
         });
+        let _ = sender.send(waiting);
         drop(sender);
         let judged: Vec<_> = judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         replayed.map(|()| judged)
@@ -254,8 +259,8 @@ pub fn check(request: &CheckRequest<'_>) -> Result<CheckReport, Error> {
     Ok(CheckReport { migrations })
 }
 
-/// How many migrations may wait to be judged.
-const AHEAD: usize = 16;
+/// How many migrations are handed over together: to wake the other thread for each takes longer than to judge some.
+const TOGETHER: usize = 8;
 /// How many scripts are read at a time.
 const WINDOW: usize = 64;
 
