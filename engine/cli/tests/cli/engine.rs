@@ -25,8 +25,10 @@ fn timeless(ended: &Ended) -> String {
         let mut words: Vec<&str> = line.split(' ').collect();
         for at in 1..words.len() {
             let number = words[at - 1].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            // The first deploy may have to compile the plugins, which takes seconds on a busy machine.
             if matches!(words[at], "ms" | "s") && number {
                 words[at - 1] = "[n]";
+                words[at] = "ms";
             }
         }
         words.join(" ")
