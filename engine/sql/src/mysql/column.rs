@@ -131,7 +131,7 @@ impl Column {
     fn constrain(&mut self, name: Option<String>, kind: ConstraintKind) {
         self.constraints.push(ConstraintDefinition {
             of_column: true,
-            ..key::constraint(name, kind)
+            ..ConstraintDefinition::plain(name, kind)
         });
     }
 }
@@ -139,7 +139,7 @@ impl Column {
 fn unique(column: &str) -> ConstraintDefinition {
     ConstraintDefinition {
         of_column: true,
-        ..key::constraint(None, key::unique(vec![column.to_owned()]))
+        ..ConstraintDefinition::plain(None, ConstraintKind::unique(vec![column.to_owned()]))
     }
 }
 

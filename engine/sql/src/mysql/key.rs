@@ -56,7 +56,7 @@ pub(super) fn read(table: &ObjectName, cursor: &mut Cursor<'_>) -> Option<Key> {
 }
 
 fn constrained(name: Option<String>, kind: ConstraintKind) -> Key {
-    Key::Constraint(constraint(name, kind))
+    Key::Constraint(ConstraintDefinition::plain(name, kind))
 }
 
 /// `UNIQUE [KEY] [name] (parts)`: the index's name outranks none, the constraint's name outranks it only alone.
@@ -64,7 +64,7 @@ fn unique_key(symbol: Option<String>, cursor: &mut Cursor<'_>) -> Key {
     cursor.take_if_not_exists();
     let name = index_name(cursor);
     index_type(cursor);
-    constrained(name.or(symbol), unique(columns(cursor)))
+    constrained(name.or(symbol), ConstraintKind::unique(columns(cursor)))
 }
 
 /// `INDEX`, `KEY`, `FULLTEXT`, `SPATIAL` or MariaDB's `VECTOR`.
@@ -238,26 +238,5 @@ pub(super) fn primary(columns: Vec<String>) -> ConstraintKind {
         columns,
         include: Vec::new(),
         using_index: None,
-    }
-}
-
-pub(super) fn unique(columns: Vec<String>) -> ConstraintKind {
-    ConstraintKind::Unique {
-        columns,
-        include: Vec::new(),
-        nulls_not_distinct: false,
-        using_index: None,
-    }
-}
-
-pub(super) fn constraint(name: Option<String>, kind: ConstraintKind) -> ConstraintDefinition {
-    ConstraintDefinition {
-        name,
-        kind,
-        deferrable: false,
-        initially_deferred: false,
-        not_valid: false,
-        no_inherit: false,
-        of_column: false,
     }
 }

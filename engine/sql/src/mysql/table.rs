@@ -27,7 +27,7 @@ pub(super) fn create(
     if or_replace {
         effects.push(effects.whole(), Operation::Drop(dropped(name.clone())));
     }
-    let mut table = empty(name);
+    let mut table = CreateTable::bare(name);
     table.if_not_exists = if_not_exists;
     table.temporary = temporary;
     let mut indexes = Vec::new();
@@ -176,28 +176,5 @@ fn dropped(name: ObjectName) -> Drop {
         if_exists: true,
         cascade: false,
         concurrently: false,
-    }
-}
-
-fn empty(name: ObjectName) -> CreateTable {
-    CreateTable {
-        name,
-        if_not_exists: false,
-        columns: Vec::new(),
-        constraints: Vec::new(),
-        temporary: false,
-        unlogged: false,
-        inherits: Vec::new(),
-        like: Vec::new(),
-        partition_by: None,
-        partition_of: None,
-        as_query: None,
-        reads: Vec::new(),
-        without_rowid: false,
-        strict: false,
-        options: Vec::new(),
-        tablespace: None,
-        access_method: None,
-        foreign_server: None,
     }
 }

@@ -72,6 +72,21 @@ pub struct ConstraintDefinition {
     pub of_column: bool,
 }
 
+impl ConstraintDefinition {
+    /// A constraint that is enforced at once, for all rows.
+    pub(crate) fn plain(name: Option<String>, kind: ConstraintKind) -> Self {
+        Self {
+            name,
+            kind,
+            deferrable: false,
+            initially_deferred: false,
+            not_valid: false,
+            no_inherit: false,
+            of_column: false,
+        }
+    }
+}
+
 /// What a constraint demands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -132,6 +147,18 @@ pub enum ConstraintKind {
     },
 }
 
+impl ConstraintKind {
+    /// UNIQUE over columns and nothing more.
+    pub(crate) fn unique(columns: Vec<String>) -> Self {
+        Self::Unique {
+            columns,
+            include: Vec::new(),
+            nulls_not_distinct: false,
+            using_index: None,
+        }
+    }
+}
+
 /// What a foreign key does when the referenced row changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -188,6 +215,32 @@ pub struct CreateTable {
     pub access_method: Option<String>,
     /// `CREATE FOREIGN TABLE … SERVER name`.
     pub foreign_server: Option<String>,
+}
+
+impl CreateTable {
+    /// A table with a name and nothing else.
+    pub(crate) fn bare(name: ObjectName) -> Self {
+        Self {
+            name,
+            if_not_exists: false,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+            temporary: false,
+            unlogged: false,
+            inherits: Vec::new(),
+            like: Vec::new(),
+            partition_by: None,
+            partition_of: None,
+            as_query: None,
+            reads: Vec::new(),
+            without_rowid: false,
+            strict: false,
+            options: Vec::new(),
+            tablespace: None,
+            access_method: None,
+            foreign_server: None,
+        }
+    }
 }
 
 /// CREATE INDEX.

@@ -25,30 +25,6 @@ const LIKE_OPTIONS: [&str; 9] = [
     "storage",
 ];
 
-/// A table with a name and nothing else.
-fn bare_table(name: ObjectName) -> CreateTable {
-    CreateTable {
-        name,
-        if_not_exists: false,
-        columns: Vec::new(),
-        constraints: Vec::new(),
-        temporary: false,
-        unlogged: false,
-        inherits: Vec::new(),
-        like: Vec::new(),
-        partition_by: None,
-        partition_of: None,
-        as_query: None,
-        reads: Vec::new(),
-        without_rowid: false,
-        strict: false,
-        options: Vec::new(),
-        tablespace: None,
-        access_method: None,
-        foreign_server: None,
-    }
-}
-
 /// A temporary table's schema is where it lands, not a schema of ours.
 fn persistence(range: Option<&pg_query::protobuf::RangeVar>) -> (bool, bool) {
     let code = range.map_or("p", |range| range.relpersistence.as_str());
@@ -57,7 +33,7 @@ fn persistence(range: Option<&pg_query::protobuf::RangeVar>) -> (bool, bool) {
 
 impl Reader<'_> {
     pub(super) fn create_table(&mut self, it: &CreateStmt, foreign_server: Option<String>) {
-        let mut table = bare_table(names::relation_of(it.relation.as_ref()));
+        let mut table = CreateTable::bare(names::relation_of(it.relation.as_ref()));
         (table.temporary, table.unlogged) = persistence(it.relation.as_ref());
         table.if_not_exists = it.if_not_exists;
         table.foreign_server = foreign_server;
@@ -198,7 +174,7 @@ impl Reader<'_> {
         query: Option<&NodeEnum>,
         if_not_exists: bool,
     ) {
-        let mut table = bare_table(names::relation_of(into.rel.as_ref()));
+        let mut table = CreateTable::bare(names::relation_of(into.rel.as_ref()));
         (table.temporary, table.unlogged) = persistence(into.rel.as_ref());
         table.if_not_exists = if_not_exists;
         table.options = names::options(&into.options);

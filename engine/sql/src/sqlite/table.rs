@@ -17,7 +17,7 @@ use super::tree::{Tree, first_unquoted, items};
 
 /// CREATE TABLE.
 pub(super) fn create_table<'a>(tree: Tree<'a>, create: CreateTableStmt<'a>) -> CreateTable {
-    let mut table = empty(tree.object(create.node_id(), "table_name"));
+    let mut table = CreateTable::bare(tree.object(create.node_id(), "table_name"));
     table.if_not_exists = create.if_not_exists();
     table.temporary = is_temporary(create.temporary(), &table.name);
     table.without_rowid = create.flags().without_rowid();
@@ -57,7 +57,7 @@ pub(super) fn create_table<'a>(tree: Tree<'a>, create: CreateTableStmt<'a>) -> C
 
 /// CREATE VIRTUAL TABLE. Its columns are the module's affair; the arguments are kept as written.
 pub(super) fn create_virtual_table<'a>(tree: Tree<'a>, create: CreateVirtualTableStmt<'a>) -> CreateTable {
-    let mut table = empty(tree.object(create.node_id(), "table_name"));
+    let mut table = CreateTable::bare(tree.object(create.node_id(), "table_name"));
     table.if_not_exists = create.if_not_exists();
     table.access_method = tree.identifier(create.node_id(), "module_name");
     if create.has_module_args() {
@@ -142,7 +142,7 @@ fn column_constraint<'a>(
                 using_index: None,
             })
         }
-        ColumnConstraintType::Unique => Some(unique(columns)),
+        ColumnConstraintType::Unique => Some(ConstraintKind::unique(columns)),
         ColumnConstraintType::Check => constraint.check_expr().map(|expr| check(expression(tree, expr))),
         ColumnConstraintType::References => constraint.fk_clause().map(|clause| foreign_key(tree, columns, clause)),
         // A clause of its own to the grammar; it belongs to the foreign key before it.
@@ -158,7 +158,7 @@ fn column_constraint<'a>(
     if let Some(kind) = kind {
         let mut made = ConstraintDefinition {
             of_column: true,
-            ..named(name, kind)
+            ..ConstraintDefinition::plain(name, kind)
         };
         if let Some(clause) = constraint.fk_clause() {
             set_deferrable(&mut made, clause.deferrable(), clause.initial_defer());
@@ -178,7 +178,7 @@ fn table_constraint<'a>(
             include: Vec::new(),
             using_index: None,
         },
-        TableConstraintType::Unique => unique(key_columns(tree, constraint.pk_columns())),
+        TableConstraintType::Unique => ConstraintKind::unique(key_columns(tree, constraint.pk_columns())),
         TableConstraintType::Check => check(expression(tree, constraint.check_expr()?)),
         TableConstraintType::ForeignKey => foreign_key(
             tree,
@@ -186,32 +186,11 @@ fn table_constraint<'a>(
             constraint.fk_clause()?,
         ),
     };
-    let mut made = named(name, kind);
+    let mut made = ConstraintDefinition::plain(name, kind);
     if let Some(clause) = constraint.fk_clause() {
         set_deferrable(&mut made, clause.deferrable(), clause.initial_defer());
     }
     Some(made)
-}
-
-fn named(name: Option<String>, kind: ConstraintKind) -> ConstraintDefinition {
-    ConstraintDefinition {
-        name,
-        kind,
-        deferrable: false,
-        initially_deferred: false,
-        not_valid: false,
-        no_inherit: false,
-        of_column: false,
-    }
-}
-
-fn unique(columns: Vec<String>) -> ConstraintKind {
-    ConstraintKind::Unique {
-        columns,
-        include: Vec::new(),
-        nulls_not_distinct: false,
-        using_index: None,
-    }
 }
 
 fn check(expression: crate::operation::Expression) -> ConstraintKind {
@@ -304,27 +283,4 @@ pub(super) fn is_temporary(qualifier: TemporaryQualifier, name: &ObjectName) -> 
             .schema
             .as_deref()
             .is_some_and(|schema| schema.eq_ignore_ascii_case("temp"))
-}
-
-fn empty(name: ObjectName) -> CreateTable {
-    CreateTable {
-        name,
-        if_not_exists: false,
-        columns: Vec::new(),
-        constraints: Vec::new(),
-        temporary: false,
-        unlogged: false,
-        inherits: Vec::new(),
-        like: Vec::new(),
-        partition_by: None,
-        partition_of: None,
-        as_query: None,
-        reads: Vec::new(),
-        without_rowid: false,
-        strict: false,
-        options: Vec::new(),
-        tablespace: None,
-        access_method: None,
-        foreign_server: None,
-    }
 }
