@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing test should stop here")]
 
 mod blockers;
+mod durability;
 mod failing;
 mod limits;
 mod lost;
 mod notices;
 mod pragmas;
+mod prepared;
 
 use std::time::{Duration, Instant};
 

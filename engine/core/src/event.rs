@@ -39,7 +39,8 @@ pub enum Event {
         /// How many there are in this run.
         of: usize,
     },
-    /// A migration is in and recorded.
+    /// A migration is in and recorded. On PostgreSQL it may be on disk only with the last one of the run; see
+    /// [`tollgate_database::Durability`].
     Applied {
         /// Its name.
         migration: String,

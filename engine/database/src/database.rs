@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use tollgate_schema::{Base, BaseError, Context};
 use tollgate_sql::Dialect;
@@ -13,7 +13,7 @@ use crate::catalog::postgres::{CatalogOptions, PostgresCatalog};
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::connection::{Connection, OpenOptions, on_backend};
 use crate::error::DatabaseError;
-use crate::guard::{self, Hold, Session};
+use crate::guard::{Hold, SESSION, Session};
 use crate::ledger::store::Place;
 use crate::ledger::{LedgerRow, TABLE, store};
 use crate::lock::LockOptions;
@@ -21,6 +21,7 @@ use crate::postgres::cancel::Canceller;
 use crate::postgres::connect::{SessionOptions, open_client};
 use crate::postgres::lock::Ahead;
 use crate::postgres::target::PostgresTarget;
+use crate::prepared::Prepared;
 use crate::sql_text::literal;
 use crate::sqlite::connect::Access;
 use crate::state::progress::{self, Direction, Progress};
@@ -71,7 +72,8 @@ pub struct Database {
     pub(crate) sidecar: Option<Connection>,
     pub(crate) place: Place,
     server: ServerInfo,
-    ledger_ready: bool,
+    /// Whether the ledger is there, as far as that is known for certain.
+    has_ledger: Option<bool>,
     pub(crate) state_ready: bool,
     /// Tables of the state, as far as they are known.
     pub(crate) tables: Option<Tables>,
@@ -82,6 +84,8 @@ pub struct Database {
     pub(crate) ahead: Option<Ahead>,
     /// Who holds the lock for it.
     pub(crate) hold: Option<Hold>,
+    /// What the main connection's session has prepared.
+    pub(crate) prepared: Prepared,
     /// The run that it works for.
     run: Option<String>,
     /// Names that the ledger has rows of, as read under the lock: nobody adds any while it is held.
@@ -90,12 +94,6 @@ pub struct Database {
     pub(crate) session: Option<Session>,
     /// Those that it was before, as long as it is not certain that they are over.
     pub(crate) lost: Vec<Session>,
-}
-
-#[derive(QueryableByName)]
-struct Line {
-    #[diesel(sql_type = Text)]
-    line: String,
 }
 
 #[derive(QueryableByName)]
@@ -115,9 +113,7 @@ impl Database {
         let mut connection = Connection::open(target, &options)?;
         // From now on it exists; should it vanish in the middle of a run, nobody wants an empty one instead.
         options.create_missing = false;
-        let server = server_info(&mut connection, target)?;
-        let role = guard::initial_role(&mut connection)?;
-        let session = guard::session(&mut connection);
+        let Greeting { server, role, session } = greet(&mut connection, target)?;
         Ok(Self {
             target: target.clone(),
             options,
@@ -127,13 +123,14 @@ impl Database {
                 schema: target.schema().map(str::to_owned),
             },
             server,
-            ledger_ready: false,
+            has_ledger: None,
             state_ready: false,
             tables: None,
             role,
             catalogs: Vec::new(),
             ahead: None,
             hold: None,
+            prepared: Prepared::default(),
             run: None,
             names: None,
             session,
@@ -191,6 +188,7 @@ impl Database {
     pub fn ledger(&mut self) -> Result<Option<Vec<LedgerRow>>, DatabaseError> {
         let rows = store::read(&mut self.connection, &self.place)?;
         let under_lock = self.hold.as_ref().is_some_and(Hold::is_active);
+        self.has_ledger = under_lock.then_some(rows.is_some());
         let names = rows.iter().flatten().map(|row| row.migration_name.clone());
         self.names = under_lock.then(|| names.collect());
         Ok(rows)
@@ -199,6 +197,7 @@ impl Database {
     /// Notes who holds the lock now. What was read before it was taken counts no more.
     pub(crate) fn hold_by(&mut self, hold: Option<Hold>) {
         self.hold = hold;
+        self.prepared = Prepared::default();
         self.names = None;
     }
 
@@ -226,16 +225,23 @@ impl Database {
 
     /// Makes the ledger unless it is there.
     pub fn create_ledger(&mut self) -> Result<(), DatabaseError> {
-        if !self.ledger_ready {
-            store::create(&mut self.connection, &self.place)?;
-            self.ledger_ready = true;
+        if self.has_ledger != Some(true) {
+            let missing = self.has_ledger == Some(false);
+            store::create(&mut self.connection, &self.place, missing)?;
+            self.has_ledger = Some(true);
         }
         Ok(())
     }
 
+    /// Makes what a run writes into, as far as it is not there.
+    pub fn make_ready(&mut self) -> Result<(), DatabaseError> {
+        self.create_ledger()?;
+        self.prepare_state()
+    }
+
     /// The ledger is no longer there.
     pub(crate) fn forget_ledger(&mut self) {
-        self.ledger_ready = false;
+        self.has_ledger = None;
     }
 
     /// Whether there are tables beside the ledger: a database that was not made by migrations alone. On PostgreSQL only
@@ -405,39 +411,76 @@ pub(crate) fn as_role(role: Option<&str>, sql: &str) -> String {
     )
 }
 
-fn server_info(connection: &mut Connection, target: &Target) -> Result<ServerInfo, DatabaseError> {
-    let query = match connection {
-        Connection::Postgres(_) => {
-            "SELECT pg_catalog.current_setting('server_version_num') || ' ' || pg_catalog.version() AS line"
+/// What there is to know of a session that has just begun, and of the server behind it.
+struct Greeting {
+    server: ServerInfo,
+    /// The role that it begins with, when it is not its user.
+    role: Option<String>,
+    session: Option<Session>,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+#[derive(QueryableByName)]
+struct PostgresGreeting {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    text: String,
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+    /// A session that has taken another role may not see its own.
+    #[diesel(sql_type = Nullable<Text>)]
+    began: Option<String>,
+}
+
+fn greet(connection: &mut Connection, target: &Target) -> Result<Greeting, DatabaseError> {
+    let doing = "ask for the server's version";
+    match connection {
+        Connection::Sqlite(inner) => {
+            let lines: Result<Vec<Line>, _> = sql_query("SELECT sqlite_version() AS line").load(&mut **inner);
+            let lines = lines.map_err(|error| connection.explain(doing, &error))?;
+            let line = lines.into_iter().next().map(|line| line.line).unwrap_or_default();
+            let mut parts = line.split('.').map(|part| part.parse().unwrap_or(0));
+            let mut next = || parts.next().unwrap_or(0);
+            let version = (next(), next(), next());
+            let text = format!("SQLite {line}");
+            let (dialect, role, session) = (Dialect::Sqlite, None, None);
+            let server = ServerInfo { dialect, version, text };
+            Ok(Greeting { server, role, session })
         }
-        Connection::Sqlite(_) => "SELECT sqlite_version() AS line",
-    };
-    let lines: Result<Vec<Line>, _> = on_backend!(&mut *connection, inner => sql_query(query).load(inner));
-    let lines = lines.map_err(|error| connection.explain("ask for the server's version", &error))?;
-    let line = lines.into_iter().next().map(|line| line.line).unwrap_or_default();
-    if !connection.is_postgres() {
-        let mut parts = line.split('.').map(|part| part.parse().unwrap_or(0));
-        let mut next = || parts.next().unwrap_or(0);
-        let version = (next(), next(), next());
-        return Ok(ServerInfo {
-            dialect: Dialect::Sqlite,
-            version,
-            text: format!("SQLite {line}"),
-        });
+        Connection::Postgres(inner) => {
+            let greeting: Result<PostgresGreeting, _> = sql_query(format!(
+                "SELECT pg_catalog.current_setting('server_version_num') AS version, pg_catalog.version() AS text, \
+                 pg_catalog.current_setting('role') AS role, {SESSION}"
+            ))
+            .get_result(&mut **inner);
+            let greeting = greeting.map_err(|error| connection.explain(doing, &error))?;
+            let number: u32 = greeting.version.parse().unwrap_or(0);
+            let version = (number / 10_000, number % 10_000, 0);
+            let text = greeting.text;
+            if version.0 < OLDEST_POSTGRES {
+                let reason = format!("it is too old: {text}; PostgreSQL {OLDEST_POSTGRES} or newer is needed");
+                return Err(DatabaseError::Unsupported {
+                    target: target.describe(),
+                    reason,
+                });
+            }
+            let dialect = Dialect::Postgres;
+            Ok(Greeting {
+                server: ServerInfo { dialect, version, text },
+                role: Some(greeting.role).filter(|role| role != "none"),
+                session: greeting.began.map(|began| Session {
+                    pid: greeting.pid,
+                    began,
+                }),
+            })
+        }
     }
-    let (number, text) = line.split_once(' ').unwrap_or((&line, ""));
-    let number: u32 = number.parse().unwrap_or(0);
-    let version = (number / 10_000, number % 10_000, 0);
-    if version.0 < OLDEST_POSTGRES {
-        let reason = format!("it is too old: {text}; PostgreSQL {OLDEST_POSTGRES} or newer is needed");
-        return Err(DatabaseError::Unsupported {
-            target: target.describe(),
-            reason,
-        });
-    }
-    Ok(ServerInfo {
-        dialect: Dialect::Postgres,
-        version,
-        text: text.to_owned(),
-    })
 }

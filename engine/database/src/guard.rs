@@ -57,17 +57,17 @@ pub(crate) struct Session {
 const END_TIMEOUT: Duration = Duration::from_secs(20);
 const END_PAUSE: Duration = Duration::from_millis(20);
 
+/// The columns and the table of a [`Session`]: this one.
+pub(crate) const SESSION: &str = "pid, backend_start::text AS began \
+     FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
+
 /// Which session of the server this is.
 pub(crate) fn session(connection: &mut Connection) -> Option<Session> {
     let Connection::Postgres(connection) = connection else {
         return None;
     };
-    let rows: Vec<Session> = sql_query(
-        // The view of this name joins what nobody wants to know here, which takes the server ten times as long.
-        "SELECT pid, backend_start::text AS began FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
-    )
-    .load(&mut **connection)
-    .ok()?;
+    // The view of this name joins what nobody wants to know here, which takes the server ten times as long.
+    let rows: Vec<Session> = sql_query(format!("SELECT {SESSION}")).load(&mut **connection).ok()?;
     rows.into_iter().next()
 }
 
@@ -76,26 +76,6 @@ pub(crate) fn session(connection: &mut Connection) -> Option<Session> {
 /// it, as Prisma's commands do, the server gives nobody else a share, although the lock's session still has it.
 fn taking_part(take: &str) -> String {
     format!("SELECT pg_catalog.{take}_shared({KEY}), 1 / (pg_catalog.{take}_shared({KEY}, {TRANSACTIONS}))::int4")
-}
-
-#[derive(QueryableByName)]
-struct Role {
-    #[diesel(sql_type = Text)]
-    name: String,
-}
-
-/// The role that a session begins with, when it is not its user.
-pub(crate) fn initial_role(connection: &mut Connection) -> Result<Option<String>, DatabaseError> {
-    let Connection::Postgres(inner) = &mut *connection else {
-        return Ok(None);
-    };
-    let role: Result<Vec<Role>, _> = sql_query("SELECT pg_catalog.current_setting('role') AS name").load(&mut **inner);
-    let role = role.map_err(|error| connection.explain("read the session's role", &error))?;
-    Ok(role
-        .into_iter()
-        .next()
-        .map(|role| role.name)
-        .filter(|role| role != "none"))
 }
 
 impl Database {

@@ -23,6 +23,7 @@ mod hold;
 mod lost;
 mod observe;
 mod postgres;
+mod prepared;
 mod query_text;
 mod recovery;
 mod reset;
@@ -35,8 +36,8 @@ pub use database::{ConnectOptions, Database, ServerInfo};
 pub use error::{DatabaseError, ServerDetails, ServerError};
 pub use execute::seed::Seed;
 pub use execute::{
-    Applied, Circumstances, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers, LockHolder,
-    Migration, Obstacle, Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
+    Applied, Circumstances, DatabaseState, Durability, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers,
+    LockHolder, Migration, Obstacle, Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
 };
 pub use hold::{Held, Lockable, connect_postgres, connect_sqlite, hold};
 pub use interrupt::{AtWork, Doing, Interrupt};

@@ -9,6 +9,7 @@ use crate::execute::{DatabaseState, Leftovers};
 use crate::guard;
 use crate::interrupt::Interrupt;
 use crate::ledger::store;
+use crate::prepared::Prepared;
 use crate::state::progress::{Direction, Progress};
 
 /// What has become of a script whose connection was lost.
@@ -37,6 +38,7 @@ impl Database {
             Connection::Sqlite(_) => false,
         };
         self.connection = Connection::open(&self.target, &self.options)?;
+        self.prepared = Prepared::default();
         if settled {
             self.settle()?;
         }

@@ -89,6 +89,7 @@ impl Database {
             &mut events,
         );
         run.pragmas = migration.pragmas;
+        run.durability = migration.durability;
         start.hand_to(&mut run);
         let result = run.all().map_err(|problem| problem.after(&options.interrupt));
         let applied = Applied {

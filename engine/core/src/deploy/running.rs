@@ -1,11 +1,12 @@
 //! Applying a plan, recording it and telling people.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tollgate_database::state::{ApprovalRecord, FindingRecord, KeptPlan};
 use tollgate_database::{
-    Database, DatabaseError, DatabaseState, ExecuteError, ExecuteEvent, ExecuteOptions, LockError, LockEvent,
-    Migration, Problem, RunLock,
+    Database, DatabaseError, DatabaseState, Durability, ExecuteError, ExecuteEvent, ExecuteOptions, LockError,
+    LockEvent, Migration, Problem, RunLock,
 };
 use tollgate_host::types as wire;
 
@@ -216,7 +217,12 @@ impl Deploy<'_> {
                 number: index + 1,
                 of: read.len(),
             });
-            let took = match self.apply(migration, observe) {
+            let durability = if index + 1 < read.len() {
+                self.durability()
+            } else {
+                Durability::Now
+            };
+            let took = match self.apply(migration, durability, observe) {
                 Ok(took) => took,
                 Err(ExecuteError {
                     problem,
@@ -228,6 +234,9 @@ impl Deploy<'_> {
                     return Err(stopped(error, applied, Some(name)));
                 }
                 Err(source) => {
+                    if source.problem.is_lost() {
+                        self.forget_lost(applied);
+                    }
                     notifications.send(&failed_event(&name, &source), observe);
                     let file = &self.project.folder.migrations[migration.local];
                     let script = Some(Box::new((file.path.clone(), file.text.clone())));
@@ -266,7 +275,37 @@ impl Deploy<'_> {
         self.lock.check().err().unwrap_or_else(lost)
     }
 
-    fn apply(&mut self, migration: &ReadMigration, observe: Observer<'_>) -> Result<Duration, ExecuteError> {
+    /// When a migration that is not the last has to be on disk. A server waits for its disk longer than for most
+    /// migrations, and once at the end is enough: unless somebody is told of each, who must not hear of one that a crash
+    /// takes back.
+    fn durability(&self) -> Durability {
+        if self.project.notifiers.is_empty() {
+            Durability::WithTheNext
+        } else {
+            Durability::Now
+        }
+    }
+
+    /// The server may have crashed, and have lost with it what was not on disk yet. What is there now was kept.
+    fn forget_lost(&mut self, applied: &mut Vec<AppliedMigration>) {
+        if self.durability() == Durability::Now {
+            return;
+        }
+        let rows = self.database.ledger().ok().flatten().unwrap_or_default();
+        let kept: BTreeSet<&str> = rows
+            .iter()
+            .filter(|row| row.is_applied())
+            .map(|row| row.migration_name.as_str())
+            .collect();
+        applied.retain(|migration| kept.contains(migration.name.as_str()));
+    }
+
+    fn apply(
+        &mut self,
+        migration: &ReadMigration,
+        durability: Durability,
+        observe: Observer<'_>,
+    ) -> Result<Duration, ExecuteError> {
         let started = Instant::now();
         let script = migration.script();
         let name = &migration.input.name;
@@ -276,6 +315,7 @@ impl Deploy<'_> {
             script,
             text: &script.text,
             pragmas: migration.pragmas,
+            durability,
         };
         let options = &self.project.settings.execute;
         let mut observe = |event| {

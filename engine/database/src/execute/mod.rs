@@ -46,6 +46,20 @@ pub struct Migration<'a> {
     pub text: &'a str,
     /// How it wants to be run.
     pub pragmas: Pragmas,
+    /// When it has to be on disk.
+    pub durability: Durability,
+}
+
+/// When an applied migration has to be on the server's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When it is said to be applied.
+    #[default]
+    Now,
+    /// With the next one of the same run, for which nobody else waits in between. PostgreSQL writes its log in order: what
+    /// a later commit brings to the disk takes this one along with its row. Should the server crash before that, neither
+    /// this migration nor its row nor anything later is there, as if it had crashed a moment earlier.
+    WithTheNext,
 }
 
 /// A migration to take back.

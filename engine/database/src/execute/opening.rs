@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::error::DatabaseError;
 use crate::execute::run::Run;
 use crate::ledger::store::{Begun, Place};
+use crate::sql_text::literal;
 use crate::state::progress::{Direction, Progress};
 
 /// What is to be recorded of a script that begins.
@@ -72,11 +73,15 @@ impl NewRow {
         format!("{}{insert};", self.given_up())
     }
 
-    /// Statements that record that it began with this transaction, and is done.
-    pub(crate) fn applied(&self) -> String {
-        let insert = self
-            .place
-            .insert_applied(&self.id, &self.checksum, &self.name, self.began.0);
+    /// Statements that record that it began with this transaction, and is done. `prepared`: the name of a statement that
+    /// does that.
+    pub(crate) fn applied(&self, prepared: Option<String>) -> String {
+        let values = [&self.id, &self.checksum, &self.name].map(|value| literal(value));
+        let values = values.each_ref().map(String::as_str);
+        let insert = match prepared {
+            Some(name) => format!("EXECUTE {name}({})", values.join(", ")),
+            None => self.place.insert_applied(values, self.began.0),
+        };
         format!("{}{insert};", self.given_up())
     }
 

@@ -14,7 +14,7 @@ use crate::connection::Connection;
 use crate::error::ServerError;
 use crate::execute::groups::{Group, GroupKind};
 use crate::execute::run::Run;
-use crate::execute::{ExecuteEvent, Problem, session};
+use crate::execute::{Durability, ExecuteEvent, Problem, session};
 use crate::postgres::client::Answer;
 
 /// Outside a transaction the server refuses this; inside it does nothing.
@@ -108,8 +108,10 @@ impl Run<'_> {
     /// Runs a transaction.
     pub(super) fn try_together(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
         self.go_on()?;
+        let prepared = self.database.prepare_repeated();
+        prepared.map_err(|error| self.refused(group.statements[0], error, attempt))?;
         let restores = carries && session::disturbs(self.script);
-        let messages = self.messages(group, carries, restores);
+        let failure = self.carry_out(group, carries, restores);
         let commit = |error| Problem::Commit {
             statements: (
                 group.statements.first().copied().unwrap_or(0),
@@ -117,7 +119,7 @@ impl Run<'_> {
             ),
             error,
         };
-        match self.exchange(group, &messages) {
+        match failure {
             Some(Failure {
                 at: 0,
                 part: Part::Before,
@@ -138,12 +140,28 @@ impl Run<'_> {
         }
     }
 
+    /// Sends the transaction; once more in full, when what it relies on was not prepared any longer.
+    fn carry_out(&mut self, group: &Group, carries: bool, restores: bool) -> Option<Failure> {
+        let ran = self.ran;
+        let failure = self.exchange(group, &self.messages(group, carries, restores))?;
+        if failure.part == Part::Own || !self.database.has_lost_prepared(&failure.error) {
+            return Some(failure);
+        }
+        // Nothing of it is in.
+        let _ = self.database.connection.run("ROLLBACK");
+        self.ran = ran;
+        self.exchange(group, &self.messages(group, carries, restores))
+    }
+
     /// The beginning of the transaction.
-    fn head(&self, group: &Group) -> String {
+    fn head(&self, group: &Group, carries: bool) -> String {
         let first = group.statements.first().copied().unwrap_or(0);
         let begin = session::begin(self.script.dialect);
-        let limits = session::limits(self.script, first, self.options);
-        let guard = self.database.guard();
+        let mut limits = session::limits(self.script, first, self.options);
+        if carries && self.atomic && self.durability == Durability::WithTheNext {
+            limits += "SET LOCAL synchronous_commit = off;";
+        }
+        let guard = self.database.short_guard();
         if session::sets_transaction(self.script, &group.statements) {
             // Nothing may be asked in a transaction before its isolation level is set.
             format!("{begin};{guard}COMMIT;{begin};{limits}")
@@ -154,7 +172,7 @@ impl Run<'_> {
 
     /// The statements, with the last one the record and the commit, and what puts the session back.
     fn messages(&self, group: &Group, carries: bool, restores: bool) -> Vec<Message> {
-        let head = self.head(group);
+        let head = self.head(group, carries);
         let seal = self.seal(carries, group.end()) + "COMMIT";
         let last = group.statements.len() - 1;
         let message = |(number, index): (usize, &usize)| {

@@ -14,7 +14,7 @@ use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
 use crate::execute::watch::Watch;
 use crate::execute::{
-    Circumstances, ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session,
+    Circumstances, Durability, ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session,
 };
 use crate::state::progress::{Direction, Progress};
 
@@ -32,6 +32,7 @@ pub(crate) struct Run<'a> {
     pub options: &'a ExecuteOptions,
     /// What the file says itself; its limits are in the options already.
     pub pragmas: Pragmas,
+    pub durability: Durability,
     pub events: &'a mut dyn FnMut(ExecuteEvent),
     /// Statements that are in.
     pub done: usize,
@@ -83,6 +84,7 @@ impl<'a> Run<'a> {
             row,
             options,
             pragmas: Pragmas::default(),
+            durability: Durability::Now,
             events,
             done: 0,
             in_doubt: None,
@@ -288,19 +290,18 @@ impl<'a> Run<'a> {
     /// Statements that write the record of a transaction into it. In a transaction that the server has given up without
     /// an error, they fail: nothing is ever recorded that is not kept.
     pub(super) fn seal(&self, carries: bool, end: usize) -> String {
-        let record = self.record(carries, end);
-        // Only what may have taken another role, or could have, needs the way back.
+        // Only what may have taken another role, or could have, needs the way back; and it may have forgotten statements.
         if session::disturbs(self.script) {
-            self.database.as_ourselves(&record)
+            self.database.as_ourselves(&self.record(carries, end, None))
         } else {
-            record
+            self.record(carries, end, self.database.prepared_record())
         }
     }
 
-    /// Statements that record how far it came, or that it is done.
-    fn record(&self, finished: bool, end: usize) -> String {
+    /// Statements that record how far it came, or that it is done. `prepared`: see [`NewRow::applied`].
+    fn record(&self, finished: bool, end: usize, prepared: Option<String>) -> String {
         let written = match &self.opening {
-            Some(Opening::Row(row)) if finished => return row.applied(),
+            Some(Opening::Row(row)) if finished => return row.applied(prepared),
             Some(Opening::Row(row)) => row.begun(),
             _ => String::new(),
         };
@@ -335,7 +336,7 @@ impl<'a> Run<'a> {
 
     /// Writes a record in a transaction of its own.
     pub(super) fn record_apart(&mut self, finished: bool, end: usize) -> Result<(), DatabaseError> {
-        let record = self.record(finished, end);
+        let record = self.record(finished, end, None);
         self.tracked |= !finished;
         // What was recorded before has asked for the lock already.
         let guard = self.database.guard_if(self.opening.is_some());

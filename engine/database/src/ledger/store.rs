@@ -119,20 +119,18 @@ impl Place {
         )
     }
 
-    /// INSERT of a row that says: begun and applied, in the transaction that applies it. `began` is when that was, by this
-    /// machine's clock.
-    pub(crate) fn insert_applied(&self, id: &str, checksum: &str, name: &str, began: Timestamp) -> String {
+    /// INSERT of a row that says: begun and applied, in the transaction that applies it. `values` are the identifier, the
+    /// checksum and the name, as SQL; `began` is when that was by this machine's clock, for `SQLite`.
+    pub(crate) fn insert_applied(&self, values: [&str; 3], began: Timestamp) -> String {
         let started = match self.schema {
             Some(_) => "pg_catalog.now()".to_owned(),
             None => began.as_millisecond().to_string(),
         };
         format!(
             "INSERT INTO {} (id, checksum, migration_name, started_at, finished_at, applied_steps_count) \
-             VALUES ({}, {}, {}, {started}, {}, 1)",
+             VALUES ({}, {started}, {}, 1)",
             self.sql(),
-            literal(id),
-            literal(checksum),
-            literal(name),
+            values.join(", "),
             self.now(),
         )
     }
@@ -269,9 +267,9 @@ pub(crate) fn id_in_run(run: &str, migration: &str) -> String {
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-/// Creates the table unless it is there.
-pub(crate) fn create(connection: &mut Connection, place: &Place) -> Result<(), DatabaseError> {
-    if shape::check(connection, place)? {
+/// Creates the table unless it is there. `missing`: that it is not is known.
+pub(crate) fn create(connection: &mut Connection, place: &Place, missing: bool) -> Result<(), DatabaseError> {
+    if !missing && shape::check(connection, place)? {
         return Ok(());
     }
     match connection.run(&place.create()) {

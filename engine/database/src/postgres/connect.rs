@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use diesel::sql_types::{Bool, Text};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use tokio_postgres::config::{ChannelBinding, SslMode};
 
 use crate::error::DatabaseError;
@@ -11,13 +13,19 @@ use crate::postgres::connection::{Notice, Notices, PgConnection};
 use crate::postgres::refusal::{refusal, refused};
 use crate::postgres::target::{Binding, Encryption, PostgresTarget};
 use crate::postgres::tls;
-use crate::sql_text::{identifier, literal};
+use crate::sql_text::identifier;
 
 /// What the session is for.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionOptions {
     pub application_name: String,
     pub read_only: bool,
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    found: bool,
 }
 
 /// Opens a connection. Its unqualified names mean the target's schema once it is settled.
@@ -59,16 +67,18 @@ pub(crate) fn open_or_create(target: &PostgresTarget, options: &SessionOptions) 
         }
         other => other?,
     };
-    let schema = literal(&target.schema);
     // Asked first: CREATE SCHEMA IF NOT EXISTS wants the privilege even when there is nothing to create.
-    let sql = format!(
-        "DO $tollgate$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = {schema}) THEN \
-         CREATE SCHEMA IF NOT EXISTS {}; END IF; END $tollgate$",
-        identifier(&target.schema)
-    );
-    connection
-        .execute_script(&sql)
-        .map_err(|error| DatabaseError::not_created(format!("schema \"{}\"", target.schema), error))?;
+    let found: Result<Vec<Found>, _> =
+        sql_query("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1) AS found")
+            .bind::<Text, _>(&target.schema)
+            .load(&mut connection);
+    let found = found.map_err(|error| DatabaseError::server("look for the schema", connection.explain(&error)))?;
+    if !found.iter().any(|answer| answer.found) {
+        let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(&target.schema));
+        connection
+            .execute_script(&sql)
+            .map_err(|error| DatabaseError::not_created(format!("schema \"{}\"", target.schema), error))?;
+    }
     Ok(connection)
 }
 

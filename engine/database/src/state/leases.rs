@@ -180,8 +180,7 @@ fn select(prefix: &str, now: &str) -> String {
 
 /// All leases of a server's database, on any connection to it. None where there are no state tables.
 pub(crate) fn on_postgres<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> QueryResult<Vec<Lease>> {
-    // The catalogs are for everybody to read, and name the table also to a role that may not read it: what it must not
-    // see is then an error and not taken for a lease that is not there.
+    // See `Tables::of`.
     let exists: Vec<Found> = sql_query(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = 'tollgate' AND c.relname = 'leases') AS found",
@@ -190,6 +189,10 @@ pub(crate) fn on_postgres<C: LoadConnection<Backend = Pg>>(connection: &mut C) -
     if !exists.iter().any(|answer| answer.found) {
         return Ok(Vec::new());
     }
+    read_on_postgres(connection)
+}
+
+fn read_on_postgres<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> QueryResult<Vec<Lease>> {
     let rows: Vec<Raw> = sql_query(select("tollgate.", &server_time("0"))).load(connection)?;
     Ok(rows.into_iter().map(Raw::read).collect())
 }
@@ -225,9 +228,14 @@ impl Database {
         if let (TargetKind::Sqlite(target), false) = (&self.target.kind, self.has_sidecar()) {
             return in_file(&target.state_path(), target.busy_timeout);
         }
+        // Somebody may have made the table since it was looked for last.
+        self.tables = None;
+        if !self.known_tables()?.has("leases") {
+            return Ok(Vec::new());
+        }
         let connection = self.state_connection();
         let leases = match &mut *connection {
-            Connection::Postgres(inner) => on_postgres(&mut **inner),
+            Connection::Postgres(inner) => read_on_postgres(&mut **inner),
             Connection::Sqlite(inner) => on_sqlite(inner),
         };
         leases.map_err(|error| connection.explain(READING, &error))

@@ -52,7 +52,7 @@ impl Database {
     }
 
     /// Tables of the state that are there.
-    fn known_tables(&mut self) -> Result<&Tables, DatabaseError> {
+    pub(super) fn known_tables(&mut self) -> Result<&Tables, DatabaseError> {
         if self.tables.is_none() {
             self.tables = Some(Tables::of(self.state_connection())?);
         }
@@ -85,9 +85,13 @@ impl Database {
         if self.state_ready {
             return Ok(());
         }
+        if self.connection.is_postgres() {
+            self.known_tables()?;
+        }
         match &self.target.kind {
             TargetKind::Postgres(target) => {
-                if setup::is_older(&mut self.connection)? {
+                let tables = self.tables.get_or_insert_default();
+                if tables.are_older(&mut self.connection)? {
                     let session = SessionOptions {
                         application_name: self.options.application_name.clone(),
                         read_only: self.options.read_only,

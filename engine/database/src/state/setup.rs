@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -88,21 +88,18 @@ fn version(connection: &mut Connection) -> Result<i64, DatabaseError> {
     Ok(count.first().map_or(0, |count| count.number))
 }
 
-/// Whether the tables on PostgreSQL are those of an earlier version.
-pub(crate) fn is_older(connection: &mut Connection) -> Result<bool, DatabaseError> {
-    let version = version(connection)?;
-    Ok(version > 0 && version < MIGRATIONS)
-}
-
 /// Which tables there are.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Tables {
     /// All of them.
     #[default]
     All,
-    /// PostgreSQL: these.
-    Some(BTreeSet<String>),
+    /// PostgreSQL: these. `None`: not even their schema.
+    Some(Option<BTreeSet<String>>),
 }
+
+/// The table in which diesel counts the migrations of the others.
+const VERSIONS: &str = "__diesel_schema_migrations";
 
 /// Those that there are on PostgreSQL, in the order in which they can be made.
 pub(crate) const TABLES: [&str; 7] = [
@@ -117,8 +114,8 @@ pub(crate) const TABLES: [&str; 7] = [
 
 #[derive(QueryableByName)]
 struct Name {
-    #[diesel(sql_type = Text)]
-    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    name: Option<String>,
 }
 
 impl Tables {
@@ -127,21 +124,35 @@ impl Tables {
         let Connection::Postgres(inner) = &mut *connection else {
             return Ok(Self::All);
         };
+        // The catalogs are for everybody to read, and name a table also to a role that may not read it: what it must not
+        // see is then an error and not taken for something that is not there.
         let found: Result<Vec<Name>, _> = sql_query(format!(
-            "SELECT c.relname::text AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
-             ON n.oid = c.relnamespace WHERE n.nspname = '{SCHEMA}' AND c.relkind = 'r'"
+            "SELECT c.relname::text AS name FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c \
+             ON c.relnamespace = n.oid AND c.relkind = 'r' WHERE n.nspname = '{SCHEMA}'"
         ))
         .load(&mut **inner);
         let found = found.map_err(|error| connection.explain("look for Tollgate's own tables", &error))?;
-        Ok(Self::Some(found.into_iter().map(|row| row.name).collect()))
+        let has_schema = !found.is_empty();
+        Ok(Self::Some(
+            has_schema.then(|| found.into_iter().filter_map(|row| row.name).collect()),
+        ))
     }
 
     /// Whether a table is there.
     pub(crate) fn has(&self, table: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Some(found) => found.contains(table),
+            Self::Some(found) => found.as_ref().is_some_and(|found| found.contains(table)),
         }
+    }
+
+    /// Whether those on PostgreSQL are of an earlier version.
+    pub(crate) fn are_older(&self, connection: &mut Connection) -> Result<bool, DatabaseError> {
+        if !self.has(VERSIONS) {
+            return Ok(false);
+        }
+        let version = version(connection)?;
+        Ok(version > 0 && version < MIGRATIONS)
     }
 
     /// Makes tables unless they are there. `inside`: a transaction is open.
@@ -151,14 +162,19 @@ impl Tables {
         tables: &[&str],
         inside: bool,
     ) -> Result<(), DatabaseError> {
+        let missing: Vec<&str> = tables.iter().copied().filter(|table| !self.has(table)).collect();
         let Self::Some(found) = self else { return Ok(()) };
-        let missing: Vec<&str> = tables.iter().copied().filter(|table| !found.contains(*table)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let (begin, commit) = if inside { ("", "") } else { ("BEGIN; ", " COMMIT") };
+        // Nobody waits for the disk here: what is written into them comes later, and takes them along.
+        let (begin, commit) = if inside {
+            ("", "")
+        } else {
+            ("BEGIN; SET LOCAL synchronous_commit = off; ", " COMMIT")
+        };
         let make: String = missing.iter().map(|table| as_migrated(table)).collect();
-        let made = connection.run(&format!("{begin}{}{make}{commit}", beginning()));
+        let made = connection.run(&format!("{begin}{}{make}{commit}", beginning(found.as_ref())));
         // That they are there already is no news to anybody.
         connection.take_notices();
         if let Err(error) = made {
@@ -167,22 +183,31 @@ impl Tables {
             }
             return Err(refused(error));
         }
-        found.extend(missing.into_iter().map(str::to_owned));
+        let found = found.get_or_insert_default();
+        found.extend(missing.into_iter().chain([VERSIONS]).map(str::to_owned));
         Ok(())
     }
 }
 
 /// What comes before any table, as far as it is not there: the schema, and the record of what its tables are like.
-fn beginning() -> String {
-    let versions: Vec<String> = (1..=MIGRATIONS).map(|version| format!("('{version:014}')")).collect();
-    format!(
-        "SELECT pg_catalog.pg_advisory_xact_lock({SETUP_KEY}); \
-         DO $tollgate$ BEGIN IF pg_catalog.to_regnamespace('{SCHEMA}') IS NULL THEN CREATE SCHEMA {SCHEMA}; END IF; END $tollgate$; \
-         CREATE TABLE IF NOT EXISTS {SCHEMA}.__diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
-         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
-         INSERT INTO {SCHEMA}.__diesel_schema_migrations (version) VALUES {} ON CONFLICT DO NOTHING; ",
-        versions.join(", ")
-    )
+fn beginning(found: Option<&BTreeSet<String>>) -> String {
+    // Asked first: IF NOT EXISTS wants the privilege even when there is nothing to create.
+    let schema = match found {
+        None => format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}; "),
+        Some(_) => String::new(),
+    };
+    let versions = if found.is_some_and(|found| found.contains(VERSIONS)) {
+        String::new()
+    } else {
+        let versions: Vec<String> = (1..=MIGRATIONS).map(|version| format!("('{version:014}')")).collect();
+        format!(
+            "CREATE TABLE IF NOT EXISTS {SCHEMA}.{VERSIONS} (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+             INSERT INTO {SCHEMA}.{VERSIONS} (version) VALUES {} ON CONFLICT DO NOTHING; ",
+            versions.join(", ")
+        )
+    };
+    format!("SELECT pg_catalog.pg_advisory_xact_lock({SETUP_KEY}); {schema}{versions}")
 }
 
 /// The statements that make a table with its indexes, as the migrations leave it.

@@ -371,6 +371,7 @@ fn a_statement_can_be_cancelled() {
         script: &script,
         text: &script.text,
         pragmas: tollgate_database::Pragmas::default(),
+        durability: tollgate_database::Durability::Now,
     };
     let error = fixture
         .database

@@ -130,6 +130,7 @@ pub fn apply(
             script: &script,
             text: sql,
             pragmas: tollgate_database::Pragmas::default(),
+            durability: tollgate_database::Durability::Now,
         },
         options,
         events,

@@ -1,0 +1,63 @@
+//! What a deploy has prepared in its session, and scripts that take it away.
+
+use crate::postgres;
+
+/// Forgets every prepared statement, in the middle of a transaction and where no parser sees it.
+const FORGETS: &str = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$;\n";
+
+/// Ends the session that holds the lock.
+const ENDS_THE_LOCK: &str = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                             WHERE d.datname = current_database() AND l.locktype = 'advisory' \
+                             AND l.objid = 72707369 AND l.granted AND l.pid <> pg_backend_pid();\n\
+                             SELECT pg_sleep(0.5);\n";
+
+#[test]
+fn scripts_that_forget_prepared_statements_are_applied_once() {
+    let (project, database) = postgres();
+    project
+        .migration("1_a", "CREATE TABLE t (id serial, name text);\n")
+        .migration("2_b", "INSERT INTO t (name) VALUES ('2_b');\n")
+        .migration(
+            "3_c",
+            "INSERT INTO t (name) SELECT count(*)::text FROM pg_prepared_statements;\n",
+        )
+        .migration("4_d", "DEALLOCATE ALL;\nINSERT INTO t (name) VALUES ('4_d');\n")
+        .migration("5_e", "INSERT INTO t (name) VALUES ('5_e');\n")
+        .migration(
+            "6_f",
+            "INSERT INTO t (name) SELECT count(*)::text FROM pg_prepared_statements;\n",
+        );
+    project.succeed(&["deploy"]);
+    project
+        .migration("7_g", "INSERT INTO t (name) VALUES ('7_g');\n")
+        .migration(
+            "8_h",
+            &format!("CREATE FUNCTION forget() RETURNS void LANGUAGE sql AS 'DEALLOCATE ALL';\n{FORGETS}"),
+        )
+        .migration("9_i", "SELECT forget();\nINSERT INTO t (name) VALUES ('9_i');\n");
+    project.succeed(&["deploy"]);
+    assert_eq!(
+        database.psql("SELECT name FROM t ORDER BY id"),
+        "2_b\n2\n4_d\n5_e\n0\n7_g\n9_i\n"
+    );
+    let rows = "SELECT count(*), count(DISTINCT migration_name), count(finished_at) FROM _prisma_migrations";
+    assert_eq!(database.psql(rows), "9|9|9\n");
+}
+
+#[test]
+fn a_prepared_guard_guards() {
+    for before in ["", "DEALLOCATE ALL;\n"] {
+        let (project, database) = postgres();
+        project
+            .migration("1_a", "CREATE TABLE t (id int);\n")
+            .migration("2_b", "INSERT INTO t VALUES (2);\n")
+            .migration("3_c", &format!("INSERT INTO t VALUES (3);\n{before}"))
+            .migration("4_d", &format!("INSERT INTO t VALUES (4);\n{ENDS_THE_LOCK}"))
+            .migration("5_e", "INSERT INTO t VALUES (5);\n");
+        let outcome = project.run(&["deploy"]);
+        assert!(outcome.stderr.contains("the migration lock was lost"), "{outcome}");
+        assert_eq!(database.psql("SELECT id FROM t ORDER BY id"), "2\n3\n4\n", "{outcome}");
+        project.succeed(&["deploy"]);
+        assert_eq!(database.psql("SELECT id FROM t ORDER BY id"), "2\n3\n4\n5\n");
+    }
+}
