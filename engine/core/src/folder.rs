@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tollgate_sql::Dialect;
 
+use crate::shares::in_shares;
+
 /// The script of a migration.
 pub const SCRIPT_FILE: &str = "migration.sql";
 /// The author's own way back, beside the script.
@@ -148,10 +150,7 @@ impl Folder {
         names.sort_unstable();
         refuse_same_names(&names)?;
         let warnings = order_warnings(&names);
-        let read: Vec<_> = names
-            .iter()
-            .map(|name| MigrationFile::read(dir, name.clone()))
-            .collect();
+        let read = read_all(dir, &names);
         // Whether there is a script is asked only where none could be read.
         let without_script: Vec<_> = names
             .iter()
@@ -198,6 +197,14 @@ impl Folder {
             _ => Ok(()),
         }
     }
+}
+
+/// A thread of its own is not worth it for fewer files.
+const SMALLEST_SHARE: usize = 64;
+
+/// Reads the folders' files, in order.
+fn read_all(dir: &Path, names: &[String]) -> Vec<Result<MigrationFile, FolderError>> {
+    in_shares(names, SMALLEST_SHARE, |name| MigrationFile::read(dir, name.clone()))
 }
 
 impl MigrationFile {

@@ -35,6 +35,7 @@ mod resolve;
 pub mod rollback;
 pub mod rules;
 mod seed;
+mod shares;
 mod status;
 pub mod suppress;
 pub mod trace;

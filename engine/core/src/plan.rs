@@ -1,6 +1,5 @@
 //! Reading the scripts that are to be applied, and what the schema is before and after each.
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use tollgate_sql::{Dialect, ParseError, Script, Span};
 use crate::comments;
 use crate::folder::{DownFile, Folder, MigrationFile};
 use crate::pragma::{self, PragmaError};
+use crate::shares::in_shares;
 use crate::suppress::{self, Suppression, SuppressionError};
 
 /// A migration whose script has been read.
@@ -119,19 +119,7 @@ pub(crate) fn read_files(
     files: &[(usize, &MigrationFile)],
     dialect: Dialect,
 ) -> Result<Vec<ReadMigration>, Vec<ScriptError>> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = files.len().div_ceil(threads).max(SMALLEST_SHARE);
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let start = |files| scope.spawn(move || read_some(files, dialect));
-        let mut shares = files.chunks(share);
-        let mine = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares.map(start).collect();
-        let mut results = read_some(mine, dialect);
-        for other in others {
-            results.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        results
-    });
+    let results = in_shares(files, SMALLEST_SHARE, |file| read_one(file, dialect));
     let mut read = Vec::with_capacity(results.len());
     let mut errors = Vec::new();
     for result in results {
@@ -146,22 +134,19 @@ pub(crate) fn read_files(
 /// A thread of its own is not worth it for fewer scripts.
 const SMALLEST_SHARE: usize = 32;
 
-fn read_some(files: &[(usize, &MigrationFile)], dialect: Dialect) -> Vec<Result<ReadMigration, Box<ScriptError>>> {
-    let read = |(local, file): &(usize, &MigrationFile)| {
-        let error = |path: &Path, text: &str, problem: ScriptProblem| {
-            Box::new(ScriptError {
-                migration: file.name.clone(),
-                path: path.to_owned(),
-                text: text.to_owned(),
-                problem,
-            })
-        };
-        if let Some(down) = &file.down {
-            read_down(down, dialect).map_err(|problem| error(&down.path, &down.text, problem.into()))?;
-        }
-        read_script(file, *local, dialect).map_err(|problem| error(&file.path, &file.text, problem))
+fn read_one((local, file): &(usize, &MigrationFile), dialect: Dialect) -> Result<ReadMigration, Box<ScriptError>> {
+    let error = |path: &Path, text: &str, problem: ScriptProblem| {
+        Box::new(ScriptError {
+            migration: file.name.clone(),
+            path: path.to_owned(),
+            text: text.to_owned(),
+            problem,
+        })
     };
-    files.iter().map(read).collect()
+    if let Some(down) = &file.down {
+        read_down(down, dialect).map_err(|problem| error(&down.path, &down.text, problem.into()))?;
+    }
+    read_script(file, *local, dialect).map_err(|problem| error(&file.path, &file.text, problem))
 }
 
 /// The way back is not run now; but that its pragmas mean nothing should not come out on the day when it is needed.

@@ -27,6 +27,7 @@ use crate::ticker::Ticker;
 use crate::types::{Description, Kind};
 
 /// How to set up a [`Host`].
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HostOptions {
     /// Folder for compiled code; made with mode 700 where it does not exist. Without one everything is compiled anew.
@@ -105,6 +106,18 @@ pub struct Host {
     limits: Limits,
     catalog_linker: Linker<State>,
     http_linker: Linker<State>,
+}
+
+/// What a component says about itself in a section of its own, if it has one: nothing is compiled or run for that.
+///
+/// # Errors
+/// It is no component of a kind that is known, or what it says cannot be used.
+pub fn written_description(bytes: &[u8]) -> Result<Option<(Kind, Description)>, PluginError> {
+    let name = "";
+    let Inspected { kind, description } = inspect(name, bytes)?;
+    description
+        .map(|description| Ok((kind, checked(name, kind, description)?)))
+        .transpose()
 }
 
 impl Host {
@@ -189,15 +202,10 @@ impl Host {
     /// # Errors
     /// As [`Host::load`].
     pub fn describe(&self, bytes: &[u8]) -> Result<(Kind, Description), PluginError> {
-        let name = "";
-        let inspected = inspect(name, bytes)?;
-        if let Inspected {
-            kind,
-            description: Some(description),
-        } = inspected
-        {
-            return Ok((kind, checked(name, kind, description)?));
+        if let Some(described) = written_description(bytes)? {
+            return Ok(described);
         }
+        let name = "";
         let (inspected, _, pre) = self.prepare(name, bytes)?;
         let setting = Setting {
             plugin: name.into(),

@@ -34,7 +34,7 @@ pub mod types;
 
 pub use endpoint::Endpoint;
 pub use error::{FailureKind, HostError, PluginError, SettingsIssue};
-pub use host::{Host, HostOptions, LoadRequest};
+pub use host::{Host, HostOptions, LoadRequest, written_description};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine, LogSink, NoLog};
 pub use plugin::Plugin;

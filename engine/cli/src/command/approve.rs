@@ -157,7 +157,7 @@ impl<'a> Desk<'a> {
         let name = args.migration.as_deref().unwrap_or_default();
         self.expect_environments(&args.environment)?;
         let by = self.who(args)?;
-        let loaded = Loader::new(self.config, self.ui)?.load(&[Kind::Policy, Kind::Rollback])?;
+        let loaded = Loader::new(self.config, self.ui).load(&[Kind::Policy, Kind::Rollback])?;
         let findings = self.findings(name, &loaded)?;
         let file = self.file_of(name)?;
         let script = self.script(file)?;

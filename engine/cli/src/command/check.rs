@@ -85,7 +85,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let mut selected = args.targets.select(&config, ui)?;
     let schema = project::context(&config, &selected.folder, ui)?;
     let dialect = schema.dialect;
-    let loaded = Loader::new(&config, ui)?.load(&[Kind::Policy, Kind::Rollback])?;
+    let loaded = Loader::new(&config, ui).load(&[Kind::Policy, Kind::Rollback])?;
     let asked = request(&config, &selected, schema.clone(), &loaded)?;
     let fixed = args
         .fix

@@ -186,7 +186,7 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         if let Some(loaded) = found.get() {
             return Ok(loaded.plugins());
         }
-        let loaded = Loader::new(&config, ui)?.load(needs)?;
+        let loaded = Loader::new(&config, ui).load(needs)?;
         Ok(found.get_or_init(|| loaded).plugins())
     };
     let result = deploy_with(&project, &load, &options, &mut |event| match event {

@@ -107,7 +107,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
 }
 
 fn test_all(test: &Test, context: &Context<'_>, config: &Config) -> Result<Vec<Delivery>, Failure> {
-    let loaded = Loader::new(config, context.ui)?.load(&[Kind::Notifier])?;
+    let loaded = Loader::new(config, context.ui).load(&[Kind::Notifier])?;
     let mut notifiers = loaded.notifiers.clone();
     if let Some(wanted) = &test.plugin {
         notifiers.retain(|notifier| notifier.plugin.name() == wanted);

@@ -100,7 +100,7 @@ impl Body for Listed {}
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let Command::List(list) = &args.command;
     let config = context.config()?;
-    let loader = Loader::new(&config, context.ui)?;
+    let loader = Loader::new(&config, context.ui);
     let describe = |plugin: PluginConfig| {
         let described = match plugin.source {
             PluginSource::Engine => Ok((Kind::Policy, rules::description())),

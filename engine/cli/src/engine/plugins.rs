@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tollgate_engine::host::types::Description;
 use tollgate_engine::host::{
     Endpoint, FailureKind, Host, HostError, HostOptions, Kind, Limits, LoadRequest, LogLevel, LogLine, Plugin,
-    PluginError,
+    PluginError, written_description,
 };
-use tollgate_engine::rules::{self, EngineRules};
+use tollgate_engine::rules::{self, EngineRules, SwitchedOff};
 use tollgate_engine::{Level, Notifier, OnFailure, Plugins, Policy, bundled};
 
 use crate::config::error::{Place, nearest};
@@ -70,24 +70,67 @@ impl Loaded {
     }
 }
 
+/// The host, made when a plugin is to be compiled or run: a deploy without any should not wait for it.
+struct Hosting {
+    options: HostOptions,
+    made: OnceLock<Host>,
+}
+
+impl Hosting {
+    fn new(options: HostOptions) -> Self {
+        Self {
+            options,
+            made: OnceLock::new(),
+        }
+    }
+
+    fn host(&self) -> Result<&Host, HostError> {
+        if let Some(host) = self.made.get() {
+            return Ok(host);
+        }
+        let host = Host::new(self.options.clone())?;
+        Ok(self.made.get_or_init(|| host))
+    }
+
+    /// What a plugin says about itself.
+    fn describe(&self, plugin: &PluginConfig, bytes: &[u8]) -> Result<(Kind, Description), Failure> {
+        let described = match written_description(bytes) {
+            Ok(None) => self.host().map_err(|error| host_failure(&error))?.describe(bytes),
+            Ok(Some(described)) => Ok(described),
+            Err(error) => Err(error),
+        };
+        described.map_err(|mut error| {
+            error.plugin.clone_from(&plugin.name);
+            plugin_failure(&error)
+        })
+    }
+}
+
+/// Why a plugin is not loaded, and its kind as far as it is known.
+type LoadError = (Option<Kind>, PluginError);
+
 /// Loads plugins.
 pub struct Loader<'a> {
     config: &'a Config,
     ui: &'a Ui,
-    host: Host,
+    hosting: Arc<Hosting>,
     log: Lines,
 }
 
 impl<'a> Loader<'a> {
     /// A loader with a cache of compiled code in the user's cache folder.
-    pub fn new(config: &'a Config, ui: &'a Ui) -> Result<Self, Failure> {
+    pub fn new(config: &'a Config, ui: &'a Ui) -> Self {
         let log = Lines::default();
         let sink = Arc::clone(&log);
         let mut options = HostOptions::default();
         options.cache = config.cache_folder();
         options.log = Arc::new(move |line: LogLine| sink.lock().unwrap_or_else(PoisonError::into_inner).push(line));
-        let host = Host::new(options).map_err(|error| host_failure(&error))?;
-        Ok(Self { config, ui, host, log })
+        Self {
+            config,
+            ui,
+            hosting: Arc::new(Hosting::new(options)),
+            log,
+        }
     }
 
     /// The enabled plugins of the kinds that are needed. What is not in the cache is compiled, all at the same time.
@@ -105,15 +148,7 @@ impl<'a> Loader<'a> {
         for plugin in &enabled {
             requests.extend(self.request(plugin, needs)?.map(|request| (plugin, request)));
         }
-        let host = &self.host;
-        let results: Vec<_> = std::thread::scope(|scope| {
-            let start = |(_, request): &'_ (_, LoadRequest<'static>)| {
-                let request = request.clone();
-                scope.spawn(move || load_one(host, &request, needs))
-            };
-            let threads: Vec<_> = requests.iter().map(start).collect();
-            threads.into_iter().map(join).collect()
-        });
+        let results = self.load_all(&requests, needs)?;
         let mut loaded = Loaded {
             rules,
             log: Arc::clone(&self.log),
@@ -136,6 +171,26 @@ impl<'a> Loader<'a> {
         Ok(loaded)
     }
 
+    /// Each plugin, unless it is of a kind that is not needed.
+    fn load_all(
+        &self,
+        requests: &[(&PluginConfig, LoadRequest<'static>)],
+        needs: &[Kind],
+    ) -> Result<Vec<Result<Option<Plugin>, LoadError>>, Failure> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let host = self.hosting.host().map_err(|error| host_failure(&error))?;
+        Ok(std::thread::scope(|scope| {
+            let start = |(_, request): &'_ (_, LoadRequest<'static>)| {
+                let request = request.clone();
+                scope.spawn(move || load_one(host, &request, needs))
+            };
+            let threads: Vec<_> = requests.iter().map(start).collect();
+            threads.into_iter().map(join).collect()
+        }))
+    }
+
     /// What configuration says of the engine's own rules. The rules of policies that are switched off are only read out
     /// of their components.
     fn engine_rules(&self, needs: &[Kind]) -> Result<EngineRules, Failure> {
@@ -145,17 +200,11 @@ impl<'a> Loader<'a> {
         if let Some(rule) = config.rules.keys().find(|rule| !known.contains(&rule.as_str())) {
             return Err(unknown_rule(self.config, &config, rule, &known));
         }
-        let mut switched_off = BTreeMap::new();
-        if needs.contains(&Kind::Policy) {
-            for plugin in self.config.plugins()?.into_iter().filter(|plugin| !plugin.enabled) {
-                // One that cannot be read has no rules to speak of; it is not used.
-                let described = bytes(&plugin).and_then(|bytes| self.describe(&plugin, &bytes));
-                if let Ok((Kind::Policy, description)) = described {
-                    let rules = description.rules.into_iter().map(|rule| rule.id).collect();
-                    switched_off.insert(plugin.name, rules);
-                }
-            }
-        }
+        let switched_off = if needs.contains(&Kind::Policy) {
+            self.switched_off()?
+        } else {
+            SwitchedOff::default()
+        };
         Ok(EngineRules {
             off: !config.enabled,
             levels: config
@@ -166,6 +215,29 @@ impl<'a> Loader<'a> {
             enforced: config.enforced,
             switched_off,
         })
+    }
+
+    /// The rules of policies that are switched off, read out of their components when somebody asks.
+    fn switched_off(&self) -> Result<SwitchedOff, Failure> {
+        let plugins: Vec<PluginConfig> = self
+            .config
+            .plugins()?
+            .into_iter()
+            .filter(|plugin| !plugin.enabled)
+            .collect();
+        let hosting = Arc::clone(&self.hosting);
+        Ok(SwitchedOff::new(move || {
+            let mut switched_off = BTreeMap::new();
+            for plugin in plugins {
+                // One that cannot be read has no rules to speak of; it is not used.
+                let described = bytes(&plugin).and_then(|bytes| hosting.describe(&plugin, &bytes));
+                if let Ok((Kind::Policy, description)) = described {
+                    let rules = description.rules.into_iter().map(|rule| rule.id).collect();
+                    switched_off.insert(plugin.name, rules);
+                }
+            }
+            switched_off
+        }))
     }
 
     fn add(
@@ -222,10 +294,7 @@ impl<'a> Loader<'a> {
 
     /// What a plugin says about itself.
     pub fn describe(&self, plugin: &PluginConfig, bytes: &[u8]) -> Result<(Kind, Description), Failure> {
-        self.host.describe(bytes).map_err(|mut error| {
-            error.plugin.clone_from(&plugin.name);
-            plugin_failure(&error)
-        })
+        self.hosting.describe(plugin, bytes)
     }
 
     /// What the host wants to know of a plugin; nothing of one that is not to be loaded.
@@ -264,12 +333,8 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The plugin, unless it is of a kind that is not needed; with an error, the kind as far as it is known.
-fn load_one(
-    host: &Host,
-    request: &LoadRequest<'_>,
-    needs: &[Kind],
-) -> Result<Option<Plugin>, (Option<Kind>, PluginError)> {
+/// The plugin, unless it is of a kind that is not needed.
+fn load_one(host: &Host, request: &LoadRequest<'_>, needs: &[Kind]) -> Result<Option<Plugin>, LoadError> {
     let (kind, _) = host.describe(&request.bytes).map_err(|mut error| {
         error.plugin.clone_from(&request.name);
         (None, error)

@@ -66,7 +66,7 @@ pub fn parse_target(
 /// Everything for a run on a database, with the plugins that it needs.
 pub fn project(config: &Config, ui: &Ui, needs: &[Kind]) -> Result<(Project, Loaded), Failure> {
     let project = without_plugins(config, ui)?;
-    let loaded = Loader::new(config, ui)?.load(needs)?;
+    let loaded = Loader::new(config, ui).load(needs)?;
     Ok((loaded.plugins().join(project), loaded))
 }
 

@@ -24,7 +24,7 @@ use crate::receipt::DeployedMigration;
 use crate::requirement::RequirementReport;
 use crate::rollback::RollbackPlan;
 use crate::rules::EngineRules;
-use planning::{is_anything_chosen, plan_for, plan_on, read_history};
+use planning::{choose, plan_for, plan_on, read, read_history};
 use running::{Deploy, take_lock_and_tell, verdict};
 
 pub(crate) use planning::excerpt;
@@ -183,14 +183,26 @@ pub fn deploy_with<E: From<Error>>(
     // Nobody can be told where they cannot be loaded; why not is said once something is to be deployed.
     let listeners = || load().map(|plugins| plugins.notifiers).unwrap_or_default();
     let lock = take_lock_and_tell(project, &listeners, "deploy", &mut database, observe)?;
-    let history = read_history(project, &mut database, true, observe)?;
-    if !is_anything_chosen(&history, options)? {
-        return Ok(up_to_date(&history, started));
+    let history = read_history(project, &mut database, observe)?;
+    let chosen = choose(&history, options)?;
+    if chosen.is_empty() {
+        return Ok(up_to_date(&mut database, &history, started)?);
     }
-    let project = &load()?.join(project.clone());
-    Ok(deploy_known(
-        project, database, lock, &history, options, observe, started,
-    )?)
+    let deploy = Chosen {
+        history: &history,
+        started,
+    };
+    // The server makes what is missing while the plugins are loaded and the scripts read.
+    let (made, prepared) = std::thread::scope(|scope| {
+        let making = scope.spawn(|| database.make_ready());
+        let prepared = load().and_then(|plugins| Ok((plugins, read(project, chosen)?)));
+        let made = making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (made, prepared)
+    });
+    made.map_err(Error::from)?;
+    let (plugins, read) = prepared?;
+    let project = &plugins.join(project.clone());
+    Ok(deploy.run(project, database, lock, read, observe)?)
 }
 
 /// Connects, having looked at what can be looked at before.
@@ -217,8 +229,11 @@ pub(crate) fn foresee(project: &Project, observe: Observer<'_>) -> Result<(Vec<C
     };
     let schema = || Ok(Schema::empty(project.context(None)));
     let history = History::new(&project.folder, None);
-    let planned = plan_for(project, &history, &DeployOptions::default(), server, schema, observe)?;
-    let (_, plan) = planned.unwrap_or_default();
+    let chosen = choose(&history, &DeployOptions::default())?;
+    if chosen.is_empty() {
+        return Ok((Vec::new(), false));
+    }
+    let (_, plan) = plan_for(project, read(project, chosen)?, server, schema, observe)?;
     let blocked = verdict(&plan, None) == wire::Verdict::Blocked;
     Ok((plan.into_iter().map(|migration| migration.checked).collect(), blocked))
 }
@@ -232,34 +247,47 @@ pub(crate) fn deploy_on(
     observe: Observer<'_>,
     started: Instant,
 ) -> Result<DeployReport, Error> {
-    let history = read_history(project, &mut database, true, observe)?;
-    deploy_known(project, database, lock, &history, options, observe, started)
-}
-
-/// Deploys what the ledger and the folder say.
-fn deploy_known(
-    project: &Project,
-    mut database: Database,
-    lock: RunLock,
-    history: &History,
-    options: &DeployOptions,
-    observe: Observer<'_>,
-    started: Instant,
-) -> Result<DeployReport, Error> {
-    let Some((read, plan)) = plan_on(project, &mut database, history, options, observe)? else {
-        return Ok(up_to_date(history, started));
-    };
-    let there = deployed(history);
-    let requirement = examine(project, &read)?;
-    let deploy = Deploy {
-        project,
-        database,
-        lock,
-        requirement,
-        there,
+    let history = read_history(project, &mut database, observe)?;
+    let chosen = choose(&history, options)?;
+    if chosen.is_empty() {
+        return up_to_date(&mut database, &history, started);
+    }
+    let deploy = Chosen {
+        history: &history,
         started,
     };
-    deploy.run(&read, plan, observe)
+    let read = read(project, chosen)?;
+    database.make_ready()?;
+    deploy.run(project, database, lock, read, observe)
+}
+
+/// A deploy of which it is known what is to be applied.
+struct Chosen<'a> {
+    /// What the ledger and the folder say.
+    history: &'a History,
+    started: Instant,
+}
+
+impl Chosen<'_> {
+    fn run(
+        self,
+        project: &Project,
+        mut database: Database,
+        lock: RunLock,
+        read: Vec<ReadMigration>,
+        observe: Observer<'_>,
+    ) -> Result<DeployReport, Error> {
+        let (read, plan) = plan_on(project, &mut database, read, observe)?;
+        let deploy = Deploy {
+            project,
+            database,
+            lock,
+            requirement: examine(project, &read)?,
+            there: deployed(self.history),
+            started: self.started,
+        };
+        deploy.run(&read, plan, observe)
+    }
 }
 
 /// Looks whether what has to come first was deployed elsewhere.
@@ -268,10 +296,12 @@ fn examine(project: &Project, read: &[ReadMigration]) -> Result<Option<Requireme
     requirement.map(|requirement| requirement.examine(read)).transpose()
 }
 
-fn up_to_date(history: &History, started: Instant) -> DeployReport {
+/// There is nothing to apply. What is in has a ledger all the same.
+fn up_to_date(database: &mut Database, history: &History, started: Instant) -> Result<DeployReport, Error> {
+    database.create_ledger()?;
     let mut report = report(DeployOutcome::UpToDate, Vec::new(), started);
     report.deployed = deployed(history);
-    report
+    Ok(report)
 }
 
 /// What the ledger says is applied.
@@ -296,10 +326,14 @@ fn dry_run(
         read_only: true,
         ..ConnectOptions::default()
     };
-    let planned = match Database::connect(&project.target, &connect) {
+    let (read, plan) = match Database::connect(&project.target, &connect) {
         Ok(mut database) => {
-            let history = read_history(project, &mut database, false, observe)?;
-            plan_on(project, &mut database, &history, options, observe)?
+            let history = read_history(project, &mut database, observe)?;
+            let chosen = choose(&history, options)?;
+            if chosen.is_empty() {
+                return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+            }
+            plan_on(project, &mut database, read(project, chosen)?, observe)?
         }
         Err(DatabaseError::Missing { .. }) => {
             observe(Event::Warning(
@@ -310,19 +344,13 @@ fn dry_run(
                 version: None,
             };
             let schema = || Ok(Schema::empty(project.context(None)));
-            plan_for(
-                project,
-                &History::new(&project.folder, None),
-                options,
-                server,
-                schema,
-                observe,
-            )?
+            let chosen = choose(&History::new(&project.folder, None), options)?;
+            if chosen.is_empty() {
+                return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+            }
+            plan_for(project, read(project, chosen)?, server, schema, observe)?
         }
         Err(error) => return Err(error.into()),
-    };
-    let Some((read, plan)) = planned else {
-        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
     };
     let requirement = examine(project, &read)?;
     let outcome = match verdict(&plan, requirement.as_ref()) {

@@ -24,37 +24,35 @@ use crate::rollback::{self, RollbackPlan, Source};
 pub(super) fn plan_on(
     project: &Project,
     database: &mut Database,
-    history: &History,
-    options: &DeployOptions,
+    read: Vec<ReadMigration>,
     observe: Observer<'_>,
 ) -> Result<Planned, Error> {
     let server = project::server(&database.server());
     let schema = || {
-        // Nobody looks at it; a connection for it would take longer than some deploys.
-        if project.policies.is_empty() && project.generators.is_empty() {
+        // A connection for it would take longer than some deploys.
+        if is_unseen(project) {
             return Ok(Schema::unknown(database.context()));
         }
         Ok(Schema::over(database.catalog()?, database.context()))
     };
-    plan_for(project, history, options, server, schema, observe)
+    plan_for(project, read, server, schema, observe)
 }
 
-/// The scripts and their plan; `None` when there is nothing to apply.
-pub(super) type Planned = Option<(Vec<ReadMigration>, Vec<PlannedMigration>)>;
+/// The scripts and their plan.
+pub(super) type Planned = (Vec<ReadMigration>, Vec<PlannedMigration>);
+
+/// Reads the scripts that are to be applied, in order.
+pub(super) fn read(project: &Project, chosen: Vec<usize>) -> Result<Vec<ReadMigration>, Error> {
+    Ok(plan::read_scripts(&project.folder, chosen, project.target.dialect())?)
+}
 
 pub(super) fn plan_for(
     project: &Project,
-    history: &History,
-    options: &DeployOptions,
+    read: Vec<ReadMigration>,
     server: wire::Server,
     schema: impl FnOnce() -> Result<Schema, Error>,
     observe: Observer<'_>,
 ) -> Result<Planned, Error> {
-    let chosen = choose(history, options)?;
-    if chosen.is_empty() {
-        return Ok(None);
-    }
-    let read = plan::read_scripts(&project.folder, chosen, project.target.dialect())?;
     for migration in &read {
         if let Some(text) = pragma::without_effect(project.target.dialect(), migration.pragmas) {
             observe(Event::Warning(format!("{}: {text}", migration.input.name)));
@@ -70,24 +68,18 @@ pub(super) fn plan_for(
             "--approve {request}: this migration is not about to be applied"
         )));
     }
-    Ok(Some((read, plan)))
+    Ok((read, plan))
 }
 
 /// Ledger and folder, taken together. What is irregular about them is refused or pointed out.
 pub(super) fn read_history(
     project: &Project,
     database: &mut Database,
-    create_ledger: bool,
     observe: Observer<'_>,
 ) -> Result<History, Error> {
     let rows = database.ledger()?;
-    if rows.is_none() {
-        if database.has_tables()? {
-            return Err(Error::NotEmpty);
-        }
-        if create_ledger {
-            database.create_ledger()?;
-        }
+    if rows.is_none() && database.has_tables()? {
+        return Err(Error::NotEmpty);
     }
     let resume = project.settings.execute.resume;
     let history = History::of(&project.folder, rows.as_deref(), database, resume)?;
@@ -95,13 +87,8 @@ pub(super) fn read_history(
     Ok(history)
 }
 
-/// Whether there is anything to apply.
-pub(super) fn is_anything_chosen(history: &History, options: &DeployOptions) -> Result<bool, Error> {
-    choose(history, options).map(|chosen| !chosen.is_empty())
-}
-
 /// Indexes of the migrations to apply, in order.
-fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Error> {
+pub(super) fn choose(history: &History, options: &DeployOptions) -> Result<Vec<usize>, Error> {
     let pending: Vec<_> = history.to_apply().collect();
     let end = match &options.to {
         None => pending.len(),
@@ -131,6 +118,11 @@ struct Case<'a> {
 /// How many migrations may wait to be judged.
 const AHEAD: usize = 16;
 
+/// Whether nobody looks at the schema.
+fn is_unseen(project: &Project) -> bool {
+    project.policies.is_empty() && project.generators.is_empty()
+}
+
 /// The policies judge on another thread while this one goes on replaying and having the ways back written.
 fn make_plan(
     project: &Project,
@@ -139,6 +131,20 @@ fn make_plan(
     schema: &mut Schema,
 ) -> Result<Vec<PlannedMigration>, Error> {
     let court = project.settings.court(server);
+    if is_unseen(project) {
+        let judged = |migration| {
+            project.settings.go_on()?;
+            let way_back = rollback::generate(&[], server, migration, schema, schema, Source::Kept);
+            let case = Case {
+                migration,
+                before: schema.clone(),
+                after: schema.clone(),
+                way_back,
+            };
+            Ok(judge(project, &court, case))
+        };
+        return read.iter().map(judged).collect();
+    }
     let scripts: Vec<_> = read.iter().map(|migration| migration.script().as_ref()).collect();
     schema.prefetch(&scripts);
     std::thread::scope(|scope| {

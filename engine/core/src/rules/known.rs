@@ -27,7 +27,7 @@ impl<'a> Known<'a> {
     /// The rules of these policies, and the engine's own. Those of `failed` policies have said nothing.
     pub(crate) fn new(policies: &'a [Policy], own: &'a EngineRules, failed: &[String]) -> Self {
         let mut known = BTreeMap::new();
-        for (plugin, rules) in &own.switched_off {
+        for (plugin, rules) in own.switched_off.rules() {
             known.insert(
                 plugin.as_str(),
                 rules.iter().map(|rule| (rule.as_str(), false)).collect(),
@@ -95,12 +95,13 @@ mod tests {
 
     use super::*;
     use crate::policy::Level;
+    use crate::rules::SwitchedOff;
 
     #[test]
     fn names_are_found_with_and_without_their_policy() {
         let own = EngineRules {
             levels: [("rollback-procedure".to_owned(), Level::Off)].into(),
-            switched_off: [("style".to_owned(), vec!["no-tabs".to_owned()])].into(),
+            switched_off: SwitchedOff::new(|| [("style".to_owned(), vec!["no-tabs".to_owned()])].into()),
             ..EngineRules::default()
         };
         let known = Known::new(&[], &own, &[]);

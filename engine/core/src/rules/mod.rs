@@ -8,6 +8,8 @@ mod rollback_procedure;
 mod suppressions;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use tollgate_host::types::{Description, Finding, Rule, Severity};
 
@@ -44,7 +46,37 @@ pub struct EngineRules {
     /// Rules that no comment may allow, each with who says so.
     pub enforced: BTreeMap<String, String>,
     /// Policies that are switched off here, with their rules: a comment that names one of them is no mistake.
-    pub switched_off: BTreeMap<String, Vec<String>>,
+    pub switched_off: SwitchedOff,
+}
+
+/// The rules of policies that are switched off, by policy: looked up when a comment names a rule.
+#[derive(Clone)]
+pub struct SwitchedOff(Arc<LookedUp>);
+
+type LookedUp = LazyLock<BTreeMap<String, Vec<String>>, Box<dyn FnOnce() -> BTreeMap<String, Vec<String>> + Send>>;
+
+impl SwitchedOff {
+    /// Those that `look_up` finds.
+    pub fn new(look_up: impl FnOnce() -> BTreeMap<String, Vec<String>> + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(look_up))))
+    }
+
+    /// What was found.
+    pub fn rules(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.0
+    }
+}
+
+impl Default for SwitchedOff {
+    fn default() -> Self {
+        Self::new(BTreeMap::new)
+    }
+}
+
+impl fmt::Debug for SwitchedOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SwitchedOff").finish_non_exhaustive()
+    }
 }
 
 impl EngineRules {

@@ -63,7 +63,7 @@ pub fn explain_rule(name: &str, context: &Context<'_>, config: &Config) -> Resul
 
 /// Every rule of every plugin that can be read, those that are switched off included.
 fn all(context: &Context<'_>, config: &Config) -> Result<Vec<(PluginConfig, Vec<Rule>)>, Failure> {
-    let loader = Loader::new(config, context.ui)?;
+    let loader = Loader::new(config, context.ui);
     let mut all = Vec::new();
     for plugin in config.plugins()? {
         let described = match plugin.source {
