@@ -277,3 +277,31 @@ fn what_a_statement_may_have_left_is_said() {
     project.succeed(&["deploy", "--resume"]);
     assert_eq!(database.psql("SELECT count(*) FROM a").trim(), "2");
 }
+
+/// Not even the ledger is made for a script that the parser refuses.
+#[test]
+fn a_script_that_cannot_be_read_leaves_nothing() {
+    let (project, database) = postgres();
+    project.migration("1_a", "CREATE TABEL a (id int);\n");
+    let outcome = project.run(&["deploy"]);
+    assert!(
+        outcome.stderr.contains("the database now: nothing was changed"),
+        "{outcome}"
+    );
+    let made = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname IN ('public', 'tollgate')";
+    assert_eq!(database.psql(made).trim(), "0");
+
+    let (project, file) = sqlite();
+    project.migration("1_a", "CREATE TABEL a (id int);\n");
+    let outcome = project.run(&["deploy"]);
+    assert!(
+        outcome.stderr.contains("the database now: nothing was changed"),
+        "{outcome}"
+    );
+    assert_eq!(file.sqlite3("SELECT count(*) FROM sqlite_master").trim(), "0");
+    let state = |name: &str| name.ends_with(".tollgate.db");
+    let files = std::fs::read_dir(file.folder()).unwrap();
+    let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| state(name)).count(), 0);
+}

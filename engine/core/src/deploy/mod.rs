@@ -192,16 +192,17 @@ pub fn deploy_with<E: From<Error>>(
         history: &history,
         started,
     };
-    // The server makes what is missing while the plugins are loaded and the scripts read.
-    let (made, prepared) = std::thread::scope(|scope| {
+    // Nothing is made for scripts that cannot be read.
+    let read = read(project, chosen)?;
+    // The server makes what is missing while the plugins are loaded.
+    let (made, plugins) = std::thread::scope(|scope| {
         let making = scope.spawn(|| database.make_ready());
-        let prepared = load().and_then(|plugins| Ok((plugins, read(project, chosen)?)));
+        let plugins = load();
         let made = making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (made, prepared)
+        (made, plugins)
     });
     made.map_err(Error::from)?;
-    let (plugins, read) = prepared?;
-    let project = &plugins.join(project.clone());
+    let project = &plugins?.join(project.clone());
     Ok(deploy.run(project, database, lock, read, observe)?)
 }
 
