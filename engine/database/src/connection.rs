@@ -1,6 +1,8 @@
 //! One connection of either backend, and the few things that are asked of both.
 
+use diesel::QueryableByName;
 use diesel::connection::SimpleConnection;
+use diesel::sql_types::Bool;
 
 use crate::error::{DatabaseError, ServerError};
 use crate::postgres::connection::{Notice, PgConnection};
@@ -30,6 +32,13 @@ macro_rules! on_backend {
     };
 }
 pub(crate) use on_backend;
+
+/// The answer to whether something is there.
+#[derive(QueryableByName)]
+pub(crate) struct Found {
+    #[diesel(sql_type = Bool)]
+    pub found: bool,
+}
 
 /// What to do about a database that is not there, and what the session is for.
 #[derive(Debug, Clone)]

@@ -175,6 +175,11 @@ impl Database {
         &self.target
     }
 
+    /// Whether the target says that a pooler lends its sessions out.
+    pub(crate) fn is_pooled(&self) -> bool {
+        matches!(&self.target.kind, TargetKind::Postgres(target) if target.pooler)
+    }
+
     /// How names in scripts for this database are resolved.
     pub fn context(&self) -> Context {
         Context {

@@ -17,7 +17,6 @@ use crate::error::{DatabaseError, ServerError};
 use crate::execute::Problem;
 use crate::postgres::lock::{KEY, TRANSACTIONS, holds};
 use crate::sql_text::literal;
-use crate::target::TargetKind;
 
 /// Which session holds the lock for a database.
 #[derive(Debug, Clone)]
@@ -57,7 +56,8 @@ pub(crate) struct Session {
 const END_TIMEOUT: Duration = Duration::from_secs(20);
 const END_PAUSE: Duration = Duration::from_millis(20);
 
-/// The columns and the table of a [`Session`]: this one.
+/// The columns and the table of a [`Session`]: this one. The view of this name joins what nobody wants to know here, which
+/// takes the server ten times as long.
 pub(crate) const SESSION: &str = "pid, backend_start::text AS began \
      FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
 
@@ -66,7 +66,6 @@ pub(crate) fn session(connection: &mut Connection) -> Option<Session> {
     let Connection::Postgres(connection) = connection else {
         return None;
     };
-    // The view of this name joins what nobody wants to know here, which takes the server ten times as long.
     let rows: Vec<Session> = sql_query(format!("SELECT {SESSION}")).load(&mut **connection).ok()?;
     rows.into_iter().next()
 }
@@ -96,8 +95,7 @@ impl Database {
 
     /// Checks before a statement outside a transaction. It holds until the session is put back.
     pub(crate) fn check_guard(&mut self) -> Result<(), Unguarded> {
-        let pooled = matches!(&self.target.kind, TargetKind::Postgres(target) if target.pooler);
-        let guard = if pooled {
+        let guard = if self.is_pooled() {
             // What is taken for a session would stay behind in a pooler's. For a transaction it is a check at least.
             self.guard()
         } else {
@@ -136,7 +134,7 @@ impl Database {
     /// Ends the session that the main connection had before it was lost: whatever it was sent could still come through.
     /// Says whether it is certain that it is over.
     pub(crate) fn end_lost_session(&mut self, lost: &Session) -> Result<bool, DatabaseError> {
-        let pooled = matches!(&self.target.kind, TargetKind::Postgres(target) if target.pooler);
+        let pooled = self.is_pooled();
         let Connection::Postgres(connection) = &mut self.connection else {
             return Ok(true);
         };

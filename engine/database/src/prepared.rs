@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use crate::database::Database;
 use crate::error::ServerError;
-use crate::target::TargetKind;
 
 /// What is known of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +36,7 @@ impl Database {
     /// # Errors
     /// The connection is lost, and what was the server's last word.
     pub(crate) fn prepare_repeated(&mut self) -> Result<(), ServerError> {
-        let direct = matches!(&self.target.kind, TargetKind::Postgres(target) if !target.pooler);
-        if direct && self.guards() {
+        if self.guards() && !self.is_pooled() {
             match self.prepared {
                 Prepared::NotYet => self.prepared = Prepared::Once,
                 Prepared::Once => self.prepared = self.prepare()?,
@@ -69,20 +67,25 @@ impl Database {
         }
     }
 
+    /// How the names of those that are there begin.
+    fn prepared_name(&self) -> Option<&str> {
+        match &self.prepared {
+            Prepared::Ready(name) if self.guards() => Some(name),
+            _ => None,
+        }
+    }
+
     /// The guard, as short as it can be said.
     pub(crate) fn short_guard(&self) -> String {
-        match &self.prepared {
-            Prepared::Ready(name) if self.guards() => format!("EXECUTE {name}_guard;"),
-            _ => self.guard(),
+        match self.prepared_name() {
+            Some(name) => format!("EXECUTE {name}_guard;"),
+            None => self.guard(),
         }
     }
 
     /// The name of the statement that records a migration as applied, if there is one.
     pub(crate) fn prepared_record(&self) -> Option<String> {
-        match &self.prepared {
-            Prepared::Ready(name) if self.guards() => Some(format!("{name}_applied")),
-            _ => None,
-        }
+        self.prepared_name().map(|name| format!("{name}_applied"))
     }
 
     /// Whether an error at a statement of ours only says that it is prepared no more. Then it is sent in full from now on.

@@ -16,7 +16,6 @@ use crate::interrupt::Interrupt;
 use crate::ledger::{LedgerRow, store};
 use crate::lost::Fate;
 use crate::state::progress::Direction;
-use crate::target::TargetKind;
 
 /// Where to begin.
 struct Start {
@@ -355,7 +354,7 @@ impl Database {
     /// Whether a request to cancel a statement may still be on its way, and would hit what comes after it on the same
     /// connection. Behind a pooler a new connection may well be the same session.
     pub(crate) fn may_be_cancelled(&self, interrupt: &Interrupt) -> bool {
-        interrupt.asked() > 0 && matches!(&self.target.kind, TargetKind::Postgres(target) if !target.pooler)
+        interrupt.asked() > 0 && self.connection.is_postgres() && !self.is_pooled()
     }
 
     fn record_failure(

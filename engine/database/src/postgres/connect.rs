@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use diesel::sql_types::{Bool, Text};
-use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use diesel::sql_types::Text;
+use diesel::{RunQueryDsl, sql_query};
 use tokio_postgres::config::{ChannelBinding, SslMode};
 
+use crate::connection::Found;
 use crate::error::DatabaseError;
 use crate::postgres::client::Client;
 use crate::postgres::connection::{Notice, Notices, PgConnection};
@@ -20,12 +21,6 @@ use crate::sql_text::identifier;
 pub(crate) struct SessionOptions {
     pub application_name: String,
     pub read_only: bool,
-}
-
-#[derive(QueryableByName)]
-struct Found {
-    #[diesel(sql_type = Bool)]
-    found: bool,
 }
 
 /// Opens a connection. Its unqualified names mean the target's schema once it is settled.

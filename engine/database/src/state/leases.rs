@@ -10,12 +10,13 @@ use std::time::Duration;
 use diesel::connection::LoadConnection;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
-use diesel::sql_types::{Bool, Double, Integer, Nullable, Text};
+use diesel::sql_types::{Double, Integer, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
 use sha2::{Digest, Sha256};
 
+use crate::connection::Found;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::sqlite::connect::{Access, open_file, sqlite_error};
@@ -115,12 +116,6 @@ pub struct NewLease<'a> {
     pub reason: Option<&'a str>,
     /// For how long.
     pub ttl: Duration,
-}
-
-#[derive(QueryableByName)]
-struct Found {
-    #[diesel(sql_type = Bool)]
-    found: bool,
 }
 
 #[derive(QueryableByName)]

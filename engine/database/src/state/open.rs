@@ -59,6 +59,14 @@ impl Database {
         Ok(self.tables.get_or_insert_default())
     }
 
+    /// Whether those on PostgreSQL are of an earlier version.
+    fn has_older_tables(&mut self) -> Result<bool, DatabaseError> {
+        if !self.connection.is_postgres() || !self.known_tables()?.has(setup::VERSIONS) {
+            return Ok(false);
+        }
+        setup::is_older(&mut self.connection)
+    }
+
     /// Makes tables of the state unless they are there.
     pub(crate) fn make_tables(&mut self, tables: &[&str]) -> Result<(), DatabaseError> {
         self.known_tables()?;
@@ -85,13 +93,10 @@ impl Database {
         if self.state_ready {
             return Ok(());
         }
-        if self.connection.is_postgres() {
-            self.known_tables()?;
-        }
+        let older = self.has_older_tables()?;
         match &self.target.kind {
             TargetKind::Postgres(target) => {
-                let tables = self.tables.get_or_insert_default();
-                if tables.are_older(&mut self.connection)? {
+                if older {
                     let session = SessionOptions {
                         application_name: self.options.application_name.clone(),
                         read_only: self.options.read_only,

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Found};
 use crate::error::{DatabaseError, ServerError};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::target::PostgresTarget;
@@ -44,16 +44,13 @@ const SETUP_KEY: i64 = 0x0074_6f6c_6c67_6174;
 const WAIT: Duration = Duration::from_secs(10);
 
 #[derive(QueryableByName)]
-struct Exists {
-    #[diesel(sql_type = Bool)]
-    found: bool,
-}
-
-#[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = BigInt)]
     number: i64,
 }
+
+/// What is being done, in errors.
+const LOOKING: &str = "look for Tollgate's own tables";
 
 /// Whether the tables are there, and this many migrations of them have run.
 pub(crate) fn has(connection: &mut Connection, migrations: i64) -> Result<bool, DatabaseError> {
@@ -62,30 +59,42 @@ pub(crate) fn has(connection: &mut Connection, migrations: i64) -> Result<bool, 
 
 /// How many migrations of the tables have run.
 fn version(connection: &mut Connection) -> Result<i64, DatabaseError> {
-    let (exists, count) = match connection {
-        Connection::Postgres(_) => (
-            "SELECT pg_catalog.to_regclass('tollgate.__diesel_schema_migrations') IS NOT NULL AS found",
-            "SELECT count(*) AS number FROM tollgate.__diesel_schema_migrations",
-        ),
-        Connection::Sqlite(_) => (
-            "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations') AS found",
-            "SELECT count(*) AS number FROM __diesel_schema_migrations",
-        ),
+    let exists = match connection {
+        Connection::Postgres(_) => {
+            "SELECT pg_catalog.to_regclass('tollgate.__diesel_schema_migrations') IS NOT NULL AS found"
+        }
+        Connection::Sqlite(_) => {
+            "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations') AS found"
+        }
     };
-    let doing = "look for Tollgate's own tables";
-    let found: Result<Vec<Exists>, _> =
+    let found: Result<Vec<Found>, _> =
         crate::connection::on_backend!(&mut *connection, inner => sql_query(exists).load(inner));
     if !found
-        .map_err(|error| connection.explain(doing, &error))?
+        .map_err(|error| connection.explain(LOOKING, &error))?
         .iter()
         .any(|answer| answer.found)
     {
         return Ok(0);
     }
+    count(connection)
+}
+
+/// The same where the table that says so is there.
+fn count(connection: &mut Connection) -> Result<i64, DatabaseError> {
+    let count = match connection {
+        Connection::Postgres(_) => "SELECT count(*) AS number FROM tollgate.__diesel_schema_migrations",
+        Connection::Sqlite(_) => "SELECT count(*) AS number FROM __diesel_schema_migrations",
+    };
     let count: Result<Vec<Count>, _> =
         crate::connection::on_backend!(&mut *connection, inner => sql_query(count).load(inner));
-    let count = count.map_err(|error| connection.explain(doing, &error))?;
+    let count = count.map_err(|error| connection.explain(LOOKING, &error))?;
     Ok(count.first().map_or(0, |count| count.number))
+}
+
+/// Whether [`VERSIONS`], which is there, counts those of an earlier version.
+pub(crate) fn is_older(connection: &mut Connection) -> Result<bool, DatabaseError> {
+    let version = count(connection)?;
+    Ok(version > 0 && version < MIGRATIONS)
 }
 
 /// Which tables there are.
@@ -99,7 +108,7 @@ pub(crate) enum Tables {
 }
 
 /// The table in which diesel counts the migrations of the others.
-const VERSIONS: &str = "__diesel_schema_migrations";
+pub(crate) const VERSIONS: &str = "__diesel_schema_migrations";
 
 /// Those that there are on PostgreSQL, in the order in which they can be made.
 pub(crate) const TABLES: [&str; 7] = [
@@ -131,7 +140,7 @@ impl Tables {
              ON c.relnamespace = n.oid AND c.relkind = 'r' WHERE n.nspname = '{SCHEMA}'"
         ))
         .load(&mut **inner);
-        let found = found.map_err(|error| connection.explain("look for Tollgate's own tables", &error))?;
+        let found = found.map_err(|error| connection.explain(LOOKING, &error))?;
         let has_schema = !found.is_empty();
         Ok(Self::Some(
             has_schema.then(|| found.into_iter().filter_map(|row| row.name).collect()),
@@ -144,15 +153,6 @@ impl Tables {
             Self::All => true,
             Self::Some(found) => found.as_ref().is_some_and(|found| found.contains(table)),
         }
-    }
-
-    /// Whether those on PostgreSQL are of an earlier version.
-    pub(crate) fn are_older(&self, connection: &mut Connection) -> Result<bool, DatabaseError> {
-        if !self.has(VERSIONS) {
-            return Ok(false);
-        }
-        let version = version(connection)?;
-        Ok(version > 0 && version < MIGRATIONS)
     }
 
     /// Makes tables unless they are there. `inside`: a transaction is open.
