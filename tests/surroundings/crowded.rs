@@ -17,10 +17,16 @@ fn with_role(database: &TestDatabase<'_>, role: &str) -> Project {
     project
 }
 
-/// Waits until all sessions in this database have ended.
+/// Waits until all sessions in this database have ended, and the server has stopped counting them: that is a moment after
+/// they are gone from `pg_stat_activity`. Renaming a database waits for it.
 fn nobody_is_in(database: &TestDatabase<'_>) {
     let sessions = format!("count(*) = 0 FROM pg_stat_activity WHERE datname = '{}'", database.name);
     wait_until(database.cluster(), &sessions);
+    let (name, aside) = (&database.name, format!("{}_aside", database.name));
+    for (from, to) in [(name, &aside), (&aside, name)] {
+        let sql = format!("ALTER DATABASE {from} RENAME TO {to}");
+        database.cluster().admin(&sql).unwrap();
+    }
 }
 
 /// Takes a role away at the end, however the test ends.

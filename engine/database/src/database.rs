@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
@@ -30,6 +31,9 @@ use crate::target::{Target, TargetKind};
 
 /// Oldest PostgreSQL that is known to work.
 pub(crate) const OLDEST_POSTGRES: u32 = 11;
+
+/// How long the process of a session that was closed may take to leave.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// How to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,15 +158,28 @@ impl Database {
         };
         let database = match Self::connect(target, options) {
             // It may be this one that there was no room beside.
-            Err(DatabaseError::Unavailable { .. }) if ahead.is_some() => {
-                if let Some(ahead) = ahead.take() {
+            Err(error @ DatabaseError::Unavailable { .. }) => match ahead.take() {
+                Some(ahead) => {
                     ahead.end();
+                    Self::connect_once_left(target, options)
                 }
-                Self::connect(target, options)
-            }
+                None => Err(error),
+            },
             other => other,
         };
         database.map(|database| Self { ahead, ..database })
+    }
+
+    /// Connects in the place of a session that has just been closed, or refused: the server counts it until its process is
+    /// gone, which nobody is told of.
+    fn connect_once_left(target: &Target, options: &ConnectOptions) -> Result<Self, DatabaseError> {
+        let started = Instant::now();
+        loop {
+            match Self::connect(target, options) {
+                Err(DatabaseError::Unavailable { .. }) if started.elapsed() < LEAVING => sleep(LEAVING / 20),
+                other => return other,
+            }
+        }
     }
 
     /// What answers at the other end.
