@@ -14,7 +14,7 @@ fn stage() -> Stage {
         .file("seed/1.sql", "INSERT INTO a VALUES (1);\n")
         .file(
             "seed/2.sql",
-            &format!("INSERT INTO a VALUES (2);\n{WAIT}INSERT INTO a VALUES (3);\n"),
+            &format!("{WAIT}INSERT INTO a VALUES (2);\nDROP TABLE b;\n"),
         );
     stage.project.succeed(&["deploy"]);
     stage
@@ -23,6 +23,7 @@ fn stage() -> Stage {
 #[track_caller]
 fn keeps_the_first_file(stage: &Stage, outcome: &Outcome) -> String {
     assert_eq!(stage.database.psql("SELECT id FROM a").trim(), "1", "{outcome}");
+    assert_eq!(stage.tables(), "a", "{outcome}");
     stage.lock_is_free();
     outcome.to_string()
 }
@@ -70,7 +71,7 @@ fn asked_twice_the_statement_is_cancelled() {
     cancelling the statement that runs; once more ends the program at once
     interrupted
 
-      × seed/2.sql: interrupted: statement 2 was cancelled
+      × seed/2.sql: interrupted: statement 1 was cancelled
       help: run the command again: it runs all files
       the database now: the file before it is in; nothing of this file was kept
     ");

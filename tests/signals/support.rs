@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,6 @@ impl Running {
     }
 
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        hear_signals();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (Printed::default(), Printed::default());
         let readers = vec![
@@ -137,18 +136,6 @@ impl Drop for Running {
     }
 }
 
-/// Whoever runs these tests may have been started with signals ignored, and so would be what they start. A signal that is
-/// heard here is at its default there.
-pub(crate) fn hear_signals() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-            let always = Arc::new(true.into());
-            signal_hook::flag::register_conditional_shutdown(signal.as_raw(), 1, always).unwrap();
-        }
-    });
-}
-
 /// A psql session that has run something and stays.
 pub(crate) struct Session {
     shell: Child,
@@ -182,8 +169,12 @@ impl Session {
     }
 }
 
-/// Two statements, each of which lasts until the test lets it go on.
-pub(crate) const WAIT: &str = "SELECT pg_advisory_xact_lock(4711);\nSELECT pg_advisory_xact_lock(4712);\n";
+/// Two statements, each of which lasts until the test lets it go on. The first also makes a table.
+///
+/// They have to be the first of a file: its statements are sent together, and that the server is at the second one does
+/// not mean that the run has read what came of the first.
+pub(crate) const WAIT: &str = "CREATE TABLE b AS SELECT 1 AS id FROM pg_advisory_xact_lock(4711);\n\
+                               SELECT pg_advisory_xact_lock(4712);\n";
 
 /// A PostgreSQL database of a test's own, and a project on it.
 pub(crate) struct Stage {

@@ -18,10 +18,9 @@ fn stage(url: &str) -> Stage {
              [plugins.webhook.endpoints.webhook]\nurl = \"{url}\"\nallow_private = true\n",
         ),
     );
-    stage.project.migration(
-        "2_b",
-        &format!("CREATE TABLE b (id integer);\n{WAIT}CREATE TABLE c (id integer);\n"),
-    );
+    stage
+        .project
+        .migration("2_b", &format!("{WAIT}CREATE TABLE c (id integer);\n"));
     stage
 }
 
@@ -41,7 +40,7 @@ fn that_it_was_interrupted() {
         format!("{}: {}\n", body["event"], body["data"]["message"])
     });
     assert_snapshot!(told.collect::<String>(), @r#"
-    "failed": "interrupted: statement 3 was cancelled"
+    "failed": "interrupted: statement 2 was cancelled"
     "finished": null
     "#);
     second.end();
@@ -68,7 +67,7 @@ fn one_who_does_not_answer_holds_nobody_up_who_asks_twice() {
          LATERAL (SELECT document::json -> 'event' AS e) d WHERE status = 'due' ORDER BY created_at, id",
     );
     assert_snapshot!(waiting, @"
-    failed: interrupted: statement 3 was cancelled
+    failed: interrupted: statement 2 was cancelled
     finished
     ");
     drop(silent);

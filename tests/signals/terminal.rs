@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::support::{Printed, Stage, WAIT, hear_signals, until};
+use crate::support::{Printed, Stage, WAIT, until};
 
 /// A command at a terminal of its own.
 struct Window {
@@ -16,7 +16,6 @@ struct Window {
 impl Window {
     /// What it says on standard error goes to the file `said` when `apart`.
     fn open(stage: &Stage, arguments: &[&str], apart: bool) -> Self {
-        hear_signals();
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let direct = stage.project.command(arguments);
         let mut command = CommandBuilder::new("sh");
@@ -57,10 +56,9 @@ impl Window {
 
 fn stage() -> Stage {
     let stage = Stage::new();
-    stage.project.migration(
-        "2_b",
-        &format!("CREATE TABLE b (id integer);\n{WAIT}CREATE TABLE c (id integer);\n"),
-    );
+    stage
+        .project
+        .migration("2_b", &format!("{WAIT}CREATE TABLE c (id integer);\n"));
     stage
 }
 

@@ -9,10 +9,7 @@ fn stage() -> Stage {
     let stage = Stage::new();
     stage
         .project
-        .migration(
-            "2_b",
-            &format!("CREATE TABLE b (id integer);\n{WAIT}CREATE TABLE c (id integer);\n"),
-        )
+        .migration("2_b", &format!("{WAIT}CREATE TABLE c (id integer);\n"))
         .migration("3_d", "CREATE TABLE d (id integer);\n");
     stage
 }
@@ -35,14 +32,14 @@ fn asked_once_it_is_rolled_back_after_the_statement() {
     stopping after the statement that runs; once more cancels it
     interrupted
 
-      × 2_b: applying it was interrupted: statement 3 was cancelled
+      × 2_b: applying it was interrupted: statement 2 was cancelled
       help: run `tollgate deploy`: it does the rest
       the database now: 1 migration of this run is in and recorded; nothing of it is in the database
     ");
     assert_eq!(stage.tables(), "a");
     assert_snapshot!(stage.recorded(), @"
     1_a: applied, steps 1
-    2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 3 was cancelled
+    2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 2 was cancelled
     deploy: interrupted
     ");
     second.end();
@@ -67,14 +64,14 @@ fn asked_twice_the_statement_is_cancelled() {
     cancelling the statement that runs; once more ends the program at once
     interrupted
 
-      × 2_b: applying it was interrupted: statement 2 was cancelled
+      × 2_b: applying it was interrupted: statement 1 was cancelled
       help: run `tollgate deploy`: it does the rest
       the database now: 1 migration of this run is in and recorded; nothing of it is in the database
     ");
     assert_eq!(stage.tables(), "a");
     assert_snapshot!(stage.recorded(), @"
     1_a: applied, steps 1
-    2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 2 was cancelled
+    2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 1 was cancelled
     deploy: interrupted
     ");
     first.end();
@@ -104,7 +101,7 @@ fn a_program_reads_what_was_interrupted() {
         {
           "level": "error",
           "code": "interrupted",
-          "message": "2_b: applying it was interrupted: statement 2 was cancelled",
+          "message": "2_b: applying it was interrupted: statement 1 was cancelled",
           "place": null,
           "help": "run `tollgate deploy`: it does the rest",
           "database": "1 migration of this run is in and recorded; nothing of it is in the database"
@@ -123,10 +120,9 @@ fn a_program_reads_what_was_interrupted() {
 #[test]
 fn a_transaction_of_the_files_own_is_rolled_back() {
     let stage = Stage::new();
-    stage.project.migration(
-        "2_b",
-        &format!("BEGIN;\nCREATE TABLE b (id integer);\n{WAIT}CREATE TABLE c (id integer);\nCOMMIT;\n"),
-    );
+    stage
+        .project
+        .migration("2_b", &format!("BEGIN;\n{WAIT}CREATE TABLE c (id integer);\nCOMMIT;\n"));
     let [first, second] = stage.hold();
     let deploy = Running::start(&stage.project, &["deploy"]);
     stage.waits();
@@ -172,12 +168,11 @@ fn a_statement_that_somebody_else_cancels_has_failed() {
     migration-failed
 
       × migration "2_b" failed: canceling statement due to user request
-       ╭─[migrations/2_b/migration.sql:2:1]
-     1 │ CREATE TABLE b (id integer);
-     2 │ SELECT pg_advisory_xact_lock(4711);
-       · ─────────────────┬────────────────
-       ·                  ╰── canceling statement due to user request
-     3 │ SELECT pg_advisory_xact_lock(4712);
+       ╭─[migrations/2_b/migration.sql:1:1]
+     1 │ CREATE TABLE b AS SELECT 1 AS id FROM pg_advisory_xact_lock(4711);
+       · ────────────────────────────────┬────────────────────────────────
+       ·                                 ╰── canceling statement due to user request
+     2 │ SELECT pg_advisory_xact_lock(4712);
        ╰────
       help: SQLSTATE: 57014
             mend the file, then run `tollgate deploy`

@@ -7,9 +7,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Once};
 
 use regex::Regex;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tempfile::TempDir;
 
 /// The folder of this repository.
@@ -36,6 +37,18 @@ pub fn program() -> PathBuf {
     let program = folder.join("tollgate");
     assert!(program.exists(), "build it first: cargo build -p tollgate");
     program
+}
+
+/// Whoever runs these tests may have been started with signals ignored, as a shell does with what it starts in the
+/// background, and so would be what they start. A signal that is heard here is at its default there.
+fn hear_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            let always = Arc::new(true.into());
+            signal_hook::flag::register_conditional_shutdown(signal, 1, always).expect("a signal that can be heard");
+        }
+    });
 }
 
 /// A project in a temporary folder.
@@ -121,6 +134,7 @@ impl Project {
 
     /// The program with these arguments, not yet run: no environment but this project's own.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        hear_signals();
         let mut command = Command::new(program());
         command
             .args(arguments)
