@@ -102,8 +102,9 @@ pub fn reset(
             observe(event);
         }
     };
-    let deploy = deploy_on(project, database, lock, &DeployOptions::default(), &mut quiet, started)
-        .map_err(|error| Error::Emptied(Box::new(error)))?;
+    let (options, ready) = (DeployOptions::default(), || Ok(project.clone()));
+    let deploy = deploy_on(project, database, lock, &ready, &options, &mut quiet, started)
+        .map_err(|error: Error| Error::Emptied(Box::new(error)))?;
     report.blocked = deploy.outcome == DeployOutcome::Blocked;
     report.deploy = Some(deploy);
     Ok(report)

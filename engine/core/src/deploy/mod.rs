@@ -10,7 +10,6 @@ use serde::Serialize;
 use tollgate_database::{ConnectOptions, Database, DatabaseError, Pragmas, RunLock};
 use tollgate_host::Plugin;
 use tollgate_host::types as wire;
-use tollgate_schema::Schema;
 
 use crate::check::CheckedMigration;
 use crate::error::{Error, milliseconds};
@@ -24,7 +23,7 @@ use crate::receipt::DeployedMigration;
 use crate::requirement::RequirementReport;
 use crate::rollback::RollbackPlan;
 use crate::rules::EngineRules;
-use planning::{choose, plan_for, plan_on, read, read_history};
+use planning::{choose, plan_on, plan_on_nothing, read, read_history};
 use running::{Deploy, take_lock_and_tell, verdict};
 
 pub(crate) use planning::excerpt;
@@ -126,7 +125,8 @@ pub fn deploy(project: &Project, options: &DeployOptions, observe: Observer<'_>)
     }
     let mut database = connect(project)?;
     let lock = take_lock(project, "deploy", &mut database, observe)?;
-    deploy_on(project, database, lock, options, observe, started)
+    let ready = || Ok(project.clone());
+    deploy_on(project, database, lock, &ready, options, observe, started)
 }
 
 /// Plugins of a run, to be put into its [`Project`].
@@ -183,27 +183,8 @@ pub fn deploy_with<E: From<Error>>(
     // Nobody can be told where they cannot be loaded; why not is said once something is to be deployed.
     let listeners = || load().map(|plugins| plugins.notifiers).unwrap_or_default();
     let lock = take_lock_and_tell(project, &listeners, "deploy", &mut database, observe)?;
-    let history = read_history(project, &mut database, observe)?;
-    let chosen = choose(&history, options)?;
-    if chosen.is_empty() {
-        return Ok(up_to_date(&mut database, &history, started)?);
-    }
-    let deploy = Chosen {
-        history: &history,
-        started,
-    };
-    // Nothing is made for scripts that cannot be read.
-    let read = read(project, chosen)?;
-    // The server makes what is missing while the plugins are loaded.
-    let (made, plugins) = std::thread::scope(|scope| {
-        let making = scope.spawn(|| database.make_ready());
-        let plugins = load();
-        let made = making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (made, plugins)
-    });
-    made.map_err(Error::from)?;
-    let project = &plugins?.join(project.clone());
-    Ok(deploy.run(project, database, lock, read, observe)?)
+    let joined = || Ok(load()?.join(project.clone()));
+    deploy_on(project, database, lock, &joined, options, observe, started)
 }
 
 /// Connects, having looked at what can be looked at before.
@@ -224,71 +205,53 @@ fn connect(project: &Project) -> Result<Database, Error> {
 /// What the policies say of all migrations as an empty database would meet them, and whether they block any. Asks no
 /// database.
 pub(crate) fn foresee(project: &Project, observe: Observer<'_>) -> Result<(Vec<CheckedMigration>, bool), Error> {
-    let server = wire::Server {
-        dialect: project.target.dialect(),
-        version: None,
-    };
-    let schema = || Ok(Schema::empty(project.context(None)));
     let history = History::new(&project.folder, None);
     let chosen = choose(&history, &DeployOptions::default())?;
     if chosen.is_empty() {
         return Ok((Vec::new(), false));
     }
-    let (_, plan) = plan_for(project, read(project, chosen)?, server, schema, observe)?;
+    let (_, plan) = plan_on_nothing(project, read(project, chosen)?, observe)?;
     let blocked = verdict(&plan, None) == wire::Verdict::Blocked;
     Ok((plan.into_iter().map(|migration| migration.checked).collect(), blocked))
 }
 
-/// Deploys to a connected database whose lock is held.
-pub(crate) fn deploy_on(
+/// Deploys to a connected database whose lock is held. `load` gives the project with its plugins: it is asked for once there
+/// is something to deploy.
+pub(crate) fn deploy_on<E: From<Error>>(
     project: &Project,
     mut database: Database,
     lock: RunLock,
+    load: &dyn Fn() -> Result<Project, E>,
     options: &DeployOptions,
     observe: Observer<'_>,
     started: Instant,
-) -> Result<DeployReport, Error> {
+) -> Result<DeployReport, E> {
     let history = read_history(project, &mut database, observe)?;
     let chosen = choose(&history, options)?;
     if chosen.is_empty() {
-        return up_to_date(&mut database, &history, started);
+        return Ok(up_to_date(&mut database, &history, started)?);
     }
-    let deploy = Chosen {
-        history: &history,
+    // Nothing is made for scripts that cannot be read.
+    let read = read(project, chosen)?;
+    // The server makes what is missing while the plugins are loaded.
+    let (made, loaded) = std::thread::scope(|scope| {
+        let making = scope.spawn(|| database.make_ready());
+        let loaded = load();
+        let made = making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (made, loaded)
+    });
+    made.map_err(Error::from)?;
+    let project = &loaded?;
+    let (read, plan) = plan_on(project, &mut database, read, observe)?;
+    let deploy = Deploy {
+        project,
+        database,
+        lock,
+        requirement: examine(project, &read)?,
+        there: deployed(&history),
         started,
     };
-    let read = read(project, chosen)?;
-    database.make_ready()?;
-    deploy.run(project, database, lock, read, observe)
-}
-
-/// A deploy of which it is known what is to be applied.
-struct Chosen<'a> {
-    /// What the ledger and the folder say.
-    history: &'a History,
-    started: Instant,
-}
-
-impl Chosen<'_> {
-    fn run(
-        self,
-        project: &Project,
-        mut database: Database,
-        lock: RunLock,
-        read: Vec<ReadMigration>,
-        observe: Observer<'_>,
-    ) -> Result<DeployReport, Error> {
-        let (read, plan) = plan_on(project, &mut database, read, observe)?;
-        let deploy = Deploy {
-            project,
-            database,
-            lock,
-            requirement: examine(project, &read)?,
-            there: deployed(self.history),
-            started: self.started,
-        };
-        deploy.run(&read, plan, observe)
-    }
+    Ok(deploy.run(&read, plan, observe)?)
 }
 
 /// Looks whether what has to come first was deployed elsewhere.
@@ -327,31 +290,27 @@ fn dry_run(
         read_only: true,
         ..ConnectOptions::default()
     };
-    let (read, plan) = match Database::connect(&project.target, &connect) {
-        Ok(mut database) => {
-            let history = read_history(project, &mut database, observe)?;
-            let chosen = choose(&history, options)?;
-            if chosen.is_empty() {
-                return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
-            }
-            plan_on(project, &mut database, read(project, chosen)?, observe)?
-        }
-        Err(DatabaseError::Missing { .. }) => {
-            observe(Event::Warning(
-                "the database does not exist yet; a deploy creates it".to_owned(),
-            ));
-            let server = wire::Server {
-                dialect: project.target.dialect(),
-                version: None,
-            };
-            let schema = || Ok(Schema::empty(project.context(None)));
-            let chosen = choose(&History::new(&project.folder, None), options)?;
-            if chosen.is_empty() {
-                return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
-            }
-            plan_for(project, read(project, chosen)?, server, schema, observe)?
-        }
+    let mut database = match Database::connect(&project.target, &connect) {
+        Ok(database) => Some(database),
+        Err(DatabaseError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
+    };
+    let history = if let Some(database) = &mut database {
+        read_history(project, database, observe)?
+    } else {
+        observe(Event::Warning(
+            "the database does not exist yet; a deploy creates it".to_owned(),
+        ));
+        History::new(&project.folder, None)
+    };
+    let chosen = choose(&history, options)?;
+    if chosen.is_empty() {
+        return Ok(report(DeployOutcome::UpToDate, Vec::new(), started));
+    }
+    let read = read(project, chosen)?;
+    let (read, plan) = match &mut database {
+        Some(database) => plan_on(project, database, read, observe)?,
+        None => plan_on_nothing(project, read, observe)?,
     };
     let requirement = examine(project, &read)?;
     let outcome = match verdict(&plan, requirement.as_ref()) {

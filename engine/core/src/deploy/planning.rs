@@ -38,6 +38,20 @@ pub(super) fn plan_on(
     plan_for(project, read, server, schema, observe)
 }
 
+/// The same for a database that does not exist yet.
+pub(super) fn plan_on_nothing(
+    project: &Project,
+    read: Vec<ReadMigration>,
+    observe: Observer<'_>,
+) -> Result<Planned, Error> {
+    let server = wire::Server {
+        dialect: project.target.dialect(),
+        version: None,
+    };
+    let schema = || Ok(Schema::empty(project.context(None)));
+    plan_for(project, read, server, schema, observe)
+}
+
 /// The scripts and their plan.
 pub(super) type Planned = (Vec<ReadMigration>, Vec<PlannedMigration>);
 
@@ -46,7 +60,7 @@ pub(super) fn read(project: &Project, chosen: Vec<usize>) -> Result<Vec<ReadMigr
     Ok(plan::read_scripts(&project.folder, chosen, project.target.dialect())?)
 }
 
-pub(super) fn plan_for(
+fn plan_for(
     project: &Project,
     read: Vec<ReadMigration>,
     server: wire::Server,
