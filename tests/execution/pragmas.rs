@@ -215,18 +215,74 @@ fn a_file_has_a_time_limit_of_its_own() {
     project.succeed(&["deploy", "--statement-timeout", "50ms"]);
 }
 
+/// Counts up to this in `SQLite`: some ten millions a second.
+fn counting(to: u32) -> String {
+    format!(
+        "INSERT INTO a WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {to})\n  SELECT max(i) \
+         FROM n;\n"
+    )
+}
+
 #[test]
-fn sqlite_has_no_time_limit_and_says_so() {
-    let (project, _database) = sqlite();
-    project.migration("1_a", "-- tollgate:timeout 100ms\nCREATE TABLE a (id int);\n");
-    assert_snapshot!(run(&project, &["deploy"]), @"
-    status: 0
-    -- stdout
-    applied 1_a [duration]
-    1 migration applied in [duration]
+fn a_time_limit_ends_statements_on_sqlite() {
+    let (project, database) = sqlite();
+    let long = counting(2_000_000_000);
+    project.migration("1_a", &format!("CREATE TABLE a (id int);\n{long}"));
+    assert_snapshot!(run(&project, &["deploy", "--statement-timeout", "100ms"]), @r#"
+    status: 1
     -- stderr
-    warning: 1_a: tollgate:timeout has no effect: SQLite has no limit for how long a statement may take
-    ");
+    migration-failed
+
+      × migration "1_a" failed: canceling statement due to statement timeout
+       ╭─[migrations/1_a/migration.sql:2:1]
+     1 │     CREATE TABLE a (id int);
+     2 │ ╭─▶ INSERT INTO a WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000)
+     3 │ ├─▶   SELECT max(i) FROM n;
+       · ╰──── canceling statement due to statement timeout
+       ╰────
+      help: give it more time, with `-- tollgate:timeout 30min` above the first statement of the file
+            or with deploy.statement_timeout_ms, then run `tollgate deploy`
+      the database now: nothing of it is in the database
+    "#);
+    assert_eq!(database.sqlite3("SELECT name FROM sqlite_master WHERE name = 'a'"), "");
+    // The file's word counts for more than the run's, in both directions.
+    project.migration(
+        "1_a",
+        &format!("-- tollgate:timeout 100ms\nCREATE TABLE a (id int);\n{long}"),
+    );
+    let ended = project.run(&["deploy", "--statement-timeout", "60min"]);
+    assert_eq!(ended.status, Some(1), "{ended}");
+    let short = counting(100_000);
+    project.migration(
+        "1_a",
+        &format!("-- tollgate:timeout 1min\nCREATE TABLE a (id int);\n{short}"),
+    );
+    project.succeed(&["deploy", "--statement-timeout", "1ms"]);
+    assert_eq!(database.sqlite3("SELECT id FROM a"), "100000\n");
+    // Outside a transaction only the file's counts, as on a server.
+    let rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i FROM n";
+    project.migration("2_rows", &format!("INSERT INTO a {rows};\n"));
+    project.migration("3_clean", "-- tollgate:timeout 1ms\nVACUUM;\n");
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stdout
+    applied 2_rows [duration]
+    -- stderr
+    migration-failed
+
+      × migration "3_clean" failed: canceling statement due to statement timeout
+       ╭─[migrations/3_clean/migration.sql:2:1]
+     1 │ -- tollgate:timeout [duration]
+     2 │ VACUUM;
+       · ───┬──
+       ·    ╰── canceling statement due to statement timeout
+       ╰────
+      help: give it more time, with `-- tollgate:timeout 30min` above the first statement of the file
+            or with deploy.statement_timeout_ms, then run `tollgate deploy`
+      the database now: 1 migration of this run is in and recorded; nothing of it is in the database
+    "#);
+    project.migration("3_clean", "VACUUM;\n");
+    project.succeed(&["deploy", "--statement-timeout", "1ms"]);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn an_sqlite_file_goes_with_an_interrupt_too() {
     project.set("DATABASE_URL", "file:./app.db");
     project.set("TMPDIR", &folder.path().display().to_string());
     project.migration("1_a", "CREATE TABLE a (id INTEGER);\n");
-    // Long enough for a signal to come in between; SQLite's statements cannot be cancelled.
+    // Long enough for a signal to come in between.
     for number in 2..400 {
         project.migration(
             &format!("{number}_t"),

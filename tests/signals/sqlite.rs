@@ -1,4 +1,4 @@
-//! The same on `SQLite`, where a statement cannot be cancelled.
+//! The same on `SQLite`, where the library is asked to end a statement.
 
 use std::fs::File;
 
@@ -9,23 +9,27 @@ use tollgate_tests::Project;
 
 use crate::support::{Running, until};
 
-/// A project whose second migration counts this far in the middle: some ten millions a second.
-fn stage(count: u32) -> (SqliteFile, Project) {
+/// A project whose second migration has this to select in its first statement.
+fn stage(select: &str) -> (SqliteFile, Project) {
     let file = sqlite_file();
     let mut project = Project::new();
     project.set("DATABASE_URL", &file.url());
     project.migration("1_a", "CREATE TABLE a (id integer);\n");
-    counting(&project, count);
+    second(&project, select);
     project.succeed(&["deploy", "--to", "1_a"]);
     (file, project)
 }
 
-fn counting(project: &Project, count: u32) {
-    let sql = format!(
-        "CREATE TABLE b (id integer);\nINSERT INTO b WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
-         WHERE i < {count}) SELECT max(i) FROM n;\nCREATE TABLE c (id integer);\n"
-    );
+fn second(project: &Project, select: &str) {
+    let sql = format!("CREATE TABLE b AS {select};\nCREATE TABLE c (id integer);\n");
     project.migration("2_b", &sql);
+}
+
+/// Counts so far: some ten millions a second.
+fn counting(count: u32) -> String {
+    format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT max(i) AS id FROM n"
+    )
 }
 
 /// Waits until a transaction has begun to write.
@@ -50,7 +54,7 @@ fn recorded(file: &SqliteFile) -> String {
 #[track_caller]
 fn goes_on(file: &SqliteFile, project: &Project) {
     // Nothing of it is in, so it may be another one now.
-    counting(project, 1);
+    second(project, "SELECT 1 AS id");
     project.succeed(&["deploy"]);
     assert_eq!(tables(file), "a b c");
     let applied = file.sqlite3(
@@ -61,17 +65,15 @@ fn goes_on(file: &SqliteFile, project: &Project) {
 }
 
 #[test]
-fn asked_twice_it_is_rolled_back_after_the_statement() {
-    let (file, project) = stage(60_000_000);
+fn asked_once_it_is_rolled_back_after_the_statement() {
+    let (file, project) = stage(&counting(60_000_000));
     let deploy = Running::start(&project, &["deploy"]);
     writes(&file);
     deploy.ask(Signal::INT);
-    deploy.ask_again("cannot be cancelled");
     assert_snapshot!(deploy.end(&project), @"
     status: 130
     -- stderr
-    stopping after what runs now
-    what runs now cannot be cancelled; once more ends the program at once
+    stopping after the statement that runs; once more cancels it
     interrupted
 
       × 2_b: applying it was interrupted
@@ -87,26 +89,83 @@ fn asked_twice_it_is_rolled_back_after_the_statement() {
 }
 
 #[test]
+fn asked_twice_the_statement_is_cancelled() {
+    let (file, project) = stage(&counting(2_000_000_000));
+    let deploy = Running::start(&project, &["deploy"]);
+    writes(&file);
+    deploy.ask(Signal::INT);
+    deploy.ask_again("cancelling");
+    assert_snapshot!(deploy.end(&project), @"
+    status: 130
+    -- stderr
+    stopping after the statement that runs; once more cancels it
+    cancelling the statement that runs; once more ends the program at once
+    interrupted
+
+      × 2_b: applying it was interrupted: statement 1 was cancelled
+      help: run `tollgate deploy`: it does the rest
+      the database now: nothing of it is in the database
+    ");
+    assert_eq!(tables(&file), "a");
+    assert_snapshot!(recorded(&file), @"
+    1_a|1|0|
+    2_b|0|1|The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 1 was cancelled
+    ");
+    goes_on(&file, &project);
+}
+
+/// The library asks between the steps of a statement whether to go on, and these take long.
+#[test]
 fn asked_three_times_the_process_ends_and_nothing_is_left() {
-    let (file, project) = stage(2_000_000_000);
+    let (file, project) = stage(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
+         SELECT sum(length(randomblob(100000000))) AS id FROM n",
+    );
     let deploy = Running::start(&project, &["deploy"]);
     writes(&file);
     deploy.ask(Signal::TERM);
-    deploy.ask_again("cannot be cancelled");
+    deploy.ask_again("cancelling");
     deploy.send_again();
     assert_snapshot!(deploy.end(&project), @"
     status: 143
     -- stderr
-    stopping after what runs now
-    what runs now cannot be cancelled; once more ends the program at once
+    stopping after the statement that runs; once more cancels it
+    cancelling the statement that runs; once more ends the program at once
     ");
     assert_eq!(tables(&file), "a");
     goes_on(&file, &project);
 }
 
 #[test]
+fn a_rollback_is_cancelled_too() {
+    let (file, project) = stage("SELECT 1 AS id");
+    let down = format!(
+        "CREATE TABLE gone AS {};\nDROP TABLE gone;\nDROP TABLE c;\nDROP TABLE b;\n",
+        counting(2_000_000_000)
+    );
+    project.file("migrations/2_b/down.sql", &down);
+    project.succeed(&["deploy"]);
+    let rollback = Running::start(&project, &["rollback", "--force"]);
+    writes(&file);
+    rollback.ask(Signal::INT);
+    rollback.ask_again("cancelling");
+    assert_snapshot!(rollback.end(&project), @"
+    status: 130
+    -- stderr
+    stopping after the statement that runs; once more cancels it
+    cancelling the statement that runs; once more ends the program at once
+    interrupted
+
+      × 2_b: taking it back was interrupted: statement 1 was cancelled
+      help: run the command again: it does the rest
+      the database now: 2_b is applied as it was; nothing of its rollback was kept
+    ");
+    assert_eq!(tables(&file), "a b c");
+}
+
+#[test]
 fn a_deploy_stops_waiting_for_the_lock() {
-    let (file, project) = stage(1);
+    let (file, project) = stage("SELECT 1 AS id");
     let path = file.path().with_extension("tollgate.lock");
     let other = File::create(&path).unwrap();
     other.lock().unwrap();

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, LazyLock, Once};
 
 use regex::Regex;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use tempfile::TempDir;
 
 /// The folder of this repository.
@@ -44,7 +44,7 @@ pub fn program() -> PathBuf {
 fn hear_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             let always = Arc::new(true.into());
             signal_hook::flag::register_conditional_shutdown(signal, 1, always).expect("a signal that can be heard");
         }

@@ -109,7 +109,7 @@ fn why(failed: &ExecuteError) -> Option<String> {
     }
     match error.sqlstate.as_deref() {
         Some("55P03") => Some("wait until the session that holds the lock is done".to_owned()),
-        Some("57014") if error.message.contains("statement timeout") => Some(
+        Some("57014") | None if error.message.contains("statement timeout") => Some(
             "give it more time, with `-- tollgate:timeout 30min` above the first statement of the file or with \
              deploy.statement_timeout_ms"
                 .to_owned(),

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use tollgate_database::{Obstacle, Pragmas, Transactions, obstacle};
-use tollgate_sql::{Dialect, Position, Script, Span};
+use tollgate_sql::{Position, Script, Span};
 
 use crate::comments::{self, Comment};
 use crate::error::nearest;
@@ -178,17 +178,11 @@ fn expect_one_transaction(script: &Script, pragmas: Pragmas) -> Result<(), Pragm
     })
 }
 
-/// What of a file's pragmas has no effect on its database.
-pub fn without_effect(dialect: Dialect, pragmas: Pragmas) -> Option<&'static str> {
-    (dialect == Dialect::Sqlite && pragmas.statement_timeout.is_some_and(|limit| !limit.is_zero()))
-        .then_some("tollgate:timeout has no effect: SQLite has no limit for how long a statement may take")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
 
-    use tollgate_sql::parse;
+    use tollgate_sql::{Dialect, parse};
 
     use super::*;
 

@@ -79,7 +79,9 @@ impl Connection {
     pub(crate) fn run(&mut self, sql: &str) -> Result<(), ServerError> {
         match self {
             Self::Postgres(connection) => connection.execute_script(sql),
-            Self::Sqlite(connection) => connection.batch_execute(sql).map_err(|error| sqlite_error(&error)),
+            Self::Sqlite(connection) => connection
+                .batch_execute(sql)
+                .map_err(|error| connection.explain(&error)),
         }
     }
 

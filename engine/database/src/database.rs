@@ -10,15 +10,17 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use tollgate_schema::{Base, BaseError, Context};
 use tollgate_sql::Dialect;
 
+use crate::cancel::Canceller;
 use crate::catalog::postgres::{CatalogOptions, PostgresCatalog};
 use crate::catalog::sqlite::SqliteCatalog;
 use crate::connection::{Connection, OpenOptions, on_backend};
 use crate::error::DatabaseError;
 use crate::guard::{Hold, SESSION, Session};
+use crate::interrupt::Interrupt;
 use crate::ledger::store::Place;
 use crate::ledger::{LedgerRow, TABLE, store};
 use crate::lock::LockOptions;
-use crate::postgres::cancel::Canceller;
+use crate::postgres::cancel::CancelRequest;
 use crate::postgres::connect::{SessionOptions, open_client};
 use crate::postgres::lock::Ahead;
 use crate::postgres::target::PostgresTarget;
@@ -321,14 +323,40 @@ impl Database {
         }
     }
 
-    /// Something that another thread can use to cancel the statement that runs. `None` on `SQLite`.
-    pub fn canceller(&mut self) -> Option<Canceller> {
+    /// Something that another thread can use to cancel what the server runs.
+    pub(crate) fn canceller(&mut self) -> Option<Canceller> {
         match (&mut self.connection, &self.target.kind) {
             (Connection::Postgres(connection), TargetKind::Postgres(target)) => {
-                Some(Canceller::new(connection.cancel_token(), PostgresTarget::clone(target)))
+                let request = CancelRequest::new(connection.cancel_token(), PostgresTarget::clone(target));
+                Some(Canceller::Postgres(Box::new(request)))
             }
             _ => None,
         }
+    }
+
+    /// Does something that is cancelled when the run is asked twice to stop. `limit`: how long it may take on `SQLite`,
+    /// where no server sees to that.
+    pub(crate) fn cancelled_by<T>(
+        &mut self,
+        interrupt: &Interrupt,
+        limit: Option<Duration>,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let brake = match &self.connection {
+            Connection::Postgres(_) => None,
+            Connection::Sqlite(file) => file.brake().cloned(),
+        };
+        let canceller = match &brake {
+            Some(brake) => Some(Canceller::Sqlite(brake.begin(limit.filter(|limit| !limit.is_zero())))),
+            None => self.canceller(),
+        };
+        interrupt.running(canceller);
+        let done = work(self);
+        interrupt.running(None);
+        if let Some(brake) = brake {
+            brake.end();
+        }
+        done
     }
 
     /// Ends the snapshots of catalogs that are still about.

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::postgres::cancel::Canceller;
+use crate::cancel::Canceller;
 
 /// A wish that a run ends early. Clones are the same wish.
 ///
-/// Asked once, a run ends after the statement that it is at. Asked again, it also has the server cancel that statement;
-/// `SQLite` statements cannot be cancelled, there it changes nothing. Either way what is true is recorded and the lock is
-/// let go of.
+/// Asked once, a run ends after the statement that it is at. Asked again, it also has that statement cancelled. Either way
+/// what is true is recorded and the lock is let go of.
 #[derive(Clone, Default)]
 pub struct Interrupt {
     shared: Arc<Shared>,
@@ -42,7 +41,7 @@ pub enum Doing {
     Nothing,
     /// Something that has to be recorded, and that cannot be cancelled.
     Work,
-    /// A statement that the server can cancel.
+    /// A statement that can be cancelled.
     Statement,
 }
 
@@ -73,8 +72,7 @@ impl Interrupt {
             let Some(running) = self.state().running.clone() else {
                 return;
             };
-            // That the request does not get through changes nothing: the run still ends after its statement.
-            let _ = running.cancel();
+            running.cancel();
             let state = self.state();
             if state.running.is_some() {
                 drop(self.shared.changed.wait_timeout(state, AGAIN));

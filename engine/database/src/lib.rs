@@ -15,6 +15,7 @@ pub mod state;
 pub mod target;
 pub mod url;
 
+mod cancel;
 mod connection;
 mod database;
 mod guard;
@@ -44,7 +45,6 @@ pub use interrupt::{AtWork, Doing, Interrupt};
 pub use ledger::{LedgerError, LedgerRow};
 pub use lock::{LockError, LockEvent, LockOptions, LockPass, Released, RunLock};
 pub use observe::{Observation, ObservedLock};
-pub use postgres::cancel::Canceller;
 pub use postgres::connection::{Notice, PgConnection};
 pub use reset::AlsoEmptied;
 pub use resolve::ResolveError;

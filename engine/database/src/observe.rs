@@ -85,7 +85,7 @@ impl Database {
     /// # Errors
     /// The statement fails, or this is not PostgreSQL. Then nothing of it is left.
     pub fn observe(&mut self, sql: &str, interrupt: &Interrupt) -> Result<Observation, DatabaseError> {
-        self.cancelled_by(interrupt, |database| database.observe_now(sql))
+        self.cancelled_by(interrupt, None, |database| database.observe_now(sql))
     }
 
     fn observe_now(&mut self, sql: &str) -> Result<Observation, DatabaseError> {
@@ -117,7 +117,7 @@ impl Database {
         tables: &[(ObjectName, LockMode)],
         interrupt: &Interrupt,
     ) -> Result<Observation, DatabaseError> {
-        self.cancelled_by(interrupt, |database| database.observe_outside_now(sql, tables))
+        self.cancelled_by(interrupt, None, |database| database.observe_outside_now(sql, tables))
     }
 
     fn observe_outside_now(
@@ -146,17 +146,9 @@ impl Database {
     /// # Errors
     /// The statement fails.
     pub fn run_alone(&mut self, sql: &str, interrupt: &Interrupt) -> Result<(), DatabaseError> {
-        self.cancelled_by(interrupt, |database| {
+        self.cancelled_by(interrupt, None, |database| {
             database.connection.run_own("run the statement", sql)
         })
-    }
-
-    /// Lets the server cancel what runs when the run is asked to.
-    fn cancelled_by<T>(&mut self, interrupt: &Interrupt, work: impl FnOnce(&mut Self) -> T) -> T {
-        interrupt.running(self.canceller());
-        let done = work(self);
-        interrupt.running(None);
-        done
     }
 
     /// Puts back what statements have set for the session, and drops its temporary tables.

@@ -15,7 +15,6 @@ use crate::event::{Event, Observer};
 use crate::history::History;
 use crate::plan::{self, ReadMigration};
 use crate::policy::Court;
-use crate::pragma;
 use crate::project::{self, Project};
 use crate::rollback::{self, RollbackPlan, Source};
 
@@ -67,11 +66,6 @@ fn plan_for(
     schema: impl FnOnce() -> Result<Schema, Error>,
     observe: Observer<'_>,
 ) -> Result<Planned, Error> {
-    for migration in &read {
-        if let Some(text) = pragma::without_effect(project.target.dialect(), migration.pragmas) {
-            observe(Event::Warning(format!("{}: {text}", migration.input.name)));
-        }
-    }
     observe(Event::Judging { migrations: read.len() });
     let plan = make_plan(project, server, &read, &mut schema()?)?;
     let checked: Vec<CheckedMigration> = plan.iter().map(|migration| migration.checked.clone()).collect();

@@ -5,6 +5,7 @@ use tollgate_sql::{Position, Script, Span};
 use crate::error::{DatabaseError, ServerError};
 use crate::interrupt::Interrupt;
 use crate::sessions::LockHolder;
+use crate::sqlite::connect::is_interrupted;
 
 /// A migration could not be applied or taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,7 +148,9 @@ impl Problem {
 
     /// The same, once a run was asked to stop: a statement that the server cancelled has not failed then.
     pub(crate) fn after(self, interrupt: &Interrupt) -> Self {
-        let cancelled = self.server().is_some_and(|error| error.is(CANCELLED));
+        let cancelled = self
+            .server()
+            .is_some_and(|error| error.is(CANCELLED) || is_interrupted(error));
         match self {
             Self::Statement { index, .. } if cancelled && interrupt.asked() > 0 => Self::Interrupted {
                 cancelled: Some(index),

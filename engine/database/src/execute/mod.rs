@@ -80,7 +80,7 @@ pub struct ExecuteOptions {
     /// outside a transaction behind which nobody queues: CREATE INDEX CONCURRENTLY has to wait, harms nobody by it, and
     /// would leave an invalid index behind.
     pub lock_timeout: Option<Duration>,
-    /// How long a statement inside a transaction may take. `None`: as the server is configured. `SQLite` has no such limit.
+    /// How long a statement inside a transaction may take. `None`: as the server is configured.
     pub statement_timeout: Option<Duration>,
     /// How long the server waits in the middle of a transaction for the next statement, before it takes the transaction
     /// back and lets go of its locks: a suspended process must not keep applications waiting. `None`: as the server is

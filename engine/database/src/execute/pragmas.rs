@@ -9,7 +9,7 @@ use crate::execute::ExecuteOptions;
 pub struct Pragmas {
     /// Which statements are committed together.
     pub transactions: Option<Transactions>,
-    /// How long each statement may take, also outside a transaction. Zero: no limit. `SQLite` has no such limit.
+    /// How long each statement may take, also outside a transaction. Zero: no limit.
     pub statement_timeout: Option<Duration>,
     /// How long each statement may wait for a lock, also outside a transaction. Zero: no limit.
     pub lock_timeout: Option<Duration>,

@@ -444,12 +444,15 @@ impl<'a> Run<'a> {
 
     /// Sends exactly the bytes of the file, so that positions of errors count in it.
     fn send(&mut self, index: usize) -> Result<(), ServerError> {
-        let span = self.script.statements[index].span;
+        let text = self.script.statements[index].span.of(&self.script.text);
+        let limit = if self.outside.contains(&index) {
+            self.pragmas.statement_timeout
+        } else {
+            self.options.statement_timeout
+        };
         // Only the statements of the file are cancelled, not what records them.
-        self.options.interrupt.running(self.database.canceller());
-        let result = self.database.connection.run(span.of(&self.script.text));
-        self.options.interrupt.running(None);
-        result
+        let run = |database: &mut Database| database.connection.run(text);
+        self.database.cancelled_by(&self.options.interrupt, limit, run)
     }
 
     pub(super) fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {

@@ -57,10 +57,8 @@ impl Database {
             if seed.interrupt.asked() > 0 {
                 return Err(Problem::interrupted());
             }
-            seed.interrupt.running(database.canceller());
             let text = seed.script.statements[index].span.of(&seed.script.text);
-            let result = database.connection.run(text);
-            seed.interrupt.running(None);
+            let result = database.cancelled_by(seed.interrupt, None, |database| database.connection.run(text));
             result.map_err(|error| refused(seed.script, index, error))
         };
         let wanted = |index: &usize| !seed.without.contains(index);

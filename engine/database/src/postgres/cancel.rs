@@ -1,24 +1,24 @@
-//! Cancelling, from another thread, what runs on a connection.
+//! Asking a server to cancel what runs on a connection.
 
 use crate::error::{DatabaseError, redact};
 use crate::postgres::errors::chain;
 use crate::postgres::target::PostgresTarget;
 use crate::postgres::tls;
 
-/// Asks the server to cancel what runs on one connection. It is the server that decides whether it still can.
+/// Asks the server to cancel what runs on one connection.
 #[derive(Clone)]
-pub struct Canceller {
+pub(crate) struct CancelRequest {
     token: tokio_postgres::CancelToken,
     target: PostgresTarget,
 }
 
-impl Canceller {
+impl CancelRequest {
     pub(crate) fn new(token: tokio_postgres::CancelToken, target: PostgresTarget) -> Self {
         Self { token, target }
     }
 
     /// Sends the request.
-    pub fn cancel(&self) -> Result<(), DatabaseError> {
+    pub(crate) fn send(&self) -> Result<(), DatabaseError> {
         let connector = tls::connector(&self.target)?;
         let unreachable = |reason: String| DatabaseError::Unreachable {
             target: self.target.describe(),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -10,6 +11,7 @@ use diesel::sql_types::Text;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
 use crate::error::{DatabaseError, ServerError};
+use crate::sqlite::brake::{Brake, BrakedConnection};
 use crate::sqlite::target::SqliteTarget;
 
 /// What may happen to the file.
@@ -31,7 +33,7 @@ pub(crate) enum Access {
 /// other processes that is the same, because a journal without a header is none. It is removed with the connection; one
 /// that a killed process leaves is removed by whoever opens the file like this next.
 pub(crate) struct SqliteFile {
-    connection: Box<SqliteConnection>,
+    connection: BrakedConnection,
     /// It may write, so there may be a journal.
     writes: bool,
 }
@@ -49,12 +51,29 @@ impl SqliteFile {
     /// Makes one mode of keeping the journal another. A file in any other mode, above all with a write-ahead log, stays as
     /// it is: that belongs to the file, not to the connection.
     fn keep_journal(&mut self, from: &str, to: &str) -> Result<(), diesel::result::Error> {
-        let mode: JournalMode = sql_query("PRAGMA main.journal_mode").get_result(&mut *self.connection)?;
+        let mode: JournalMode = sql_query("PRAGMA main.journal_mode").get_result(&mut **self)?;
         if mode.journal_mode == from {
             let limited = format!("PRAGMA main.journal_size_limit = {JOURNAL_BYTES}; PRAGMA main.journal_mode = {to}");
-            self.connection.batch_execute(&limited)?;
+            self.batch_execute(&limited)?;
         }
         Ok(())
+    }
+}
+
+impl SqliteFile {
+    /// What ends a statement that takes too long, or is cancelled.
+    pub(crate) fn brake(&self) -> Option<&Arc<Brake>> {
+        self.connection.brake()
+    }
+
+    /// What `SQLite` reported of a statement.
+    pub(crate) fn explain(&self, error: &diesel::result::Error) -> ServerError {
+        let error = sqlite_error(error);
+        if is_interrupted(&error) && self.brake().is_some_and(|brake| brake.timed_out()) {
+            // The words of PostgreSQL, by which whoever reads this knows it.
+            return ServerError::text("canceling statement due to statement timeout");
+        }
+        error
     }
 }
 
@@ -93,8 +112,11 @@ pub(crate) fn open_file(
     busy_timeout: Duration,
     describe: &str,
 ) -> Result<SqliteFile, DatabaseError> {
+    let uri = address(path, access, describe)?;
+    let mut connection = BrakedConnection::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
+    begin(&mut connection, access, busy_timeout, describe)?;
     let mut file = SqliteFile {
-        connection: Box::new(connect(path, access, busy_timeout, describe)?),
+        connection,
         writes: access != Access::Read,
     };
     if file.writes {
@@ -118,6 +140,14 @@ pub(crate) fn connect(
     busy_timeout: Duration,
     describe: &str,
 ) -> Result<SqliteConnection, DatabaseError> {
+    let uri = address(path, access, describe)?;
+    let mut connection = SqliteConnection::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
+    begin(&mut connection, access, busy_timeout, describe)?;
+    Ok(connection)
+}
+
+/// What to tell the library to open, once that is known to be possible.
+fn address(path: &Path, access: Access, describe: &str) -> Result<String, DatabaseError> {
     if !path.exists() {
         if access != Access::Create {
             return Err(DatabaseError::Missing {
@@ -142,12 +172,19 @@ pub(crate) fn connect(
         reason: "its path is not UTF-8".to_owned(),
     })?;
     let mode = if access == Access::Create { "rwc" } else { "rw" };
-    let mut connection =
-        SqliteConnection::establish(&uri(text, mode)).map_err(|error| not_opened(describe, error.to_string()))?;
+    Ok(uri(text, mode))
+}
+
+/// What makes a session ours.
+fn begin(
+    connection: &mut SqliteConnection,
+    access: Access,
+    busy_timeout: Duration,
+    describe: &str,
+) -> Result<(), DatabaseError> {
     connection
         .batch_execute(&setup(access, busy_timeout))
-        .map_err(|error| not_opened(describe, sqlite_error(&error).message))?;
-    Ok(connection)
+        .map_err(|error| not_opened(describe, sqlite_error(&error).message))
 }
 
 /// Session settings: Prisma's engine has foreign keys on, too.
@@ -176,6 +213,11 @@ fn uri(path: &str, mode: &str) -> String {
         }
     }
     uri + "?mode=" + mode
+}
+
+/// Whether a statement has not failed, but was ended.
+pub(crate) fn is_interrupted(error: &ServerError) -> bool {
+    error.sqlstate.is_none() && error.message == "interrupted"
 }
 
 /// What `SQLite` reported.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use tollgate_database::{DatabaseState, ExecuteEvent, ExecuteOptions};
+use tollgate_database::{DatabaseState, Doing, ExecuteEvent, ExecuteOptions, Problem};
 
 use crate::support::{connect, explain, postgres};
 
@@ -355,34 +355,28 @@ fn a_statement_timeout_ends_it() {
 }
 
 #[test]
-fn a_statement_can_be_cancelled() {
+fn a_statement_is_cancelled_when_the_run_is_asked_twice_to_stop() {
     let mut fixture = postgres();
-    let canceller = fixture.database.canceller().unwrap();
-    let (started, wait) = std::sync::mpsc::channel();
-    let other = std::thread::spawn(move || {
-        wait.recv().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        canceller.cancel().unwrap();
+    let options = ExecuteOptions::default();
+    let interrupt = options.interrupt.clone();
+    let asking = std::thread::spawn(move || {
+        // As long as nothing runs there is nothing to cancel.
+        while interrupt.doing() != Doing::Statement {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (interrupt.ask(), interrupt.ask())
     });
-    let script = tollgate_sql::parse(tollgate_sql::Dialect::Postgres, "SELECT pg_sleep(20);").unwrap();
-    let migration = tollgate_database::Migration {
-        name: "1_a",
-        checksum: "x",
-        script: &script,
-        text: &script.text,
-        pragmas: tollgate_database::Pragmas::default(),
-        durability: tollgate_database::Durability::Now,
-    };
     let error = fixture
-        .database
-        .apply(&migration, &ExecuteOptions::default(), &mut |event| {
-            if matches!(event, ExecuteEvent::Statement { .. }) {
-                started.send(()).unwrap();
-            }
-        })
+        .apply_with("1_a", "SELECT pg_sleep(20);", &options)
+        .0
         .unwrap_err();
-    other.join().unwrap();
-    assert_eq!(error.sqlstate(), Some("57014"));
+    assert_eq!(asking.join().unwrap(), (1, 2));
+    let cancelled = Problem::Interrupted {
+        cancelled: Some(0),
+        goes_on: true,
+    };
+    assert_eq!(*error.problem, cancelled);
+    assert_eq!(error.state, DatabaseState::Unchanged);
 }
 
 #[test]
