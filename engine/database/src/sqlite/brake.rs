@@ -6,7 +6,6 @@
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
-use std::ops::{Deref, DerefMut};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,57 +87,8 @@ impl Brake {
     }
 }
 
-/// A connection that asks its brake. The connection comes first, so that it is closed before the brake goes.
-pub(crate) struct BrakedConnection {
-    connection: Box<SqliteConnection>,
-    brake: Option<Arc<Brake>>,
-}
-
-impl BrakedConnection {
-    /// Opens a connection.
-    pub(crate) fn establish(uri: &str) -> ConnectionResult<Self> {
-        let (connection, handle) = open(uri)?;
-        let brake = (!handle.is_null()).then(|| {
-            let brake = Arc::<Brake>::default();
-            let asked = Arc::as_ptr(&brake).cast_mut().cast::<c_void>();
-            // SAFETY: the handle is that of the connection, which is open. What is asked is there until the connection is
-            // closed: both lie in the struct that is returned, in this order, and nothing takes them out of it.
-            unsafe { library::sqlite3_progress_handler(handle, STEPS, Some(go_on_or_end), asked) };
-            brake
-        });
-        Ok(Self {
-            connection: Box::new(connection),
-            brake,
-        })
-    }
-
-    /// `None`: somebody has told the library to tell nobody of new connections.
-    pub(crate) fn brake(&self) -> Option<&Arc<Brake>> {
-        self.brake.as_ref()
-    }
-}
-
-impl Deref for BrakedConnection {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for BrakedConnection {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
-    }
-}
-
-thread_local! {
-    /// The connection that was opened last on this thread. It may be closed already.
-    static OPENED: Cell<*mut library::sqlite3> = const { Cell::new(null_mut()) };
-}
-
-/// Opens a connection. Its handle is null where it is not told.
-fn open(uri: &str) -> ConnectionResult<(SqliteConnection, *mut library::sqlite3)> {
+/// Opens a connection, with the brake that it asks. `None`: somebody has told the library to tell nobody of new connections.
+pub(crate) fn establish(uri: &str) -> ConnectionResult<(SqliteConnection, Option<Arc<Brake>>)> {
     // SAFETY: the function has the signature that the library calls, and is there as long as the program. To name it again
     // changes nothing.
     let told = unsafe { library::sqlite3_auto_extension(Some(opened)) };
@@ -149,7 +99,35 @@ fn open(uri: &str) -> ConnectionResult<(SqliteConnection, *mut library::sqlite3)
     } else {
         null_mut()
     };
-    Ok((connection, handle))
+    // SAFETY: it is null, or that of the connection, which was opened a moment ago.
+    Ok((connection, unsafe { fit(handle) }))
+}
+
+/// Gives a connection a brake.
+///
+/// # Safety
+/// The handle is null or that of a connection that is open, and that no other thread uses meanwhile.
+unsafe fn fit(handle: *mut library::sqlite3) -> Option<Arc<Brake>> {
+    if handle.is_null() {
+        return None;
+    }
+    let brake = Arc::<Brake>::default();
+    let asked = Arc::into_raw(Arc::clone(&brake)).cast_mut().cast::<c_void>();
+    // SAFETY: the connection is open. It owns what it asks until it is closed; where it has no room for it, it lets go of it
+    // at once and is not told to ask.
+    unsafe {
+        let kept = library::sqlite3_set_clientdata(handle, c"tollgate".as_ptr(), asked, Some(closed));
+        if kept != library::SQLITE_OK {
+            return None;
+        }
+        library::sqlite3_progress_handler(handle, STEPS, Some(go_on_or_end), asked);
+    }
+    Some(brake)
+}
+
+thread_local! {
+    /// The connection that was opened last on this thread. It may be closed already.
+    static OPENED: Cell<*mut library::sqlite3> = const { Cell::new(null_mut()) };
 }
 
 /// The library calls it for each connection that anybody opens in this process, on the thread that opens it.
@@ -165,9 +143,15 @@ unsafe extern "C" fn opened(
 
 /// The library calls it while it runs a statement. Anything but zero ends that.
 unsafe extern "C" fn go_on_or_end(brake: *mut c_void) -> c_int {
-    // SAFETY: it was set for a connection together with this brake, which outlives it.
+    // SAFETY: the connection that asks owns it.
     let brake = unsafe { &*brake.cast::<Brake>() };
     c_int::from(brake.ends())
+}
+
+/// The library calls it when a connection is closed, or has no room for the brake.
+unsafe extern "C" fn closed(brake: *mut c_void) {
+    // SAFETY: it comes from `Arc::into_raw`, and the library calls this once.
+    drop(unsafe { Arc::from_raw(brake.cast_const().cast::<Brake>()) });
 }
 
 #[cfg(test)]
@@ -183,10 +167,9 @@ mod tests {
     const SHORT: &str =
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n";
 
-    fn memory() -> (BrakedConnection, Arc<Brake>) {
-        let connection = BrakedConnection::establish(":memory:").unwrap();
-        let brake = Arc::clone(connection.brake().unwrap());
-        (connection, brake)
+    fn memory() -> (SqliteConnection, Arc<Brake>) {
+        let (connection, brake) = establish(":memory:").unwrap();
+        (connection, brake.unwrap())
     }
 
     #[test]
@@ -238,8 +221,10 @@ mod tests {
         plain.batch_execute(SHORT).unwrap();
         assert!(one.batch_execute(SHORT).is_err());
         first.end();
-        drop(other);
         one.batch_execute(SHORT).unwrap();
+        assert_eq!(Arc::strong_count(&first), 2);
+        drop(one);
+        assert_eq!(Arc::strong_count(&first), 1, "a closed connection keeps nothing");
     }
 
     #[test]

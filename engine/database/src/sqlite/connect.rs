@@ -11,7 +11,7 @@ use diesel::sql_types::Text;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
 use crate::error::{DatabaseError, ServerError};
-use crate::sqlite::brake::{Brake, BrakedConnection};
+use crate::sqlite::brake::{self, Brake};
 use crate::sqlite::target::SqliteTarget;
 
 /// What may happen to the file.
@@ -33,7 +33,8 @@ pub(crate) enum Access {
 /// other processes that is the same, because a journal without a header is none. It is removed with the connection; one
 /// that a killed process leaves is removed by whoever opens the file like this next.
 pub(crate) struct SqliteFile {
-    connection: BrakedConnection,
+    connection: Box<SqliteConnection>,
+    brake: Option<Arc<Brake>>,
     /// It may write, so there may be a journal.
     writes: bool,
 }
@@ -58,12 +59,10 @@ impl SqliteFile {
         }
         Ok(())
     }
-}
 
-impl SqliteFile {
     /// What ends a statement that takes too long, or is cancelled.
     pub(crate) fn brake(&self) -> Option<&Arc<Brake>> {
-        self.connection.brake()
+        self.brake.as_ref()
     }
 
     /// What `SQLite` reported of a statement.
@@ -113,10 +112,11 @@ pub(crate) fn open_file(
     describe: &str,
 ) -> Result<SqliteFile, DatabaseError> {
     let uri = address(path, access, describe)?;
-    let mut connection = BrakedConnection::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
+    let (mut connection, brake) = brake::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
     begin(&mut connection, access, busy_timeout, describe)?;
     let mut file = SqliteFile {
-        connection,
+        connection: Box::new(connection),
+        brake,
         writes: access != Access::Read,
     };
     if file.writes {
