@@ -16,6 +16,7 @@ mod support;
 
 mod excluding;
 mod leases;
+mod meanwhile;
 mod messages;
 mod people;
 mod releasing;

@@ -26,6 +26,9 @@ pub struct Args {
 /// So many migrations are listed whole: a page of a terminal.
 const PAGE: usize = 30;
 
+/// Characters of what a run's session does.
+const EXCERPT: usize = 60;
+
 /// The document of `status`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -209,10 +212,15 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
         ui.line(format!("the database does not exist yet; {deploy} creates it"));
     }
     for holder in &report.holders {
+        // A run has two sessions: one keeps the lock, the other works.
+        let runs = holder
+            .excerpt(EXCERPT)
+            .filter(|_| holder.state.as_deref() == Some("active"));
         ui.line(format!(
-            "{} {} holds the lock",
+            "{} {} holds the lock{}",
             paint(WARN, "at work:"),
-            holder.describe()
+            holder.describe(),
+            runs.map_or_else(String::new, |query| format!(" and runs {query}"))
         ));
     }
     if let Some(lease) = &report.lease {

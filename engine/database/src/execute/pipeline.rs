@@ -16,6 +16,7 @@ use crate::execute::groups::{Group, GroupKind};
 use crate::execute::run::Run;
 use crate::execute::{Durability, ExecuteEvent, Problem, session};
 use crate::postgres::client::Answer;
+use crate::query_text::FROM_HERE;
 
 /// Outside a transaction the server refuses this; inside it does nothing.
 const INSIDE: &str = "SAVEPOINT tollgate;RELEASE SAVEPOINT tollgate;";
@@ -50,9 +51,10 @@ impl Message {
     fn new(ours: &str, then: &str, after: &str) -> Self {
         // The statement may end with a comment.
         let end = if after.is_empty() { "" } else { "\n;" };
+        let start = ours.len() + FROM_HERE.len();
         Self {
-            text: format!("{ours}{then}{end}{after}"),
-            own: ours.len()..ours.len() + then.len(),
+            text: format!("{ours}{FROM_HERE}{then}{end}{after}"),
+            own: start..start + then.len(),
             before: statements_in(ours),
         }
     }

@@ -1,6 +1,7 @@
 //! `tollgate lock status`
 
 use comfy_table::{ContentArrangement, Table};
+use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_engine::{Lease, LockHolder, LockStatus, lock_status};
 
@@ -83,6 +84,11 @@ fn table<const N: usize>(head: [&str; N], rows: &[[Option<String>; N]], width: u
     table
 }
 
+/// A time that a narrow column may break where the day ends.
+fn moment(time: Timestamp) -> String {
+    format!("{time:.0}").replace('T', " ")
+}
+
 fn holders(holders: &[LockHolder], width: u16) -> String {
     let head = [
         "pid",
@@ -103,8 +109,8 @@ fn holders(holders: &[LockHolder], width: u16) -> String {
             holder.application.clone(),
             holder.client.clone(),
             holder.state.clone(),
-            holder.since.map(|since| format!("{since:.0}")),
-            holder.query_start.map(|start| format!("{start:.0}")),
+            holder.since.map(moment),
+            holder.query_start.map(moment),
             holder.query_age.map(words),
             holder.excerpt(EXCERPT).filter(|_| wide),
         ]
@@ -126,8 +132,8 @@ fn leases(status: &LockStatus, width: u16) -> Table {
             Some(lease.owner.clone()),
             lease.host.clone(),
             lease.pid.map(|pid| pid.to_string()),
-            Some(format!("{:.0}", lease.acquired_at)),
-            Some(format!("{:.0}", lease.expires_at)),
+            Some(moment(lease.acquired_at)),
+            Some(moment(lease.expires_at)),
             Some(lease.remaining.map_or_else(|| "over".to_owned(), words)),
             lease.reason.clone(),
         ]

@@ -1,0 +1,95 @@
+//! What others see while a deploy is in the middle of a migration.
+
+use insta::assert_snapshot;
+use regex::Regex;
+
+use crate::support::{Running, Stage, WAIT};
+
+/// Without the numbers of server processes, by which a run's two sessions are ordered: here they are in the order of what
+/// they do.
+fn shown(stage: &Stage, arguments: &[&str]) -> String {
+    let text = stage.project.run(arguments).to_string();
+    let text = Regex::new(r"\b(PID|session) \d+")
+        .unwrap()
+        .replace_all(&text, "$1 [number]");
+    let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    let text = address.replace_all(&text, "127.0.0.1:[port]");
+    let text = text.replace(&stage.database.name, "[database]");
+    let mut lines: Vec<&str> = text.lines().collect();
+    if let Some(first) = lines.iter().position(|line| line.starts_with("at work")) {
+        lines[first..first + 2].sort_unstable();
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_migration_that_is_one_transaction_is_pending_until_it_is_in() {
+    let stage = Stage::new();
+    stage
+        .project
+        .migration("2_b", &format!("{WAIT}CREATE TABLE c (id integer);\n"));
+    let [first, second] = stage.hold();
+    let deploy = Running::start(&stage.project, &["deploy"]);
+    stage.waits();
+    assert_snapshot!(shown(&stage, &["status"]), @r#"
+    status: 5
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    at work: PID [number] (user postgres, application tollgate, since [time]) holds the lock
+    at work: PID [number] (user postgres, application tollgate, since [time]) holds the lock and runs CREATE TABLE b AS SELECT ? AS id FROM pg_advisory_xact_lock…
+    applied     1_a
+    pending     2_b
+    2 migrations: 1 applied, 1 pending; next: wait until the run that holds the lock is done
+    "#);
+    assert_snapshot!(shown(&stage, &["deploy", "--dry-run"]), @"
+    status: 0
+    -- stdout
+    1. 2_b 3 statements
+       taken back: irreversible: no rollback generator knows how to undo every statement
+    1 migration checked: 1 note
+    1 migration to deploy; nothing was changed
+    -- stderr
+    conventions::migration-name
+
+      ☞ migrations/2_b/migration.sql: the name 2_b could say more: it does not begin with the time as
+      │ YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …)
+      help: rename the folder before it is deployed anywhere, for example as
+            20260901120000_add_email_to_users
+    ");
+    let lock = shown(&stage, &["lock", "status"]);
+    let runs = "runs, or ran last: CREATE TABLE b AS SELECT ? AS id FROM pg_advisory_xact_lock(?)";
+    assert!(lock.contains(runs), "{lock}");
+    first.end();
+    second.end();
+    let outcome = deploy.end(&stage.project);
+    assert_eq!(outcome.status, Some(0), "{outcome}");
+    assert_eq!(stage.tables(), "a b c");
+    stage.goes_on();
+}
+
+#[test]
+fn one_of_several_transactions_is_running() {
+    let stage = Stage::new();
+    stage.project.migration(
+        "2_b",
+        &format!("-- tollgate:transaction off\nCREATE TABLE c (id integer);\n{WAIT}"),
+    );
+    let [first, second] = stage.hold();
+    let deploy = Running::start(&stage.project, &["deploy"]);
+    stage.waits();
+    assert_snapshot!(shown(&stage, &["status"]), @r#"
+    status: 5
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    at work: PID [number] (user postgres, application tollgate, since [time]) holds the lock
+    at work: PID [number] (user postgres, application tollgate, since [time]) holds the lock and runs CREATE TABLE b AS SELECT ? AS id FROM pg_advisory_xact_lock…
+    applied     1_a
+    running     2_b  1 of 3 statements is in; line 3 comes next
+    2 migrations: 1 applied, 1 running; next: wait until the run that holds the lock is done
+    "#);
+    first.end();
+    second.end();
+    let outcome = deploy.end(&stage.project);
+    assert_eq!(outcome.status, Some(0), "{outcome}");
+    stage.goes_on();
+}
