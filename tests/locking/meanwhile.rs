@@ -1,20 +1,12 @@
 //! What others see while a deploy is in the middle of a migration.
 
 use insta::assert_snapshot;
-use regex::Regex;
 
-use crate::support::{Running, Stage, WAIT};
+use crate::support::{Running, Session, Stage, WAIT};
 
-/// Without the numbers of server processes, by which a run's two sessions are ordered: here they are in the order of what
-/// they do.
+/// What a command says. A run's two sessions are in the order of what they do, not of their processes.
 fn shown(stage: &Stage, arguments: &[&str]) -> String {
     let text = stage.project.run(arguments).to_string();
-    let text = Regex::new(r"\b(PID|session) \d+")
-        .unwrap()
-        .replace_all(&text, "$1 [number]");
-    let address = Regex::new(r"127\.0\.0\.1:\d+").unwrap();
-    let text = address.replace_all(&text, "127.0.0.1:[port]");
-    let text = text.replace(&stage.database.name, "[database]");
     let mut lines: Vec<&str> = text.lines().collect();
     if let Some(first) = lines.iter().position(|line| line.starts_with("at work")) {
         lines[first..first + 2].sort_unstable();
@@ -22,16 +14,41 @@ fn shown(stage: &Stage, arguments: &[&str]) -> String {
     lines.join("\n")
 }
 
+/// A deploy that is at a project's second migration. Should a test fail, it goes before its database.
+struct Midway {
+    deploy: Running,
+    held: [Session; 2],
+    stage: Stage,
+}
+
+impl Midway {
+    #[track_caller]
+    fn through(migration: &str) -> Self {
+        let stage = Stage::new();
+        stage.project.migration("2_b", migration);
+        let held = stage.hold();
+        let deploy = Running::start(&stage.project, &["deploy"]);
+        stage.waits();
+        Self { deploy, held, stage }
+    }
+
+    /// Lets it come to its end.
+    #[track_caller]
+    fn end(self) -> Stage {
+        for session in self.held {
+            session.end();
+        }
+        let outcome = self.deploy.end(&self.stage.project);
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+        self.stage.goes_on();
+        self.stage
+    }
+}
+
 #[test]
 fn a_migration_that_is_one_transaction_is_pending_until_it_is_in() {
-    let stage = Stage::new();
-    stage
-        .project
-        .migration("2_b", &format!("{WAIT}CREATE TABLE c (id integer);\n"));
-    let [first, second] = stage.hold();
-    let deploy = Running::start(&stage.project, &["deploy"]);
-    stage.waits();
-    assert_snapshot!(shown(&stage, &["status"]), @r#"
+    let deploy = Midway::through(&format!("{WAIT}CREATE TABLE c (id integer);\n"));
+    assert_snapshot!(shown(&deploy.stage, &["status"]), @r#"
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
@@ -41,7 +58,7 @@ fn a_migration_that_is_one_transaction_is_pending_until_it_is_in() {
     pending     2_b
     2 migrations: 1 applied, 1 pending; next: wait until the run that holds the lock is done
     "#);
-    assert_snapshot!(shown(&stage, &["deploy", "--dry-run"]), @"
+    assert_snapshot!(shown(&deploy.stage, &["deploy", "--dry-run"]), @"
     status: 0
     -- stdout
     1. 2_b 3 statements
@@ -56,28 +73,17 @@ fn a_migration_that_is_one_transaction_is_pending_until_it_is_in() {
       help: rename the folder before it is deployed anywhere, for example as
             20260901120000_add_email_to_users
     ");
-    let lock = shown(&stage, &["lock", "status"]);
+    let lock = shown(&deploy.stage, &["lock", "status"]);
     let runs = "runs, or ran last: CREATE TABLE b AS SELECT ? AS id FROM pg_advisory_xact_lock(?)";
     assert!(lock.contains(runs), "{lock}");
-    first.end();
-    second.end();
-    let outcome = deploy.end(&stage.project);
-    assert_eq!(outcome.status, Some(0), "{outcome}");
-    assert_eq!(stage.tables(), "a b c");
-    stage.goes_on();
+    assert_eq!(deploy.end().tables(), "a b c");
 }
 
 #[test]
 fn one_of_several_transactions_is_running() {
-    let stage = Stage::new();
-    stage.project.migration(
-        "2_b",
-        &format!("-- tollgate:transaction off\nCREATE TABLE c (id integer);\n{WAIT}"),
-    );
-    let [first, second] = stage.hold();
-    let deploy = Running::start(&stage.project, &["deploy"]);
-    stage.waits();
-    assert_snapshot!(shown(&stage, &["status"]), @r#"
+    let migration = format!("-- tollgate:transaction off\nCREATE TABLE c (id integer);\n{WAIT}");
+    let deploy = Midway::through(&migration);
+    assert_snapshot!(shown(&deploy.stage, &["status"]), @r#"
     status: 5
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
@@ -87,9 +93,5 @@ fn one_of_several_transactions_is_running() {
     running     2_b  1 of 3 statements is in; line 3 comes next
     2 migrations: 1 applied, 1 running; next: wait until the run that holds the lock is done
     "#);
-    first.end();
-    second.end();
-    let outcome = deploy.end(&stage.project);
-    assert_eq!(outcome.status, Some(0), "{outcome}");
-    stage.goes_on();
+    deploy.end();
 }

@@ -64,6 +64,16 @@ fn goes_on(file: &SqliteFile, project: &Project) {
     project.succeed(&["status"]);
 }
 
+/// A command that is asked twice to stop while its first statement runs.
+#[track_caller]
+fn asked_twice(file: &SqliteFile, project: &Project, arguments: &[&str], signal: Signal) -> Running {
+    let running = Running::start(project, arguments);
+    writes(file);
+    running.ask(signal);
+    running.ask_again("cancelling");
+    running
+}
+
 #[test]
 fn asked_once_it_is_rolled_back_after_the_statement() {
     let (file, project) = stage(&counting(60_000_000));
@@ -91,10 +101,7 @@ fn asked_once_it_is_rolled_back_after_the_statement() {
 #[test]
 fn asked_twice_the_statement_is_cancelled() {
     let (file, project) = stage(&counting(2_000_000_000));
-    let deploy = Running::start(&project, &["deploy"]);
-    writes(&file);
-    deploy.ask(Signal::INT);
-    deploy.ask_again("cancelling");
+    let deploy = asked_twice(&file, &project, &["deploy"], Signal::INT);
     assert_snapshot!(deploy.end(&project), @"
     status: 130
     -- stderr
@@ -121,10 +128,7 @@ fn asked_three_times_the_process_ends_and_nothing_is_left() {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
          SELECT sum(length(randomblob(100000000))) AS id FROM n",
     );
-    let deploy = Running::start(&project, &["deploy"]);
-    writes(&file);
-    deploy.ask(Signal::TERM);
-    deploy.ask_again("cancelling");
+    let deploy = asked_twice(&file, &project, &["deploy"], Signal::TERM);
     deploy.send_again();
     assert_snapshot!(deploy.end(&project), @"
     status: 143
@@ -145,10 +149,7 @@ fn a_rollback_is_cancelled_too() {
     );
     project.file("migrations/2_b/down.sql", &down);
     project.succeed(&["deploy"]);
-    let rollback = Running::start(&project, &["rollback", "--force"]);
-    writes(&file);
-    rollback.ask(Signal::INT);
-    rollback.ask_again("cancelling");
+    let rollback = asked_twice(&file, &project, &["rollback", "--force"], Signal::INT);
     assert_snapshot!(rollback.end(&project), @"
     status: 130
     -- stderr
