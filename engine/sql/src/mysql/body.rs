@@ -4,64 +4,7 @@
 //! that is not known here) the rest of the script belongs to the program; nothing is refused.
 
 use super::scan::{Kind, Token};
-
-/// Words with which a single statement as a body begins: nothing in it is a block.
-const SIMPLE: &[&str] = &[
-    "alter",
-    "analyze",
-    "cache",
-    "call",
-    "change",
-    "check",
-    "checksum",
-    "commit",
-    "create",
-    "deallocate",
-    "delete",
-    "desc",
-    "describe",
-    "do",
-    "drop",
-    "execute",
-    "explain",
-    "flush",
-    "get",
-    "grant",
-    "handler",
-    "help",
-    "insert",
-    "install",
-    "kill",
-    "load",
-    "lock",
-    "optimize",
-    "prepare",
-    "purge",
-    "release",
-    "rename",
-    "repair",
-    "replace",
-    "reset",
-    "resignal",
-    "return",
-    "revoke",
-    "rollback",
-    "savepoint",
-    "select",
-    "show",
-    "signal",
-    "start",
-    "stop",
-    "table",
-    "truncate",
-    "uninstall",
-    "unlock",
-    "update",
-    "use",
-    "values",
-    "with",
-    "xa",
-];
+use super::verbs::VERBS;
 
 /// Words that open something which an END closes.
 const OPENING: &[&str] = &["begin", "case", "for", "if", "loop", "repeat", "while"];
@@ -217,8 +160,19 @@ impl<'a> Body<'a> {
         if OPENING.contains(&word) {
             self.state = State::Body;
             self.open_with(word);
-        } else if (word == "set" && !self.previous_is(&["char", "character"])) || SIMPLE.contains(&word) {
+        } else if self.begins_single_statement(word) {
             self.state = State::Simple;
+        }
+    }
+
+    /// The body is a single statement: nothing in it is a block.
+    fn begins_single_statement(&self, word: &str) -> bool {
+        match word {
+            // RETURNS … CHARACTER SET utf8mb4 is part of the head.
+            "set" => !self.previous_is(&["char", "character"]),
+            // Only inside of a stored program is this a statement.
+            "return" => true,
+            _ => VERBS.contains(&word),
         }
     }
 

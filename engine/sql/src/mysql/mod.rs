@@ -27,6 +27,7 @@ mod split;
 mod statement;
 mod table;
 mod types;
+mod verbs;
 
 #[cfg(test)]
 mod tests;
