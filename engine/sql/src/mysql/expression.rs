@@ -239,7 +239,7 @@ pub(super) fn expression(cursor: Cursor<'_>) -> Expression {
     for (at, token) in tokens.iter().enumerate() {
         let next = tokens.get(at + 1);
         let found = of_token(cursor, *token, next);
-        volatility = less_stable(volatility, found);
+        volatility = volatility.less_stable(found);
         if let Some(name) = column(cursor, tokens, at)
             && !columns.iter().any(|known| known.eq_ignore_ascii_case(&name))
         {
@@ -322,15 +322,4 @@ fn column(cursor: Cursor<'_>, tokens: &[Token], at: usize) -> Option<String> {
     let is_word =
         token.kind == Kind::Word && !previous.is_some_and(|previous| previous.is_symbol('.')) && keyword(&name);
     (!is_word).then_some(name)
-}
-
-/// What is certainly volatile outranks what may be.
-fn less_stable(one: Volatility, other: Volatility) -> Volatility {
-    let rank = |volatility| match volatility {
-        Volatility::Immutable => 0,
-        Volatility::Stable => 1,
-        Volatility::Unknown => 2,
-        Volatility::Volatile => 3,
-    };
-    if rank(other) > rank(one) { other } else { one }
 }

@@ -95,6 +95,19 @@ pub enum Volatility {
     Unknown,
 }
 
+impl Volatility {
+    /// The less stable of both. What is certainly volatile outranks what may be.
+    pub(crate) fn less_stable(self, other: Self) -> Self {
+        let rank = |volatility| match volatility {
+            Self::Immutable => 0,
+            Self::Stable => 1,
+            Self::Unknown => 2,
+            Self::Volatile => 3,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
 /// An expression, kept as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Expression {

@@ -56,21 +56,9 @@ fn volatility(node: &NodeEnum) -> Volatility {
             },
             _ => Volatility::Immutable,
         };
-        if rank(one) > rank(result) {
-            result = one;
-        }
+        result = result.less_stable(one);
     });
     result
-}
-
-/// Volatile is certain, unknown is not: the certain answer wins.
-fn rank(volatility: Volatility) -> u8 {
-    match volatility {
-        Volatility::Immutable => 0,
-        Volatility::Stable => 1,
-        Volatility::Unknown => 2,
-        Volatility::Volatile => 3,
-    }
 }
 
 /// The string that an expression of constants makes: literals, `||`, `format` and casts to text; `None` when anything

@@ -142,7 +142,7 @@ pub(super) fn expression<'a>(tree: Tree<'a>, expr: Expr<'a>) -> Expression {
                     .filter(|name| !is_truth(name)),
             );
         }
-        volatility = less_stable(volatility, of_node(tree, node));
+        volatility = volatility.less_stable(of_node(tree, node));
     }
     Expression {
         text: tree.expression_text(expr).to_owned(),
@@ -245,15 +245,4 @@ fn of_function(name: &str, at_present: bool) -> Volatility {
     } else {
         Volatility::Unknown
     }
-}
-
-/// What is certainly volatile outranks what may be.
-fn less_stable(one: Volatility, other: Volatility) -> Volatility {
-    let rank = |volatility| match volatility {
-        Volatility::Immutable => 0,
-        Volatility::Stable => 1,
-        Volatility::Unknown => 2,
-        Volatility::Volatile => 3,
-    };
-    if rank(other) > rank(one) { other } else { one }
 }
