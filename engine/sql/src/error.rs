@@ -31,6 +31,12 @@ impl ParseError {
         }
     }
 
+    /// The script has more bytes than can be counted here.
+    pub(crate) fn too_large(limit_gib: u8) -> Self {
+        let message = format!("the script is larger than {limit_gib} GiB");
+        Self::new(ParseErrorKind::TooLarge, "", Span::new(0, 0), message)
+    }
+
     /// The same with advice.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {

@@ -32,20 +32,14 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{ParseError, ParseErrorKind};
+use crate::error::ParseError;
 use crate::name::Dialect;
-use crate::script::{Script, Span, Statement};
+use crate::script::{Script, Statement};
 
 /// Reads a script for `MySQL` or MariaDB.
 pub(crate) fn parse(text: &str) -> Result<Script, ParseError> {
     if u32::try_from(text.len()).is_err() {
-        let message = "the script is larger than 4 GiB";
-        return Err(ParseError::new(
-            ParseErrorKind::TooLarge,
-            text,
-            Span::new(0, 0),
-            message,
-        ));
+        return Err(ParseError::too_large(4));
     }
     let mut statements = Vec::new();
     split::split(text, |piece| {

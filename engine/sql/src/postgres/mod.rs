@@ -28,9 +28,9 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{ParseError, ParseErrorKind};
+use crate::error::ParseError;
 use crate::name::Dialect;
-use crate::script::{Script, Span, Statement};
+use crate::script::{Script, Statement};
 use grammar::GrammarError;
 use reader::Reader;
 use source::Source;
@@ -46,13 +46,7 @@ pub(crate) fn tree(text: &str) -> Option<serde_json::Value> {
 pub(crate) fn parse(text: &str) -> Result<Script, ParseError> {
     // The C side counts bytes with 32-bit signed numbers.
     if i32::try_from(text.len()).is_err() {
-        let message = "the script is larger than 2 GiB";
-        return Err(ParseError::new(
-            ParseErrorKind::TooLarge,
-            text,
-            Span::new(0, 0),
-            message,
-        ));
+        return Err(ParseError::too_large(2));
     }
     let masked = without_byte_order_mark(text);
     let source = Source::new(&masked, 0);

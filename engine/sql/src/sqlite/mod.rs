@@ -80,13 +80,7 @@ fn grammar() -> Grammar {
 /// Refuses text that the library would not read to its end.
 fn refuse_unreadable(text: &str) -> Result<(), ParseError> {
     if u32::try_from(text.len()).is_err() {
-        let message = "the script is larger than 4 GiB";
-        return Err(ParseError::new(
-            ParseErrorKind::TooLarge,
-            text,
-            Span::new(0, 0),
-            message,
-        ));
+        return Err(ParseError::too_large(4));
     }
     match text.find('\0') {
         Some(at) => {
