@@ -325,16 +325,11 @@ impl Schema {
     /// # Errors
     /// When the base cannot answer.
     pub fn type_names(&self) -> Result<Vec<ObjectName>, BaseError> {
-        let mut names: BTreeSet<_> = self.base.names(ObjectKind::Type)?.into_iter().collect();
+        let mut names = self.base.names(ObjectKind::Type)?;
         names.extend(self.base.names(ObjectKind::Domain)?);
-        for (name, known) in self.overlay.types.iter() {
-            if known.is_some() {
-                names.insert(ObjectName::clone(name))
-            } else {
-                names.remove(&**name)
-            };
-        }
-        Ok(names.into_iter().collect())
+        let touched = self.overlay.types.iter();
+        let touched = touched.map(|(name, known)| (&**name, known.is_some()));
+        Ok(overlaid(names, touched))
     }
 
     /// Names of all sequences.
@@ -342,15 +337,10 @@ impl Schema {
     /// # Errors
     /// When the base cannot answer.
     pub fn sequence_names(&self) -> Result<Vec<ObjectName>, BaseError> {
-        let mut names: BTreeSet<_> = self.base.names(ObjectKind::Sequence)?.into_iter().collect();
-        for (name, known) in self.overlay.sequences.iter() {
-            if known.is_some() {
-                names.insert(ObjectName::clone(name))
-            } else {
-                names.remove(&**name)
-            };
-        }
-        Ok(names.into_iter().collect())
+        let names = self.base.names(ObjectKind::Sequence)?;
+        let touched = self.overlay.sequences.iter();
+        let touched = touched.map(|(name, known)| (&**name, known.is_some()));
+        Ok(overlaid(names, touched))
     }
 
     /// Names of all functions, procedures and aggregates.
@@ -358,18 +348,13 @@ impl Schema {
     /// # Errors
     /// When the base cannot answer.
     pub fn function_names(&self) -> Result<Vec<ObjectName>, BaseError> {
-        let mut names = BTreeSet::new();
+        let mut names = Vec::new();
         for kind in [ObjectKind::Function, ObjectKind::Procedure, ObjectKind::Aggregate] {
             names.extend(self.base.names(kind)?);
         }
-        for (name, overloads) in self.overlay.functions.iter() {
-            if overloads.is_empty() {
-                names.remove(name)
-            } else {
-                names.insert(ObjectName::clone(name))
-            };
-        }
-        Ok(names.into_iter().collect())
+        let touched = self.overlay.functions.iter();
+        let touched = touched.map(|(name, overloads)| (&**name, !overloads.is_empty()));
+        Ok(overlaid(names, touched))
     }
 
     /// Schemas that exist.
@@ -377,15 +362,9 @@ impl Schema {
     /// # Errors
     /// When the base cannot answer.
     pub fn schemas(&self) -> Result<Vec<String>, BaseError> {
-        let mut names: BTreeSet<_> = self.base.schemas()?.into_iter().collect();
-        for (name, exists) in self.overlay.schemas.iter() {
-            if *exists {
-                names.insert(name.clone())
-            } else {
-                names.remove(name)
-            };
-        }
-        Ok(names.into_iter().collect())
+        let names = self.base.schemas()?;
+        let touched = self.overlay.schemas.iter().map(|(name, exists)| (name, *exists));
+        Ok(overlaid(names, touched))
     }
 
     /// Extensions and their schemas.
@@ -481,6 +460,19 @@ impl Schema {
                     .is_none_or(|schema| self.path().contains(schema) || self.context().search_path.contains(schema)),
             }
     }
+}
+
+/// `names` with what the overlay has made and without what it has dropped, ascending.
+fn overlaid<'a, N: Ord + Clone + 'a>(names: Vec<N>, overlay: impl Iterator<Item = (&'a N, bool)>) -> Vec<N> {
+    let mut names: BTreeSet<N> = names.into_iter().collect();
+    for (name, exists) in overlay {
+        if exists {
+            names.insert(name.clone())
+        } else {
+            names.remove(name)
+        };
+    }
+    names.into_iter().collect()
 }
 
 /// Whether a relation of `actual` kind is what the SQL word `wanted` names.
