@@ -234,6 +234,19 @@ pub struct Index {
     pub bytes: Option<u64>,
 }
 
+impl Index {
+    /// Equal in everything that CREATE INDEX says.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let plain = |index: &Self| Self {
+            definition: None,
+            comment: None,
+            bytes: None,
+            ..index.clone()
+        };
+        plain(self) == plain(other)
+    }
+}
+
 /// One key of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexKey {

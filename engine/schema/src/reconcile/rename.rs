@@ -151,12 +151,9 @@ fn same_constraint(one: &Constraint, other: &Constraint) -> bool {
 
 /// An index behind a constraint has its name and is renamed with it.
 fn same_index(one: &Index, other: &Index) -> bool {
-    let plain = |index: &Index| Index {
+    let nameless = |index: &Index| Index {
         name: String::new(),
-        definition: None,
-        comment: None,
-        bytes: None,
         ..index.clone()
     };
-    one.constraint.is_none() && other.constraint.is_none() && plain(one) == plain(other)
+    one.constraint.is_none() && other.constraint.is_none() && nameless(one).is_like(&nameless(other))
 }

@@ -145,7 +145,7 @@ impl Plan<'_> {
             .collect();
         self.statements.extend(drops);
         for found in &self.current.indexes {
-            let kept = self.wanted.indexes.iter().any(|wanted| same_index(wanted, found));
+            let kept = self.wanted.indexes.iter().any(|wanted| wanted.is_like(found));
             if found.constraint.is_none() && !kept && !self.index_goes_with_column(found) {
                 let name = ObjectName {
                     schema: self.wanted.name.schema.clone(),
@@ -181,7 +181,7 @@ impl Plan<'_> {
             .collect();
         self.statements.extend(own);
         for found in self.wanted.indexes.iter().filter(|found| found.constraint.is_none()) {
-            let kept = self.current.indexes.iter().any(|current| same_index(found, current));
+            let kept = self.current.indexes.iter().any(|current| found.is_like(current));
             if !kept || self.index_goes_with_column(found) {
                 self.statements.extend(index::index(self.wanted, found));
             }
@@ -354,17 +354,6 @@ fn same_constraint(one: &Constraint, other: &Constraint) -> bool {
         comment: None,
         ..other.clone()
     }
-}
-
-/// Equal in everything that CREATE INDEX says.
-fn same_index(one: &Index, other: &Index) -> bool {
-    let plain = |index: &Index| Index {
-        definition: None,
-        comment: None,
-        bytes: None,
-        ..index.clone()
-    };
-    plain(one) == plain(other)
 }
 
 fn same_trigger(one: &crate::model::Trigger, other: &crate::model::Trigger) -> bool {

@@ -2,7 +2,7 @@
 
 use tollgate_sql::ObjectName;
 
-use crate::model::{Column, Constraint, Index, Relation, RelationKind};
+use crate::model::{Column, Constraint, Relation, RelationKind};
 use crate::render::uses_column;
 use crate::render::write::{identifier, identifiers};
 use crate::schema::Schema;
@@ -87,13 +87,13 @@ fn with_members(wanted: &Relation, current: &Relation, columns: Vec<String>) -> 
         }
     }
     for index in current.indexes.iter().filter(|index| !member::is_automatic(index)) {
-        if !wanted.indexes.iter().any(|wanted| same_index(wanted, index)) {
+        if !wanted.indexes.iter().any(|wanted| wanted.is_like(index)) {
             statements.push(format!("DROP INDEX {}", object(&index.name)));
         }
     }
     statements.extend(columns);
     for index in wanted.indexes.iter().filter(|index| !member::is_automatic(index)) {
-        if !current.indexes.iter().any(|current| same_index(index, current)) {
+        if !current.indexes.iter().any(|current| index.is_like(current)) {
             statements.push(member::index(wanted, index));
         }
     }
@@ -181,16 +181,6 @@ fn same_column(one: &Column, other: &Column) -> bool {
         grants: Vec::new(),
         options: Vec::new(),
         ..column.clone()
-    };
-    plain(one) == plain(other)
-}
-
-fn same_index(one: &Index, other: &Index) -> bool {
-    let plain = |index: &Index| Index {
-        definition: None,
-        comment: None,
-        bytes: None,
-        ..index.clone()
     };
     plain(one) == plain(other)
 }
