@@ -18,6 +18,7 @@ pub mod url;
 mod cancel;
 mod connection;
 mod database;
+mod greeting;
 mod guard;
 mod halfway;
 mod hold;
@@ -33,13 +34,14 @@ mod sessions;
 mod sql_text;
 mod sqlite;
 
-pub use database::{ConnectOptions, Database, ServerInfo};
+pub use database::{ConnectOptions, Database};
 pub use error::{DatabaseError, ServerDetails, ServerError};
 pub use execute::seed::Seed;
 pub use execute::{
     Applied, Circumstances, DatabaseState, Durability, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers,
     LockHolder, Migration, Obstacle, Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
 };
+pub use greeting::ServerInfo;
 pub use hold::{Held, Lockable, connect_postgres, connect_sqlite, hold};
 pub use interrupt::{AtWork, Doing, Interrupt};
 pub use ledger::{LedgerError, LedgerRow};

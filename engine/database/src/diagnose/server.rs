@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
-use crate::database::OLDEST_POSTGRES;
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Request;
 use crate::diagnose::session::{CLIENT, Session};
 use crate::diagnose::words::sql_name;
 use crate::error::DatabaseError;
+use crate::greeting::OLDEST_POSTGRES;
 
 /// When the community's support of a major version ends, as its release policy says.
 const SUPPORT_ENDS: [(i64, Date); 8] = [
