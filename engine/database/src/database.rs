@@ -82,6 +82,8 @@ pub struct Database {
     run: Option<String>,
     /// Names that the ledger has rows of, as read under the lock: nobody adds any while it is held.
     names: Option<BTreeSet<String>>,
+    /// The main connection was to be replaced by another one, and could not be.
+    pub(crate) spoilt: bool,
     /// The main connection at the server.
     pub(crate) session: Option<Session>,
     /// Those that it was before, as long as it is not certain that they are over.
@@ -125,6 +127,7 @@ impl Database {
             prepared: Prepared::default(),
             run: None,
             names: None,
+            spoilt: false,
             session,
             lost: Vec::new(),
         })

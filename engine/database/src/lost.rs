@@ -37,7 +37,13 @@ impl Database {
             Connection::Postgres(connection) => connection.is_settled(),
             Connection::Sqlite(_) => false,
         };
+        if let Connection::Sqlite(file) = &mut self.connection {
+            // It is still open while the new one is opened.
+            file.share();
+        }
+        self.spoilt = true;
         self.connection = Connection::open(&self.target, &self.options)?;
+        self.spoilt = false;
         self.prepared = Prepared::default();
         if settled {
             self.settle()?;

@@ -75,7 +75,7 @@ impl Target {
 
     /// Whether it is a file that is not there.
     pub fn is_missing_file(&self) -> bool {
-        matches!(&self.kind, TargetKind::Sqlite(target) if !target.path.exists())
+        matches!(&self.kind, TargetKind::Sqlite(target) if matches!(target.path.try_exists(), Ok(false)))
     }
 
     /// Which grammar its scripts are written in.

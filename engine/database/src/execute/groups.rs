@@ -18,7 +18,7 @@ pub(crate) enum GroupKind {
     OwnDiscarded,
     /// One statement that the server runs only outside a transaction.
     Alone,
-    /// A session setting that has no effect inside a transaction (`SQLite` PRAGMA).
+    /// A session setting that has no effect inside a transaction, or does not end with it (`SQLite`: PRAGMA, ATTACH).
     Session,
 }
 
@@ -201,17 +201,21 @@ fn pragma(statement: &Statement) -> Option<(&str, Option<&str>)> {
 }
 
 fn is_session_setting(dialect: Dialect, statement: &Statement) -> bool {
-    dialect == Dialect::Sqlite
-        && pragma(statement).is_some_and(|(name, _)| OUTSIDE_ONLY.iter().any(|known| name.eq_ignore_ascii_case(known)))
+    let outside_only = |(name, _): (&str, _)| OUTSIDE_ONLY.iter().any(|known| name.eq_ignore_ascii_case(known));
+    dialect == Dialect::Sqlite && (pragma(statement).is_some_and(outside_only) || attaches(statement))
+}
+
+/// `SQLite`'s ATTACH, which no ROLLBACK takes back, and DETACH, which is refused as long as a transaction uses the file.
+fn attaches(statement: &Statement) -> bool {
+    let operation = statement.effects.first().map(|effect| &effect.operation);
+    matches!(operation, Some(Operation::Other(other)) if matches!(other.tag.as_str(), "attach" | "detach"))
 }
 
 /// Whether the statement only changes settings of its session.
 pub(crate) fn only_settings(statement: &Statement) -> bool {
-    !statement.effects.is_empty()
-        && statement
-            .effects
-            .iter()
-            .all(|effect| matches!(effect.operation, Operation::SetParameter { local: false, .. }))
+    let setting = |operation: &Operation| matches!(operation, Operation::SetParameter { local: false, .. });
+    let sets = !statement.effects.is_empty() && statement.effects.iter().all(|effect| setting(&effect.operation));
+    sets || attaches(statement)
 }
 
 /// Prisma's table rebuilds switch foreign keys off and on again in the middle of a file. When nothing outside of those
@@ -223,7 +227,8 @@ fn around_foreign_keys(script: &Script) -> Option<Vec<Group>> {
     let mut on = true;
     let mut ever_off = false;
     for statement in &script.statements {
-        if control(statement).is_some() || !statement.transactional && pragma(statement).is_none() {
+        let alone = !statement.transactional && pragma(statement).is_none();
+        if control(statement).is_some() || attaches(statement) || alone {
             return None;
         }
         match pragma(statement) {
@@ -386,6 +391,14 @@ mod tests {
             (
                 "CREATE TABLE a (b); VACUUM; CREATE TABLE c (d);",
                 "Ours[0] Alone[1] Ours[2]",
+            ),
+            (
+                "CREATE TABLE a (b); ATTACH 'x' AS x; CREATE TABLE x.c (d); DETACH x;",
+                "Ours[0] Session[1] Ours[2] Session[3]",
+            ),
+            (
+                "PRAGMA foreign_keys=OFF; ATTACH 'x' AS x; DROP TABLE a; PRAGMA foreign_keys=ON;",
+                "Session[0] Session[1] Ours[2] Session[3]",
             ),
             (
                 "BEGIN; PRAGMA foreign_keys=OFF; DROP TABLE a; COMMIT;",

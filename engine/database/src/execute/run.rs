@@ -122,7 +122,8 @@ impl<'a> Run<'a> {
                 self.open()?;
             }
             for (number, group) in groups.iter().enumerate() {
-                if group.kind != GroupKind::Session && group.end() <= self.done {
+                // Settings of what is in have been repeated.
+                if group.end() <= self.done {
                     continue;
                 }
                 if !self.finished {
@@ -331,7 +332,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let progress = self.progress(self.done, None);
-        self.database.follow(&progress, finished)
+        let followed = self.database.follow(&progress, finished);
+        // It is in and recorded: nobody asks any more how far it came.
+        if finished { Ok(()) } else { followed }
     }
 
     /// Writes a record in a transaction of its own.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Text;
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
 use crate::error::{DatabaseError, ServerError};
 use crate::sqlite::brake::{self, Brake};
@@ -58,6 +58,14 @@ impl SqliteFile {
             self.batch_execute(&limited)?;
         }
         Ok(())
+    }
+
+    /// Has the file open to others, as far as the session can still see to that: a script may have taken it for its session
+    /// alone (`locking_mode`), or have left a transaction open.
+    pub(crate) fn share(&mut self) {
+        let _ = self.batch_execute("ROLLBACK");
+        // The lock goes with the end of what is read next.
+        let _ = self.batch_execute("PRAGMA locking_mode = NORMAL; PRAGMA schema_version");
     }
 
     /// What ends a statement that takes too long, or is cancelled.
@@ -111,9 +119,7 @@ pub(crate) fn open_file(
     busy_timeout: Duration,
     describe: &str,
 ) -> Result<SqliteFile, DatabaseError> {
-    let uri = address(path, access, describe)?;
-    let (mut connection, brake) = brake::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
-    begin(&mut connection, access, busy_timeout, describe)?;
+    let (connection, brake) = establish(path, access, busy_timeout, describe)?;
     let mut file = SqliteFile {
         connection: Box::new(connection),
         brake,
@@ -140,15 +146,31 @@ pub(crate) fn connect(
     busy_timeout: Duration,
     describe: &str,
 ) -> Result<SqliteConnection, DatabaseError> {
+    establish(path, access, busy_timeout, describe).map(|(connection, _)| connection)
+}
+
+/// A connection whose session is set up, and its brake.
+fn establish(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+    describe: &str,
+) -> Result<(SqliteConnection, Option<Arc<Brake>>), DatabaseError> {
     let uri = address(path, access, describe)?;
-    let mut connection = SqliteConnection::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
-    begin(&mut connection, access, busy_timeout, describe)?;
-    Ok(connection)
+    let (mut connection, brake) = brake::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
+    connection
+        .batch_execute(&setup(access, busy_timeout))
+        .map_err(|error| not_opened(describe, sqlite_error(&error).message))?;
+    Ok((connection, brake))
 }
 
 /// What to tell the library to open, once that is known to be possible.
 fn address(path: &Path, access: Access, describe: &str) -> Result<String, DatabaseError> {
-    if !path.exists() {
+    // Whether it is there cannot be seen in a folder that this user may not pass.
+    let found = path
+        .try_exists()
+        .map_err(|error| not_opened(describe, error.to_string()))?;
+    if !found {
         if access != Access::Create {
             return Err(DatabaseError::Missing {
                 target: describe.to_owned(),
@@ -173,18 +195,6 @@ fn address(path: &Path, access: Access, describe: &str) -> Result<String, Databa
     })?;
     let mode = if access == Access::Create { "rwc" } else { "rw" };
     Ok(uri(text, mode))
-}
-
-/// What makes a session ours.
-fn begin(
-    connection: &mut SqliteConnection,
-    access: Access,
-    busy_timeout: Duration,
-    describe: &str,
-) -> Result<(), DatabaseError> {
-    connection
-        .batch_execute(&setup(access, busy_timeout))
-        .map_err(|error| not_opened(describe, sqlite_error(&error).message))
 }
 
 /// Session settings: Prisma's engine has foreign keys on, too.

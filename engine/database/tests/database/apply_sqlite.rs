@@ -1,9 +1,9 @@
 //! Running migrations on `SQLite`.
 
 use insta::assert_snapshot;
-use tollgate_database::{DatabaseState, ExecuteOptions};
+use tollgate_database::{DatabaseState, ExecuteEvent, ExecuteOptions};
 
-use crate::support::{explain, sqlite};
+use crate::support::{apply, explain, sqlite};
 
 const TABLES: &str = "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT);\n\
     CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent (id) ON DELETE CASCADE);\n\
@@ -188,4 +188,81 @@ fn one_transaction_needs_no_record_of_progress() {
     4_refused finished=no rolled_back=yes steps=0 logs=yes
     5_apart finished=yes rolled_back=no steps=1 logs=no
     ");
+}
+
+/// No ROLLBACK takes an ATTACH back, and while a transaction uses the file there is no DETACH.
+#[test]
+fn files_are_attached_outside_of_transactions() {
+    let mut fixture = sqlite();
+    let other = fixture.folder().join("other.db");
+    let sql = |last: &str| {
+        format!(
+            "CREATE TABLE a (id INTEGER);\nATTACH '{}' AS other;\nCREATE TABLE other.b (id INTEGER);\nVACUUM;\n\
+             INSERT INTO other.b VALUES (1);\nDETACH other;\n{last};",
+            other.display()
+        )
+    };
+    let error = fixture
+        .apply("1_a", &sql("INSERT INTO nowhere VALUES (1)"))
+        .unwrap_err();
+    assert_eq!((error.statement(), error.state), (Some(6), partly(5)));
+    // For what is left it is attached again.
+    let resume = ExecuteOptions {
+        resume: true,
+        ..ExecuteOptions::default()
+    };
+    let resumed = fixture
+        .apply_with("1_a", &sql("CREATE TABLE c (id INTEGER)"), &resume)
+        .0;
+    assert!(!resumed.unwrap().atomic);
+    assert_snapshot!(fixture.ledger(), @"1_a finished=yes rolled_back=no steps=1 logs=no");
+    let all = format!(
+        "ATTACH '{}' AS other; SELECT count(*) FROM other.b; SELECT name FROM sqlite_master WHERE name = 'c'",
+        other.display()
+    );
+    assert_eq!(fixture.ask(&all), "1\nc");
+    // And the next file does not find it.
+    fixture.apply("2_b", "INSERT INTO other.b VALUES (2);").unwrap_err();
+}
+
+fn partly(done: usize) -> DatabaseState {
+    DatabaseState::Partly { done, in_doubt: None }
+}
+
+/// The next file's session is another one, which has to get in beside this one.
+#[test]
+fn a_file_that_was_locked_for_one_session_is_open_to_the_next() {
+    let mut fixture = sqlite();
+    fixture.apply("1_tables", TABLES).unwrap();
+    let alone = "PRAGMA locking_mode=EXCLUSIVE;\nPRAGMA foreign_keys=OFF;\nCREATE TABLE z (id INTEGER);";
+    fixture.apply("2_alone", alone).unwrap();
+    fixture.ask("INSERT INTO z VALUES (1)");
+    let error = fixture
+        .apply("3_child", "INSERT INTO child VALUES (2, 99);")
+        .unwrap_err();
+    assert_eq!(error.problem.to_string(), "FOREIGN KEY constraint failed");
+}
+
+/// In a file of its own, it cannot be part of the commit.
+#[test]
+fn what_is_in_and_recorded_does_not_fail_for_the_note_of_its_progress() {
+    let mut fixture = sqlite();
+    let sql = "CREATE TABLE a (id INTEGER);\nVACUUM;\nCREATE TABLE b (id INTEGER);";
+    let state = fixture.folder().join("test.tollgate.db");
+    let mut spoil = |event| {
+        if matches!(event, ExecuteEvent::Statement { index: 2 }) {
+            let sql = "DROP TABLE statement_progress";
+            let shell = std::process::Command::new("sqlite3").arg(&state).arg(sql).status();
+            assert!(shell.unwrap().success());
+        }
+    };
+    apply(
+        &mut fixture.database,
+        "1_a",
+        sql,
+        &ExecuteOptions::default(),
+        &mut spoil,
+    )
+    .unwrap();
+    assert_snapshot!(fixture.ledger(), @"1_a finished=yes rolled_back=no steps=1 logs=no");
 }
