@@ -1,6 +1,7 @@
 //! Comments in a script in which its author speaks to Tollgate: `-- tollgate:WORD …` or `/* tollgate:WORD … */`, and on
 //! MySQL `# tollgate:WORD …`.
 
+use tollgate_sql::comment::block_length;
 use tollgate_sql::{Dialect, Script, Span, Statement};
 
 /// What every such comment begins with.
@@ -118,7 +119,7 @@ fn read_gap(script: &Script, gap: &Gap, visit: &mut impl FnMut(Span, &Gap)) {
 }
 
 /// Length of the comment that `text` begins with, the end of its line not included.
-fn comment_length(dialect: Dialect, text: &str) -> Option<usize> {
+pub(crate) fn comment_length(dialect: Dialect, text: &str) -> Option<usize> {
     let line = match dialect {
         // Two dashes in front of anything but white space are two signs.
         Dialect::Mysql => text.starts_with('#') || is_mysql_comment(text),
@@ -126,39 +127,14 @@ fn comment_length(dialect: Dialect, text: &str) -> Option<usize> {
     };
     if line {
         Some(text.find('\n').unwrap_or(text.len()))
-    } else if dialect == Dialect::Mysql {
-        let end = || text.find("*/").map_or(text.len(), |end| end + 2);
-        text.starts_with("/*").then(end)
     } else {
-        text.starts_with("/*").then(|| block_comment(text))
+        text.starts_with("/*").then(|| block_length(dialect, text))
     }
 }
 
 fn is_mysql_comment(text: &str) -> bool {
     text.strip_prefix("--")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(|next: char| next == ' ' || next.is_ascii_control()))
-}
-
-/// Length of the block comment that `text` begins with. PostgreSQL's may lie in each other.
-pub(crate) fn block_comment(text: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < text.len() {
-        let rest = &text[at..];
-        if rest.starts_with("/*") {
-            depth += 1;
-            at += 2;
-        } else if rest.starts_with("*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    text.len()
 }
 
 /// What a comment says, and where that begins.
@@ -311,6 +287,14 @@ mod tests {
                 ("", "", None, false)
             ]
         );
+    }
+
+    #[test]
+    fn sqlite_has_no_comments_in_comments() {
+        let text = "/* see /* below */ -- tollgate:a 1\nSELECT 1;";
+        let script = parse(Dialect::Sqlite, text).unwrap();
+        let found: Vec<_> = to_tollgate(&script).into_iter().map(|comment| comment.word).collect();
+        assert_eq!(found, ["a"]);
     }
 
     #[test]

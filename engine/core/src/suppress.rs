@@ -4,7 +4,7 @@
 //! a blank line after it, for the whole file. The reason is required: a suppression without one is an error, so that
 //! nobody switches a rule off by accident.
 
-use tollgate_sql::{Position, Script, Span};
+use tollgate_sql::{Dialect, Position, Script, Span};
 
 use crate::comments::{self, Comment};
 
@@ -106,7 +106,7 @@ fn of_comment(script: &Script, comment: &Comment<'_>) -> Result<Suppression, Sup
         span: comment.span,
         position: Position::of(&script.text, comment.span.start),
     })?;
-    let whole_file = comment.leading && followed_by_blank_line(comment.after);
+    let whole_file = comment.leading && followed_by_blank_line(script.dialect, comment.after);
     let reach = match comment.at.or(comment.next) {
         _ if whole_file => Reach::File,
         Some(statement) => Reach::Statement(statement),
@@ -121,24 +121,20 @@ fn of_comment(script: &Script, comment: &Comment<'_>) -> Result<Suppression, Sup
 }
 
 /// The rest of the comment block ends in an empty line rather than in the statement.
-fn followed_by_blank_line(mut rest: &str) -> bool {
+fn followed_by_blank_line(dialect: Dialect, mut rest: &str) -> bool {
     loop {
-        let (line, following) = rest.split_once('\n').unwrap_or((rest, ""));
-        let line_text = line.trim();
-        if line_text.is_empty() {
+        let line = rest.split('\n').next().unwrap_or_default();
+        if line.trim().is_empty() {
             return rest.contains('\n');
         }
-        rest = if line_text.starts_with("--") {
-            following
-        } else if line_text.starts_with("/*") {
-            let block = comments::block_comment(rest.trim_start());
-            let behind = &rest.trim_start()[block..];
-            match behind.split_once('\n') {
-                Some((line, following)) if line.trim().is_empty() => following,
-                _ => behind,
-            }
-        } else {
+        let comment = rest.trim_start();
+        let Some(length) = comments::comment_length(dialect, comment) else {
             return false;
+        };
+        let behind = &comment[length..];
+        rest = match behind.split_once('\n') {
+            Some((line, following)) if line.trim().is_empty() => following,
+            _ => behind,
         };
     }
 }
@@ -180,7 +176,7 @@ fn parse(body: &str, offset: usize) -> Result<(Vec<AllowedRule>, String), &'stat
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
 
-    use tollgate_sql::{Dialect, parse};
+    use tollgate_sql::parse;
 
     use super::*;
 
@@ -259,6 +255,16 @@ mod tests {
             assert_eq!(suppressions(Dialect::Sqlite, text), expected, "{text}");
             assert_eq!(suppressions(Dialect::Postgres, text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn every_kind_of_comment_may_stand_above_the_blank_line() {
+        let file = [("a: old".to_owned(), Reach::File)];
+        let text = "-- tollgate:allow a -- old\n# more\n\nDROP TABLE a;";
+        assert_eq!(suppressions(Dialect::Mysql, text), file);
+        let text = "-- tollgate:allow a -- old\n/* see /* below */\n\nDROP TABLE a;";
+        assert_eq!(suppressions(Dialect::Mysql, text), file);
+        assert_eq!(suppressions(Dialect::Sqlite, text), file);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! This is a scanner, not a parser: it knows strings, comments and quoted identifiers, so that it never touches what
 //! is not a name.
 
+use tollgate_sql::comment::block_length;
 use tollgate_sql::{Dialect, ObjectName};
 
 /// A piece of SQL text that means something.
@@ -58,7 +59,7 @@ pub(crate) fn tokens(dialect: Dialect, text: &str) -> Vec<Token> {
         let first = rest.chars().next().unwrap_or(' ');
         let (length, kind) = match first {
             _ if rest.starts_with("--") => (rest.find('\n').map_or(rest.len(), |end| end + 1), None),
-            _ if rest.starts_with("/*") => (comment_length(dialect, rest), None),
+            _ if rest.starts_with("/*") => (block_length(dialect, rest), None),
             '\'' => {
                 let (length, content) = quoted(rest, '\'', dialect == Dialect::Mysql);
                 (length, Some(TokenKind::Text(content)))
@@ -139,28 +140,6 @@ fn dollar_tag(text: &str) -> Option<&str> {
     let inner = &text[1..end];
     let valid = inner.chars().all(is_name_part) && !inner.starts_with(|c: char| c.is_ascii_digit());
     valid.then(|| &text[..=end])
-}
-
-/// Length of the comment at the start of `text`; PostgreSQL's nest.
-fn comment_length(dialect: Dialect, text: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < text.len() {
-        let rest = &text[at..];
-        if rest.starts_with("/*") && (dialect == Dialect::Postgres || depth == 0) {
-            depth += 1;
-            at += 2;
-        } else if rest.starts_with("*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    text.len()
 }
 
 /// Length and content of the quoted piece at the start of `text`.

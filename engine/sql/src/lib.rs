@@ -5,6 +5,7 @@
 //! us; what cannot be followed is said to be opaque, never guessed.
 
 pub mod canonical;
+pub mod comment;
 pub mod error;
 pub mod name;
 pub mod operation;
