@@ -108,16 +108,26 @@ pub struct Host {
     http_linker: Linker<State>,
 }
 
+/// A component that is asked about itself has no name in a configuration.
+const NAMELESS: &str = "";
+
 /// What a component says about itself in a section of its own, if it has one: nothing is compiled or run for that.
 ///
 /// # Errors
 /// It is no component of a kind that is known, or what it says cannot be used.
 pub fn written_description(bytes: &[u8]) -> Result<Option<(Kind, Description)>, PluginError> {
-    let name = "";
-    let Inspected { kind, description } = inspect(name, bytes)?;
-    description
-        .map(|description| Ok((kind, checked(name, kind, description)?)))
-        .transpose()
+    let inspected = inspect(NAMELESS, bytes)?;
+    let kind = inspected.kind;
+    Ok(inspected.written(NAMELESS)?.map(|description| (kind, description)))
+}
+
+impl Inspected {
+    /// What the component says about itself, as far as that can be used.
+    fn written(self, plugin: &str) -> Result<Option<Description>, PluginError> {
+        self.description
+            .map(|description| checked(plugin, self.kind, description))
+            .transpose()
+    }
 }
 
 impl Host {
@@ -170,7 +180,8 @@ impl Host {
     pub fn load(&self, request: &LoadRequest<'_>) -> Result<Plugin, PluginError> {
         let name = request.name.as_str();
         let endpoints = endpoint::read(name, &request.endpoints)?;
-        let (inspected, digest, pre) = self.prepare(name, &request.bytes)?;
+        let inspected = inspect(name, &request.bytes)?;
+        let (digest, pre) = self.prepare(name, inspected.kind, &request.bytes)?;
         let mut setting = Setting {
             plugin: name.into(),
             limits: request.limits.clone().unwrap_or_else(|| self.limits.clone()),
@@ -178,15 +189,18 @@ impl Host {
             secrets: endpoint::secrets(&endpoints),
             endpoints,
         };
-        let description = self.description(&setting, inspected, &pre)?;
-        let kind = description.0;
-        setting.granted = granted(name, kind, &description.1.capabilities, &request.granted)?;
+        let kind = inspected.kind;
+        let description = match inspected.written(name)? {
+            Some(description) => description,
+            None => self.ask(&setting, kind, &pre)?,
+        };
+        setting.granted = granted(name, kind, &description.capabilities, &request.granted)?;
         let exports = Exports::of(kind, &pre).map_err(|error| incompatible(name, &error))?;
         let settings = settings(name, &request.settings)?;
         let plugin = Plugin::new(
             Arc::clone(&self.shared),
             setting,
-            description.1,
+            description,
             digest,
             exports,
             pre,
@@ -202,33 +216,33 @@ impl Host {
     /// # Errors
     /// As [`Host::load`].
     pub fn describe(&self, bytes: &[u8]) -> Result<(Kind, Description), PluginError> {
-        if let Some(described) = written_description(bytes)? {
-            return Ok(described);
+        let inspected = inspect(NAMELESS, bytes)?;
+        let kind = inspected.kind;
+        if let Some(description) = inspected.written(NAMELESS)? {
+            return Ok((kind, description));
         }
-        let name = "";
-        let (inspected, _, pre) = self.prepare(name, bytes)?;
+        let (_, pre) = self.prepare(NAMELESS, kind, bytes)?;
         let setting = Setting {
-            plugin: name.into(),
+            plugin: NAMELESS.into(),
             limits: self.limits.clone(),
             granted: BTreeSet::new(),
             endpoints: BTreeMap::new(),
             secrets: Secrets::default(),
         };
-        self.description(&setting, inspected, &pre)
+        Ok((kind, self.ask(&setting, kind, &pre)?))
     }
 
-    fn prepare(&self, name: &str, bytes: &[u8]) -> Result<(Inspected, String, InstancePre<State>), PluginError> {
-        let inspected = inspect(name, bytes)?;
+    fn prepare(&self, name: &str, kind: Kind, bytes: &[u8]) -> Result<(String, InstancePre<State>), PluginError> {
         let digest = hex::encode(Sha256::digest(bytes));
         let component = self.compile(name, bytes, &digest)?;
-        let linker = match inspected.kind {
+        let linker = match kind {
             Kind::Policy | Kind::Rollback => &self.catalog_linker,
             Kind::Notifier => &self.http_linker,
         };
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|error| incompatible(name, &error))?;
-        Ok((inspected, digest, pre))
+        Ok((digest, pre))
     }
 
     fn compile(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Component, PluginError> {
@@ -253,20 +267,12 @@ impl Host {
         Ok(component)
     }
 
-    fn description(
-        &self,
-        setting: &Setting,
-        inspected: Inspected,
-        pre: &InstancePre<State>,
-    ) -> Result<(Kind, Description), PluginError> {
+    /// What a component says about itself that has not written it down.
+    fn ask(&self, setting: &Setting, kind: Kind, pre: &InstancePre<State>) -> Result<Description, PluginError> {
         let name = &setting.plugin;
-        let description = if let Some(description) = inspected.description {
-            description
-        } else {
-            let about = about::GuestIndices::new(pre).map_err(|error| incompatible(name, &error))?;
-            crate::instance::describe(&self.shared, setting, inspected.kind, pre, &about)?
-        };
-        Ok((inspected.kind, checked(name, inspected.kind, description)?))
+        let about = about::GuestIndices::new(pre).map_err(|error| incompatible(name, &error))?;
+        let description = crate::instance::describe(&self.shared, setting, kind, pre, &about)?;
+        checked(name, kind, description)
     }
 }
 
