@@ -325,15 +325,8 @@ mod tests {
         JudgedFinding {
             plugin: "p".to_owned(),
             finding: Finding {
-                rule: rule.to_owned(),
-                severity: Severity::High,
-                message: String::new(),
                 statement,
-                span: None,
-                labels: Vec::new(),
-                help: None,
-                suggestions: Vec::new(),
-                properties: Vec::new(),
+                ..Finding::new(rule, Severity::High, "")
             },
             blocking: !allowed,
             approved: None,

@@ -128,6 +128,23 @@ pub struct Finding {
     pub properties: Vec<(String, String)>,
 }
 
+impl Finding {
+    /// A finding about the script as a whole, without a place or advice.
+    pub fn new(rule: impl Into<String>, severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            rule: rule.into(),
+            severity,
+            message: message.into(),
+            statement: None,
+            span: None,
+            labels: Vec::new(),
+            help: None,
+            suggestions: Vec::new(),
+            properties: Vec::new(),
+        }
+    }
+}
+
 /// A further place a finding points to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -196,15 +196,8 @@ fn sample(event: Sample) -> Event {
 
 fn findings() -> Vec<MigrationFindings> {
     let finding = Finding {
-        rule: "drop-table".to_owned(),
-        severity: Severity::High,
-        message: "drops nothing: this is a test".to_owned(),
         statement: Some(0),
-        span: None,
-        labels: Vec::new(),
-        help: None,
-        suggestions: Vec::new(),
-        properties: Vec::new(),
+        ..Finding::new("drop-table", Severity::High, "drops nothing: this is a test")
     };
     vec![MigrationFindings {
         migration: MIGRATION.to_owned(),

@@ -56,15 +56,8 @@ fn finding(plugin: &str, rule: &str, statement: Option<usize>, severity: Severit
     JudgedFinding {
         plugin: plugin.to_owned(),
         finding: Finding {
-            rule: rule.to_owned(),
-            severity,
-            message: "loses something".to_owned(),
             statement: statement.map(|number| number - 1),
-            span: None,
-            labels: Vec::new(),
-            help: None,
-            suggestions: Vec::new(),
-            properties: Vec::new(),
+            ..Finding::new(rule, severity, "loses something")
         },
         blocking: true,
         allowed: None,

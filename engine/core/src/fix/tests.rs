@@ -24,15 +24,8 @@ const WORDS: [(&str, &str, &str); 8] = [
 
 fn finding(rule: &str, severity: Severity, statement: Option<usize>) -> Finding {
     Finding {
-        rule: rule.to_owned(),
-        severity,
-        message: format!("{rule} says so"),
         statement,
-        span: None,
-        labels: Vec::new(),
-        help: None,
-        suggestions: Vec::new(),
-        properties: Vec::new(),
+        ..Finding::new(rule, severity, format!("{rule} says so"))
     }
 }
 

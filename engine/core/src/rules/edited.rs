@@ -2,7 +2,7 @@
 
 use tollgate_host::types::{Finding, Severity};
 
-use super::{EDITED_MIGRATION, OwnRule, finding};
+use super::{EDITED_MIGRATION, OwnRule};
 
 pub(super) const RULE: OwnRule = OwnRule {
     id: EDITED_MIGRATION,
@@ -37,6 +37,6 @@ pub(crate) fn edited(severity: Severity, edit: Edit, since: &str) -> Finding {
     let message = format!("was {what} although {since} has it: databases may have applied it as it was");
     Finding {
         help: Some("put the file back as it was and write a new migration for the change".to_owned()),
-        ..finding(EDITED_MIGRATION, severity, message)
+        ..Finding::new(EDITED_MIGRATION, severity, message)
     }
 }

@@ -203,21 +203,6 @@ impl Sum<'_> {
     }
 }
 
-/// A finding without a place or advice.
-fn finding(rule: &str, severity: Severity, message: String) -> Finding {
-    Finding {
-        rule: rule.to_owned(),
-        severity,
-        message,
-        statement: None,
-        span: None,
-        labels: Vec::new(),
-        help: None,
-        suggestions: Vec::new(),
-        properties: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]

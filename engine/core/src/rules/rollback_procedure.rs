@@ -3,7 +3,7 @@
 use tollgate_host::types::{Finding, Outcome, Severity};
 use tollgate_sql::Script;
 
-use super::{OwnRule, ROLLBACK_PROCEDURE, finding};
+use super::{OwnRule, ROLLBACK_PROCEDURE};
 use crate::comments;
 use crate::policy::JudgedFinding;
 use crate::rollback::RollbackPlan;
@@ -73,7 +73,7 @@ pub(crate) fn rollback_procedure(
         statement: judged.finding.statement,
         span: judged.finding.span,
         help: Some("write a down.sql, or say in the file how it is taken back: `-- rollback: …`".to_owned()),
-        ..finding(ROLLBACK_PROCEDURE, severity, message)
+        ..Finding::new(ROLLBACK_PROCEDURE, severity, message)
     })
 }
 
@@ -132,7 +132,7 @@ mod tests {
             plugin: "destructive".to_owned(),
             finding: Finding {
                 statement: Some(0),
-                ..finding("drop-table", severity, String::new())
+                ..Finding::new("drop-table", severity, String::new())
             },
             blocking: false,
             approved: None,

@@ -4,7 +4,7 @@ use tollgate_host::types::{Edit, Finding, Severity, Suggestion};
 use tollgate_sql::Span;
 
 use super::known::{Known, Named};
-use super::{OwnRule, UNKNOWN_SUPPRESSION, UNUSED_SUPPRESSION, finding};
+use super::{OwnRule, UNKNOWN_SUPPRESSION, UNUSED_SUPPRESSION};
 use crate::policy::Used;
 use crate::suppress::{AllowedRule, Reach, Suppression};
 
@@ -73,7 +73,7 @@ fn unknown(severity: Severity, suppression: &Suppression, name: &AllowedRule, ne
         span: Some(name.span),
         help: Some(help),
         suggestions: near.map(suggestion).into_iter().collect(),
-        ..finding(
+        ..Finding::new(
             UNKNOWN_SUPPRESSION,
             severity,
             format!("allows {name}, a rule that no policy has"),
@@ -154,7 +154,7 @@ fn unused(severity: Severity, suppression: &Suppression, span: Span, names: &str
         span: Some(span),
         help: Some(help.to_owned()),
         suggestions: removal.map(suggestion).into_iter().collect(),
-        ..finding(UNUSED_SUPPRESSION, severity, message)
+        ..Finding::new(UNUSED_SUPPRESSION, severity, message)
     }
 }
 

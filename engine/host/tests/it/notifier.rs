@@ -326,15 +326,11 @@ fn a_notifier_says_what_interests_it() {
 fn every_event_arrives_whole() {
     let server = Server::start("HTTP/1.1 204 No Content\r\n\r\n");
     let finding = Finding {
-        rule: "drop-table".to_owned(),
-        severity: Severity::High,
-        message: "loses t".to_owned(),
         statement: Some(1),
         span: Some(tollgate_sql::Span::new(3, 9)),
-        labels: Vec::new(),
         help: Some("keep it".to_owned()),
-        suggestions: Vec::new(),
         properties: vec![("rows".to_owned(), "7".to_owned())],
+        ..Finding::new("drop-table", Severity::High, "loses t")
     };
     let findings = vec![MigrationFindings {
         migration: "m".to_owned(),
