@@ -52,8 +52,11 @@ pub trait Base: Send + Sync {
     /// Names of all user-defined types, sequences and functions of a kind, ascending. Domains are types too; the row types
     /// of relations, and arrays and multiranges that come with another type, are not listed.
     fn names(&self, kind: ObjectKind) -> Result<Vec<ObjectName>, BaseError>;
-    /// Reads many relations in as few round trips as possible; a hint, later calls answer from it.
-    fn prefetch(&self, names: &[ObjectName]) -> Result<(), BaseError>;
+    /// Reads many relations in as few round trips as possible; a hint, later calls answer from it. Where nothing has to be
+    /// read any more, there is nothing to do.
+    fn prefetch(&self, _names: &[ObjectName]) -> Result<(), BaseError> {
+        Ok(())
+    }
     /// One relation with all that belongs to it.
     fn relation(&self, name: &ObjectName) -> Result<Option<Relation>, BaseError>;
     /// Table of an index.
@@ -73,12 +76,20 @@ pub trait Base: Send + Sync {
     /// constraints, owned sequences) is left out, except where it stands in the way of dropping one of its columns: its
     /// generated columns, policies and triggers, with that column.
     fn dependents(&self, kind: ObjectKind, name: &ObjectName) -> Result<Vec<Dependent>, BaseError>;
-    /// Rows, counted up to `limit`.
-    fn count_rows(&self, table: &ObjectName, limit: u64) -> Result<u64, ProbeError>;
+    /// Rows, counted up to `limit`. Of this and the following, only a connected database knows anything.
+    fn count_rows(&self, _table: &ObjectName, _limit: u64) -> Result<u64, ProbeError> {
+        Err(ProbeError::NotAvailable)
+    }
     /// Rows whose `column` is not null, counted up to `limit`.
-    fn count_values(&self, table: &ObjectName, column: &str, limit: u64) -> Result<u64, ProbeError>;
+    fn count_values(&self, _table: &ObjectName, _column: &str, _limit: u64) -> Result<u64, ProbeError> {
+        Err(ProbeError::NotAvailable)
+    }
     /// Rows whose `column` is null, counted up to `limit`.
-    fn count_nulls(&self, table: &ObjectName, column: &str, limit: u64) -> Result<u64, ProbeError>;
+    fn count_nulls(&self, _table: &ObjectName, _column: &str, _limit: u64) -> Result<u64, ProbeError> {
+        Err(ProbeError::NotAvailable)
+    }
     /// Groups of rows with equal values in `columns` (nulls differ from each other), up to `limit`.
-    fn count_duplicates(&self, table: &ObjectName, columns: &[String], limit: u64) -> Result<u64, ProbeError>;
+    fn count_duplicates(&self, _table: &ObjectName, _columns: &[String], _limit: u64) -> Result<u64, ProbeError> {
+        Err(ProbeError::NotAvailable)
+    }
 }

@@ -3,7 +3,7 @@
 use tollgate_sql::operation::ObjectKind;
 use tollgate_sql::{Dialect, ObjectName};
 
-use crate::base::{Base, BaseError, ProbeError};
+use crate::base::{Base, BaseError};
 use crate::model::{Dependent, Function, Relation, Sequence, UserType};
 
 /// A base that holds nothing but the schemas every fresh database has.
@@ -61,10 +61,6 @@ impl Base for Ground {
         Ok(Vec::new())
     }
 
-    fn prefetch(&self, _names: &[ObjectName]) -> Result<(), BaseError> {
-        Ok(())
-    }
-
     fn relation(&self, _name: &ObjectName) -> Result<Option<Relation>, BaseError> {
         Ok(None)
     }
@@ -95,21 +91,5 @@ impl Base for Ground {
 
     fn dependents(&self, _kind: ObjectKind, _name: &ObjectName) -> Result<Vec<Dependent>, BaseError> {
         Ok(Vec::new())
-    }
-
-    fn count_rows(&self, _table: &ObjectName, _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
-    }
-
-    fn count_values(&self, _table: &ObjectName, _column: &str, _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
-    }
-
-    fn count_nulls(&self, _table: &ObjectName, _column: &str, _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
-    }
-
-    fn count_duplicates(&self, _table: &ObjectName, _columns: &[String], _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tollgate_schema::model::{Dependent, Function, Relation, Sequence, UserType};
-use tollgate_schema::{Base, BaseError, ProbeError, Schema};
+use tollgate_schema::{Base, BaseError, Schema};
 use tollgate_sql::ObjectName;
 use tollgate_sql::operation::ObjectKind;
 
@@ -83,10 +83,6 @@ impl Base for Picture {
         self.read.names(kind)
     }
 
-    fn prefetch(&self, _names: &[ObjectName]) -> Result<(), BaseError> {
-        Ok(())
-    }
-
     fn relation(&self, name: &ObjectName) -> Result<Option<Relation>, BaseError> {
         if self.relations.contains(name) {
             self.read.relation(name)
@@ -136,21 +132,5 @@ impl Base for Picture {
             message: "who depends on what is not in a picture of the catalog".to_owned(),
             help: None,
         })
-    }
-
-    fn count_rows(&self, _table: &ObjectName, _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
-    }
-
-    fn count_values(&self, _table: &ObjectName, _column: &str, _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
-    }
-
-    fn count_nulls(&self, _table: &ObjectName, _column: &str, _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
-    }
-
-    fn count_duplicates(&self, _table: &ObjectName, _columns: &[String], _limit: u64) -> Result<u64, ProbeError> {
-        Err(ProbeError::NotAvailable)
     }
 }

@@ -195,7 +195,7 @@ struct OneTable(tollgate_schema::model::Relation);
 
 mod one_table {
     use tollgate_schema::model::{Dependent, Function, Relation, Sequence, UserType};
-    use tollgate_schema::{Base, BaseError, ProbeError};
+    use tollgate_schema::{Base, BaseError};
     use tollgate_sql::ObjectName;
     use tollgate_sql::operation::ObjectKind;
 
@@ -211,9 +211,6 @@ mod one_table {
         }
         fn names(&self, _: ObjectKind) -> Result<Vec<ObjectName>, BaseError> {
             Ok(Vec::new())
-        }
-        fn prefetch(&self, _: &[ObjectName]) -> Result<(), BaseError> {
-            Ok(())
         }
         fn relation(&self, name: &ObjectName) -> Result<Option<Relation>, BaseError> {
             Ok((*name == self.0.name).then(|| self.0.clone()))
@@ -238,18 +235,6 @@ mod one_table {
         }
         fn dependents(&self, _: ObjectKind, _: &ObjectName) -> Result<Vec<Dependent>, BaseError> {
             Ok(Vec::new())
-        }
-        fn count_rows(&self, _: &ObjectName, _: u64) -> Result<u64, ProbeError> {
-            Err(ProbeError::NotAvailable)
-        }
-        fn count_values(&self, _: &ObjectName, _: &str, _: u64) -> Result<u64, ProbeError> {
-            Err(ProbeError::NotAvailable)
-        }
-        fn count_nulls(&self, _: &ObjectName, _: &str, _: u64) -> Result<u64, ProbeError> {
-            Err(ProbeError::NotAvailable)
-        }
-        fn count_duplicates(&self, _: &ObjectName, _: &[String], _: u64) -> Result<u64, ProbeError> {
-            Err(ProbeError::NotAvailable)
         }
     }
 }
