@@ -13,6 +13,8 @@ pub enum ResolveError {
     AlreadyApplied {
         /// Folder name.
         migration: String,
+        /// Another attempt of it was started and not finished.
+        tried_again: bool,
     },
     /// Prisma's P3011.
     #[error("migration \"{migration}\" cannot be rolled back because it was never applied")]
@@ -54,7 +56,11 @@ impl ResolveError {
                 Some("give the whole name of the migration's folder".to_owned())
             }
             Self::NotFailed { .. } => Some("use rollback to take back a migration that is applied".to_owned()),
-            Self::AlreadyApplied { .. } => None,
+            Self::AlreadyApplied { tried_again: true, .. } => Some(
+                "another attempt of it was started and not finished: --rolled-back gives that one up, and it stays applied"
+                    .to_owned(),
+            ),
+            Self::AlreadyApplied { tried_again: false, .. } => None,
             Self::Database(error) => error.help(),
         }
     }
@@ -71,6 +77,7 @@ impl Database {
             if rows.iter().any(LedgerRow::is_applied) {
                 return Err(ResolveError::AlreadyApplied {
                     migration: (*name).to_owned(),
+                    tried_again: rows.iter().any(LedgerRow::is_failed),
                 });
             }
             sql += &(self.place.baseline(checksum, name) + "; ");
@@ -111,7 +118,9 @@ fn may_be_given_up(all: &[LedgerRow], name: &str) -> Result<(), ResolveError> {
             similar,
         });
     }
-    if of_this.iter().all(|row| row.finished_at.is_some()) {
+    // One that failed once and was applied then is not failed either: nothing would be given up.
+    let open = of_this.iter().any(|row| row.is_failed());
+    if !open && of_this.iter().any(|row| row.is_applied()) {
         return Err(ResolveError::NotFailed {
             migration: name.to_owned(),
         });

@@ -4,6 +4,7 @@ use tollgate_sql::{Position, Script, Span};
 
 use crate::error::{DatabaseError, ServerError};
 use crate::interrupt::Interrupt;
+use crate::ledger::INTERRUPTED;
 use crate::sessions::LockHolder;
 use crate::sqlite::connect::is_interrupted;
 
@@ -324,9 +325,7 @@ fn first(statements: usize) -> String {
 /// The text for the ledger's `logs`, as Prisma words it.
 pub(crate) fn logs(migration: &str, problem: &Problem, notices: Option<&str>) -> String {
     if matches!(problem, Problem::Interrupted { .. }) {
-        return format!(
-            "The migration was interrupted before it was complete.\n\nMigration name: {migration}\n\n{problem}\n"
-        );
+        return format!("{INTERRUPTED}\n\nMigration name: {migration}\n\n{problem}\n");
     }
     let (error, place) = match problem {
         Problem::Statement {

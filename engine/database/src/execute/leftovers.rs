@@ -42,6 +42,23 @@ impl Leftovers {
         }
     }
 
+    /// How many of its statements are in, where that is on record.
+    pub fn done(&self) -> Option<usize> {
+        match self {
+            Self::Nothing => Some(0),
+            Self::Interrupted { done } | Self::Partly { done, .. } => Some(*done),
+            Self::Unknown => None,
+        }
+    }
+
+    /// The statement that may have left something.
+    pub fn in_doubt(&self) -> Option<usize> {
+        match self {
+            Self::Partly { in_doubt, .. } => *in_doubt,
+            Self::Nothing | Self::Interrupted { .. } | Self::Unknown => None,
+        }
+    }
+
     /// Whether a deploy has to stop at it.
     pub fn blocks(&self, resume: bool) -> bool {
         match self {

@@ -6,6 +6,7 @@ mod shape;
 pub(crate) mod store;
 
 pub use checksum::{checksum, matches};
+pub(crate) use row::INTERRUPTED;
 pub use row::{LedgerError, LedgerRow};
 
 /// Name of the table.

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+/// How the logs of a migration that was asked to stop begin.
+pub(crate) const INTERRUPTED: &str = "The migration was interrupted before it was complete.";
+
 /// A migration attempt as the ledger records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRow {
@@ -29,6 +32,11 @@ impl LedgerRow {
     /// Applied and not taken back.
     pub fn is_applied(&self) -> bool {
         self.finished_at.is_some() && self.rolled_back_at.is_none()
+    }
+
+    /// It was asked to stop, and nothing is wrong with it.
+    pub fn was_interrupted(&self) -> bool {
+        self.logs.as_deref().is_some_and(|logs| logs.starts_with(INTERRUPTED))
     }
 
     /// Begun and neither finished nor given up: Prisma refuses to go on past such a row.

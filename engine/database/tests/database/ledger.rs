@@ -127,14 +127,14 @@ fn resolve_marks_as_prisma_does() {
         assert_eq!(row.finished_at, Some(row.started_at));
         let error = fixture.database.mark_applied(&[("1_a", "sum")]).unwrap_err();
         assert_eq!(error.prisma_code(), Some("P3008"));
+        assert_eq!(error.help(), None);
 
+        let not_failed = |name: &str| ResolveError::NotFailed {
+            migration: name.to_owned(),
+        };
         let error = fixture.database.mark_rolled_back(&["1_a"]).unwrap_err();
-        assert_eq!(
-            error,
-            ResolveError::NotFailed {
-                migration: "1_a".to_owned()
-            }
-        );
+        assert_eq!(error, not_failed("1_a"));
+        assert_eq!(error.prisma_code(), Some("P3012"));
         let error = fixture.database.mark_rolled_back(&["_a"]).unwrap_err();
         assert_eq!(error.prisma_code(), Some("P3011"));
         assert_eq!(error.help().unwrap(), "did you mean \"1_a\"? Give the whole name");
@@ -148,10 +148,23 @@ fn resolve_marks_as_prisma_does() {
             "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('g', 'x', '3_c', CURRENT_TIMESTAMP)",
         );
         fixture.database.mark_applied(&[("3_c", "sum")]).unwrap();
+        // It failed once, and stands applied: there is nothing to give up.
+        assert_eq!(
+            fixture.database.mark_rolled_back(&["3_c"]).unwrap_err(),
+            not_failed("3_c")
+        );
+        // Another attempt beside an applied one is given up, and nothing else.
+        fixture.ask(
+            "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('h', 'x', '1_a', CURRENT_TIMESTAMP)",
+        );
+        let error = fixture.database.mark_applied(&[("1_a", "sum")]).unwrap_err();
+        assert!(error.help().unwrap().contains("--rolled-back gives that one up"));
+        fixture.database.mark_rolled_back(&["1_a"]).unwrap();
         let ledger = fixture.ledger();
         let mut lines: Vec<_> = ledger.lines().collect();
         lines.sort_unstable();
         insta::allow_duplicates! { assert_snapshot!(lines.join("\n"), @"
+        1_a finished=no rolled_back=yes steps=0 logs=no
         1_a finished=yes rolled_back=no steps=0 logs=yes
         2_b finished=no rolled_back=yes steps=0 logs=no
         3_c finished=no rolled_back=yes steps=0 logs=no
