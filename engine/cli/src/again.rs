@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+pub use tollgate_engine::quoted;
+
 use crate::args::Global;
 
 /// How every command begins in a message.
@@ -36,16 +38,6 @@ pub fn with_flags(text: &str, flags: &str) -> String {
         with.push_str(part);
     }
     with
-}
-
-/// As a shell reads it back.
-pub fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

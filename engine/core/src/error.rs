@@ -11,6 +11,7 @@ use crate::folder::FolderError;
 use crate::plan::{ScriptError, ScriptProblem};
 use crate::refusal::Refusal;
 use crate::seed::SeedError;
+use crate::shell::quoted;
 
 /// Why an operation stopped.
 #[derive(Debug, thiserror::Error)]
@@ -308,7 +309,7 @@ impl Error {
             Self::Unresolved(names) => format!(
                 "`tollgate resolve {0}` looks what of it is in the database and says what to record; where a deploy stopped \
                  in the middle of it, `tollgate deploy --resume` goes on",
-                names[0]
+                quoted(&names[0])
             ),
             Self::Edited(_) => "put the files back as they were applied and write a new migration for the change; \
                                 `migrations.edited = \"warn\"` lets a deploy go on"

@@ -3,6 +3,7 @@
 use tollgate_database::{DatabaseState, ExecuteError, Problem, ServerError};
 
 use crate::error::count;
+use crate::shell::quoted;
 
 /// What a migration that failed has left.
 pub(crate) fn left(failed: &ExecuteError, taking_back: bool) -> String {
@@ -131,7 +132,7 @@ fn breaks_constraint(error: &ServerError) -> bool {
 }
 
 fn go_on(failed: &ExecuteError, done: usize, in_doubt: Option<usize>, cause: &str) -> String {
-    let name = &failed.migration;
+    let name = quoted(&failed.migration);
     let line = |index: usize| failed.lines.get(index);
     let kept = done.checked_sub(1).and_then(line);
     let again = in_doubt.and_then(line);
@@ -153,7 +154,7 @@ fn go_on(failed: &ExecuteError, done: usize, in_doubt: Option<usize>, cause: &st
 
 /// The part of the file that is in the database is not what it was.
 fn changed(failed: &ExecuteError, taking_back: bool) -> String {
-    let name = &failed.migration;
+    let name = quoted(&failed.migration);
     if taking_back {
         return "put that part of the file back as it was and run the command again, or bring the database to the state \
                 that you want by hand"

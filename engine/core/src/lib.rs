@@ -36,6 +36,7 @@ pub mod rollback;
 pub mod rules;
 mod seed;
 mod shares;
+mod shell;
 mod status;
 pub mod suppress;
 pub mod trace;

@@ -4,6 +4,7 @@
 use tollgate_schema::difference::Difference;
 
 use crate::error::{ErrorKind, count};
+use crate::shell::quoted;
 
 /// A request that is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,8 +95,8 @@ impl Refusal {
             Self::Contradicted {
                 migration, recorded, ..
             } => format!(
-                "`tollgate resolve {migration}` shows statement by statement what is in; --force records it as {recorded} all \
-                 the same"
+                "`tollgate resolve {}` shows statement by statement what is in; --force records it as {recorded} all the same",
+                quoted(migration)
             ),
             Self::LedgerInUse { .. } => {
                 "`tollgate status` shows what is recorded; `tollgate resolve --applied NAME` adds a \
@@ -114,7 +115,8 @@ impl Refusal {
                 }
                 lines.push(format!(
                     "bring the database to what the migrations make, or write a first migration that makes what is there; \
-                     `tollgate baseline --to {to} --force` records them as they are"
+                     `tollgate baseline --to {} --force` records them as they are",
+                    quoted(to)
                 ));
                 lines.join("\n")
             }
