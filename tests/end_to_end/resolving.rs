@@ -192,7 +192,7 @@ fn a_folder_that_is_gone_can_still_be_rolled_back_in_the_ledger() {
     status: 5
     -- stdout
     THE DATABASE
-    rolled back 0_gone  failed when it was last tried
+    rolled back 0_gone  not in the folder; not finished when it was last tried
     pending     1_users
     pending     2_posts
     pending     3_views

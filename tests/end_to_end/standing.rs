@@ -209,12 +209,236 @@ fn edited_migrations_stop_a_deploy_unless_configured_otherwise() {
     warning: 1 migration was edited after being applied: 1_users
 
     $ tollgate status
-    status: 5
+    status: 0
     -- stdout
     THE DATABASE
     applied     1_users  edited since it was applied
     applied     2_posts
     applied     3_views
-    3 migrations: 3 applied, 1 edited; next: find out why folder and ledger differ
+    3 migrations: 3 applied, 1 edited; the database is up to date
     "#);
+}
+
+#[test]
+fn the_configuration_says_what_is_in_order_and_what_a_deploy_refuses() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.succeed(&["deploy", "--to", "2_posts"]);
+        project.migration("1_late", "SELECT 1;\n");
+        project.file("tollgate.toml", "[migrations]\nout_of_order = \"error\"\n");
+        let late = session(project, &["status"]);
+        std::fs::remove_dir_all(project.path().join("migrations/1_late")).unwrap();
+        project.succeed(&["deploy"]);
+        insert_row(database, "2_gone", &checksum(""), true);
+        let gone = session(project, &["status"]);
+        project.file("tollgate.toml", "[migrations]\nmissing = \"allow\"\n");
+        late + &gone + &session(project, &["status"])
+    });
+    assert_snapshot!(seen, @r#"
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    pending     1_late  later ones are applied
+    applied     1_users
+    applied     2_posts
+    pending     3_views
+    4 migrations: 2 applied, 2 pending; next: give 1_late a name that sorts last
+
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    applied     2_gone  not in the folder
+    applied     2_posts
+    applied     3_views
+    the last one in both folder and database is 3_views
+    4 migrations: 4 applied, 1 missing; next: bring the folder 2_gone back, or set `migrations.missing = "allow"` where it is gone for good
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    applied     2_gone  not in the folder
+    applied     2_posts
+    applied     3_views
+    4 migrations: 4 applied, 1 missing; the database is up to date
+    "#);
+}
+
+#[test]
+fn a_migration_that_failed_once_and_was_applied_then_has_nothing_to_give_up() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.migration(
+            "2_posts",
+            "CREATE TABLE posts (id integer PRIMARY KEY);\nINSERT INTO nowhere VALUES (1);\n",
+        );
+        let failed = project.run(&["deploy"]);
+        assert_eq!(failed.status, Some(1), "{failed}");
+        let again = session(project, &["resolve --rolled-back 2_posts"]);
+        blog(project);
+        project.succeed(&["deploy"]);
+        let seen = again + &session(project, &["status", "resolve --rolled-back 2_posts", "status"]);
+        project.succeed(&["rollback", "--steps", "2", "--force"]);
+        seen + &session(project, &["resolve --rolled-back 2_posts"]) + &ledger(database)
+    });
+    assert_snapshot!(seen, @r#"
+    $ tollgate resolve --rolled-back 2_posts
+    status: 0
+    -- stdout
+    2_posts is recorded as rolled back
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+
+    $ tollgate resolve --rolled-back 2_posts
+    status: 5
+    -- stderr
+    resolve
+
+      × migration "2_posts" cannot be marked as rolled back because it is not in a failed state
+      help: use rollback to take back a migration that is applied
+      the database now: nothing was changed
+
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+
+    $ tollgate resolve --rolled-back 2_posts
+    status: 0
+    -- stdout
+    2_posts is recorded as rolled back
+
+    1_users applied 1
+    2_posts rolled back 0
+    2_posts rolled back 1
+    3_views rolled back 1
+    "#);
+}
+
+#[test]
+fn an_attempt_beside_an_applied_one_is_given_up_alone() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.succeed(&["deploy"]);
+        // As two runs of Prisma's command leave it that do not lock each other out.
+        database.run(
+            "INSERT INTO _prisma_migrations (id, checksum, migration_name, logs) \
+             VALUES ('twice', 'x', '1_users', 'Database error code: 42P07\n\nrelation users already exists');",
+        );
+        let seen = session(
+            project,
+            &[
+                "status",
+                "resolve",
+                "resolve --applied 1_users",
+                "resolve --rolled-back 1_users",
+                "status",
+            ],
+        );
+        seen + &database.run("SELECT count(*) FROM _prisma_migrations WHERE rolled_back_at IS NOT NULL")
+    });
+    assert_snapshot!(seen, @r#"
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    failed      1_users  another attempt of it is recorded as applied
+        Database error code: 42P07
+        relation users already exists
+    applied     2_posts
+    applied     3_views
+    3 migrations: 2 applied, 1 failed; next: `tollgate resolve 1_users` looks what of it is in the database
+
+    $ tollgate resolve
+    status: 5
+    -- stdout
+    1_users migrations/1_users/migration.sql
+      in        line 1    CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL)
+      but the file was changed since it was started
+    all of it is in the database
+    another attempt of it is recorded as applied; next: `tollgate resolve --rolled-back 1_users` gives up this one, and it stays applied
+
+    $ tollgate resolve --applied 1_users
+    status: 5
+    -- stderr
+    resolve
+
+      × migration "1_users" is already recorded as applied
+      help: another attempt of it was started and not finished: --rolled-back gives that one up, and
+            it stays applied
+      the database now: nothing was changed
+
+
+    $ tollgate resolve --rolled-back 1_users
+    status: 0
+    -- stdout
+    1_users is recorded as rolled back
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    applied     2_posts
+    applied     3_views
+    3 migrations: 3 applied; the database is up to date
+
+    1
+    "#);
+}
+
+#[test]
+fn commands_that_are_printed_can_be_copied() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.migration("1 it's", "SELECT 1;\n");
+        insert_row(database, "1 it''s", &checksum("something"), false);
+        session(project, &["status", "resolve", "deploy"])
+    });
+    assert_snapshot!(seen, @r"
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    unfinished  1 it's  another program started it and did not say how it ended
+    pending     1_users
+    pending     2_posts
+    pending     3_views
+    4 migrations: 0 applied, 1 unfinished, 3 pending; next: `tollgate resolve '1 it'\''s'` looks what of it is in the database
+
+    $ tollgate resolve
+    status: 5
+    -- stdout
+    1 it's migrations/1 it's/migration.sql
+      unclear   line 1    SELECT 1
+      but the file was changed since it was started
+    the catalog does not show whether it is in the database
+    next: look at what it changes, then `tollgate resolve --applied '1 it'\''s'` when that is as it leaves it, or `tollgate resolve --rolled-back '1 it'\''s'` when nothing was done
+
+    $ tollgate deploy
+    status: 5
+    -- stderr
+    unresolved-migration
+
+      × 1 migration failed earlier and must be resolved first: 1 it's
+      help: `tollgate resolve '1 it'\''s'` looks what of it is in the database and says what to
+            record; where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
+      the database now: nothing was changed
+    ");
 }

@@ -176,9 +176,9 @@ fn what_is_missing_or_different_is_an_error() {
     status: 0
     -- stdout
     THE DATABASE
-    is there    1_users
-    is there    2_posts
-    is there    3_views
+    to record   1_users
+    to record   2_posts
+    to record   3_views
     3 migrations recorded as applied
     -- stderr
     warning: recorded although it differs: table posts: column author: not null: yes in the migrations, no in the database
@@ -232,9 +232,9 @@ fn what_is_missing_or_different_is_an_error() {
     status: 0
     -- stdout
     THE DATABASE
-    is there    1_users
-    is there    2_posts
-    is there    3_views
+    to record   1_users
+    to record   2_posts
+    to record   3_views
     3 migrations recorded as applied
     -- stderr
     warning: recorded although it differs: table public.posts: column author: not null: yes in the migrations, no in the database
@@ -397,4 +397,90 @@ fn the_document_has_everything() {
     );
     assert_eq!(document["pending"], serde_json::json!([]));
     assert_eq!(document["unknown"], serde_json::json!(["table other"]));
+}
+
+#[test]
+fn what_only_texts_show_is_not_taken_to_be_there() {
+    let database = Database::postgres();
+    let project = on(&database);
+    let scripts = [
+        (
+            "1_things",
+            "CREATE TABLE things (id integer, kind text DEFAULT 'a');\n\
+             CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n",
+        ),
+        ("2_default", "ALTER TABLE things ALTER COLUMN kind SET DEFAULT 'b';\n"),
+        (
+            "3_function",
+            "CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 2';\n",
+        ),
+        ("4_rows", "INSERT INTO things VALUES (1);\n"),
+    ];
+    for (name, script) in scripts {
+        project.migration(name, script);
+    }
+    let found = |done: usize| {
+        database.run(scripts[done - 1].1);
+        let document = project.run(&["baseline", "--dry-run", "--format", "json"]).json();
+        assert_eq!(document["wording"], serde_json::json!([]));
+        (
+            document["migrations"].as_array().unwrap().len(),
+            document["unclear"].clone(),
+        )
+    };
+    assert_eq!(found(1), (1, serde_json::json!([])));
+    assert_eq!(found(2), (2, serde_json::json!([])));
+    // Whether the rows are in nobody can see.
+    assert_eq!(found(3), (4, serde_json::json!(["4_rows"])));
+    assert_eq!(found(4), (4, serde_json::json!(["4_rows"])));
+    database.run("CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 3';");
+    let commands = [
+        "baseline --dry-run",
+        "baseline --to 3_function --yes",
+        "deploy",
+        "status",
+    ];
+    assert_snapshot!(session(&project, &commands), @r#"
+    $ tollgate baseline --dry-run
+    status: 0
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    is there    1_things
+    is there    2_default
+    is there    3_function
+    unclear     4_rows
+    unclear: the catalog does not show what they change; --to NAME records only those up to a migration
+    written in other words, may mean the same:
+      function public.one(): body: not the same in the migrations and in the database
+    4 migrations to record; nothing was changed
+
+    $ tollgate baseline --to 3_function --yes
+    status: 0
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    is there    1_things
+    is there    2_default
+    is there    3_function
+    to deploy   4_rows
+    written in other words, may mean the same:
+      function public.one(): body: not the same in the migrations and in the database
+    3 migrations recorded as applied; next: `tollgate deploy`
+
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 4_rows [duration]
+    1 migration checked: 1 note
+    1 migration applied in [duration]
+
+    $ tollgate status
+    status: 0
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    applied     1_things
+    applied     2_default
+    applied     3_function
+    applied     4_rows
+    4 migrations: 4 applied; the database is up to date
+    "#);
 }

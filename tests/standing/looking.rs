@@ -303,6 +303,9 @@ fn the_document_tells_each_statement() {
         ],
         "surprises": [],
         "edited": true,
+        "applied_before": false,
+        "done": null,
+        "in_doubt": null,
         "missing": false
       }
     ]
@@ -361,4 +364,33 @@ fn a_person_is_asked_and_may_say_no() {
     assert!(yes.contains("2_posts is recorded as rolled back"), "{yes}");
     assert_eq!(status, 0);
     assert_eq!(ledger(count), "1\n");
+}
+
+#[test]
+fn of_what_was_not_started_there_is_no_attempt_to_give_up() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.migration("2_words", "INSERT INTO users (id, email) VALUES (1, 'a');\n");
+        project.migration(
+            "3_more",
+            "CREATE TABLE more (id integer);\nCREATE TABLE most (id integer);\n",
+        );
+        project.succeed(&["deploy", "--to", "1_users"]);
+        database.run("CREATE TABLE more (id integer);");
+        session(project, &["resolve 2_words 3_more"])
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate resolve 2_words 3_more
+    status: 5
+    -- stdout
+    2_words migrations/2_words/migration.sql
+      unclear   line 1    INSERT INTO users (id, email) VALUES (1, 'a')
+    the catalog does not show whether it is in the database
+    next: look at what it changes, then `tollgate resolve --applied 2_words` when that is as it leaves it, or `tollgate deploy` when nothing was done
+    3_more migrations/3_more/migration.sql
+      in        line 1    CREATE TABLE more (id integer)
+      not in    line 2    CREATE TABLE most (id integer)
+    of its statements only the one in line 1 is in the database
+    next: run the rest by hand, then `tollgate resolve --applied 3_more`; or undo by hand what is in, then `tollgate deploy`
+    ");
 }

@@ -135,6 +135,15 @@ const POSTGRES: &[Case] = &[
         ],
     ),
     case(
+        "defaults and conditions that are changed",
+        "CREATE TABLE t (id integer, s text DEFAULT 'a', n numeric DEFAULT 1);",
+        &[
+            "ALTER TABLE t ALTER COLUMN s SET DEFAULT 'b'",
+            "ALTER TABLE t ALTER COLUMN n SET DEFAULT 2.5",
+            "ALTER TABLE t ALTER COLUMN s SET DEFAULT upper('c')",
+        ],
+    ),
+    case(
         "types, sequences, schemas",
         "CREATE DOMAIN old AS text;",
         &[

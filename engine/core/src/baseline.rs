@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use tollgate_database::{ConnectOptions, Database};
-use tollgate_schema::difference::{self, Difference, Options, Place};
+use tollgate_schema::difference::{self, Difference, Options, Place, Texts};
 use tollgate_schema::{BaseError, Schema};
 
 use crate::deploy::take_lock;
@@ -30,11 +30,13 @@ pub struct BaselineOptions {
 pub struct BaselineReport {
     /// The migrations whose result is in the database, in order.
     pub migrations: Vec<String>,
+    /// Those of them of which the catalog shows nothing: they change rows, privileges, or the query of a view.
+    pub unclear: Vec<String>,
     /// Those after them, which the next deploy applies.
     pub pending: Vec<String>,
     /// What differs all the same; empty unless that was to be overlooked.
     pub differences: Vec<String>,
-    /// Expressions that the server prints in other words than the migrations: they may mean the same.
+    /// Expressions and bodies of functions that are written in other words than in the migrations: they may mean the same.
     pub wording: Vec<String>,
     /// What is in the database and in no migration.
     pub unknown: Vec<String>,
@@ -61,9 +63,11 @@ pub fn baseline(
     let mut database = Database::connect(&project.target, &ConnectOptions::default())?;
     refuse_used_ledger(&mut database)?;
     let connected = Schema::over(database.catalog()?, database.context());
+    let scripts: Vec<_> = read.iter().map(|migration| &**migration.script()).collect();
+    connected.prefetch(&scripts);
     let states = states(&read, Schema::empty(database.context()))?;
     let fit = choose(project, options, &states, &connected)?;
-    let mut report = report(&read, &fit, &states, &connected)?;
+    let mut report = report(&read, &fit, &states)?;
     drop(connected);
     if !fit.fatal.is_empty() {
         if !options.force {
@@ -117,10 +121,20 @@ struct Fit {
     count: usize,
     /// What is missing or different, or there too early.
     fatal: Vec<Difference>,
+    /// Texts that differ, of which only a person can say whether they mean the same.
+    wording: Vec<Difference>,
     /// Objects that no migration makes.
     unknown: BTreeSet<String>,
 }
 
+impl Fit {
+    /// The better, the smaller.
+    fn rank(&self) -> (usize, usize) {
+        (self.fatal.len(), self.wording.len())
+    }
+}
+
+/// The number of first migrations that fits best; of several that fit alike, the greatest.
 fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], connected: &Schema) -> Result<Fit, Error> {
     let named = options.to.as_ref().and_then(|name| {
         let migrations = &project.folder.migrations;
@@ -130,8 +144,10 @@ fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], conne
     // What is in the database only, whatever the migrations after the present number make.
     let mut unknown: Option<BTreeSet<String>> = None;
     for (count, state) in states.iter().enumerate().rev() {
-        let (extra, mut fatal): (Vec<_>, Vec<_>) = compare(state, connected, &|_, _| String::new())?
-            .into_iter()
+        let structure = compare(state, connected, Compared::Structure)?;
+        let (extra, mut fatal): (Vec<_>, Vec<_>) = structure
+            .iter()
+            .cloned()
             .partition(|difference| difference.text == ONLY_THERE);
         let extra_names: BTreeSet<String> = extra.iter().map(|extra| extra.object.clone()).collect();
         let known = unknown.get_or_insert_with(|| extra_names.clone());
@@ -141,16 +157,25 @@ fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], conne
             text: "there already, though only a later migration makes it".to_owned(),
             ..extra
         }));
-        let wanted = named.is_none_or(|named| named + 1 == count);
-        if wanted && best.as_ref().is_none_or(|best| fatal.len() < best.fatal.len()) {
-            best = Some(Fit {
+        let fits = fatal.is_empty();
+        if named.is_none_or(|named| named + 1 == count) {
+            let mut wording = compare(state, connected, Compared::Texts)?;
+            wording.retain(|difference| !structure.contains(difference));
+            let fit = Fit {
                 count,
                 fatal,
+                wording,
                 unknown: known.clone(),
-            });
+            };
+            if best.as_ref().is_none_or(|best| fit.rank() < best.rank()) {
+                best = Some(fit);
+            }
         }
-        // Nothing can fit better than without a difference; the rest would only be read for nothing.
-        if best.as_ref().is_some_and(|best| best.fatal.is_empty()) {
+        // Before a migration that is seen to be in, nothing fits better; the rest would only be read for nothing.
+        if best
+            .as_ref()
+            .is_some_and(|best| named.is_some() || best.rank() == (0, 0) || (best.fatal.is_empty() && !fits))
+        {
             break;
         }
     }
@@ -163,43 +188,52 @@ fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], conne
 /// What `difference` says of an object that only the right side has.
 const ONLY_THERE: &str = "only in the database";
 
-/// How an expression is compared.
-type Normalise<'a> = &'a dyn Fn(Place<'_>, &str) -> String;
+/// What is compared.
+#[derive(Clone, Copy)]
+enum Compared {
+    /// What a script and a server say in the same words.
+    Structure,
+    /// Expressions, bodies of functions and statements of triggers, too: a server may print them in other words.
+    Texts,
+}
 
-/// The differences that count. Whether two expressions mean the same only a server could say, and the order of columns
-/// means nothing to whoever names them.
-fn compare(state: &Schema, connected: &Schema, normalise: Normalise<'_>) -> Result<Vec<Difference>, BaseError> {
+/// The differences that count. The order of columns means nothing to whoever names them.
+fn compare(left: &Schema, right: &Schema, compared: Compared) -> Result<Vec<Difference>, BaseError> {
+    let dialect = left.context().dialect;
+    let words = |place: Place<'_>, text: &str| plain(&difference::in_other_words(dialect, place, text));
+    let (normalise, texts): (&dyn Fn(Place<'_>, &str) -> String, _) = match compared {
+        Compared::Structure => (&|_, _| String::new(), Texts::None),
+        Compared::Texts => (&words, Texts::Written),
+    };
     let options = Options {
         left: "the migrations",
         right: "the database",
         normalise,
         statements: false,
+        texts,
         ..Options::default()
     };
-    let mut found = difference::compare(state, connected, &options)?;
+    let mut found = difference::compare(left, right, &options)?;
     found.retain(|difference| !difference.text.starts_with("order of columns"));
     Ok(found)
 }
 
-fn report(
-    read: &[ReadMigration],
-    fit: &Fit,
-    states: &[Schema],
-    connected: &Schema,
-) -> Result<BaselineReport, BaseError> {
+fn report(read: &[ReadMigration], fit: &Fit, states: &[Schema]) -> Result<BaselineReport, BaseError> {
     let names = |read: &[ReadMigration]| read.iter().map(|migration| migration.input.name.clone()).collect();
-    let state = &states[fit.count];
-    let structure = compare(state, connected, &|_, _| String::new())?;
-    let wording = compare(state, connected, &|_, text| plain(text))?
-        .into_iter()
-        .filter(|difference| !structure.contains(difference))
-        .map(|difference| difference.to_string())
-        .collect();
+    let mut unclear = Vec::new();
+    for (migration, pair) in read[..fit.count].iter().zip(states.windows(2)) {
+        if let [before, after] = pair
+            && compare(before, after, Compared::Texts)?.is_empty()
+        {
+            unclear.push(migration.input.name.clone());
+        }
+    }
     Ok(BaselineReport {
         migrations: names(&read[..fit.count]),
+        unclear,
         pending: names(&read[fit.count..]),
         differences: Vec::new(),
-        wording,
+        wording: fit.wording.iter().map(ToString::to_string).collect(),
         unknown: fit.unknown.iter().cloned().collect(),
         recorded: false,
     })

@@ -112,6 +112,15 @@ pub enum FolderError {
 }
 
 impl FolderError {
+    /// It is about a script that is not there. One that may be there, in a folder that must not be looked into, is
+    /// another matter.
+    fn is_no_script(&self) -> bool {
+        let Self::Unreadable { path, source } = self else {
+            return false;
+        };
+        path.ends_with(SCRIPT_FILE) && matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory)
+    }
+
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
@@ -151,13 +160,11 @@ impl Folder {
         refuse_same_names(&names)?;
         let warnings = order_warnings(&names);
         let read = read_all(dir, &names);
-        // Whether there is a script is asked only where none could be read.
         let without_script: Vec<_> = names
             .iter()
             .zip(&read)
-            .filter(|(_, read)| read.is_err())
+            .filter(|(_, read)| matches!(read, Err(error) if error.is_no_script()))
             .map(|(name, _)| dir.join(name))
-            .filter(|path| !path.join(SCRIPT_FILE).is_file())
             .collect();
         if !without_script.is_empty() {
             return Err(FolderError::NoScript(without_script));
@@ -389,6 +396,18 @@ mod tests {
         };
         assert_eq!(paths.len(), 2);
         assert!(error.help().contains("diesel migration"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_script_that_cannot_be_reached_is_not_said_to_be_absent() {
+        let dir = project(&[("1_a/notes.txt", "")]);
+        std::os::unix::fs::symlink(SCRIPT_FILE, dir.path().join("1_a").join(SCRIPT_FILE)).unwrap();
+        let error = Folder::read(dir.path()).unwrap_err();
+        assert!(
+            matches!(&error, FolderError::Unreadable { path, .. } if path.ends_with("1_a/migration.sql")),
+            "{error}"
+        );
     }
 
     #[test]

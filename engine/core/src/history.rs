@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tollgate_database::ledger::{self, LedgerRow};
-use tollgate_database::{Database, DatabaseError};
+use tollgate_database::{Database, DatabaseError, Leftovers};
 
 use crate::folder::Folder;
 
@@ -38,9 +38,26 @@ pub struct Entry {
     pub edited: bool,
     /// Pending, although a migration that sorts after it is applied.
     pub out_of_order: bool,
+    /// Started and not finished, although another row says that it is applied: somebody has tried it a second time.
+    pub applied_before: bool,
 }
 
 impl Entry {
+    /// What the rows of a migration say about it.
+    fn new(rows: &[LedgerRow], name: &str, local: Option<usize>) -> Self {
+        let (standing, row) = standing(rows, name);
+        let mut mine = rows.iter().filter(|row| row.migration_name == name);
+        Self {
+            name: name.to_owned(),
+            local,
+            standing,
+            row: row.cloned(),
+            edited: false,
+            out_of_order: false,
+            applied_before: standing == Standing::Failed && mine.any(LedgerRow::is_applied),
+        }
+    }
+
     /// The ledger knows it as applied, and the folder is gone.
     pub fn missing(&self) -> bool {
         self.local.is_none() && self.standing == Standing::Applied
@@ -75,31 +92,17 @@ impl History {
             .iter()
             .enumerate()
             .map(|(index, migration)| {
-                let (standing, row) = standing(rows, &migration.name);
-                let edited = standing == Standing::Applied
-                    && row.is_some_and(|row| !ledger::matches(&row.checksum, &migration.bytes));
-                let row = row.cloned();
+                let entry = Entry::new(rows, &migration.name, Some(index));
+                let differs = |row: &LedgerRow| !ledger::matches(&row.checksum, &migration.bytes);
                 Entry {
-                    name: migration.name.clone(),
-                    local: Some(index),
-                    standing,
-                    row,
-                    edited,
-                    out_of_order: false,
+                    edited: entry.standing == Standing::Applied && entry.row.as_ref().is_some_and(differs),
+                    ..entry
                 }
             })
             .collect();
         for row in rows {
             if !entries.iter().any(|entry| entry.name == row.migration_name) {
-                let (standing, found) = standing(rows, &row.migration_name);
-                entries.push(Entry {
-                    name: row.migration_name.clone(),
-                    local: None,
-                    standing,
-                    row: found.cloned(),
-                    edited: false,
-                    out_of_order: false,
-                });
+                entries.push(Entry::new(rows, &row.migration_name, None));
             }
         }
         entries.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
@@ -121,18 +124,29 @@ impl History {
         resume: bool,
     ) -> Result<Self, DatabaseError> {
         let mut history = Self::new(folder, rows);
-        for entry in history
-            .entries
-            .iter_mut()
-            .filter(|entry| entry.standing == Standing::Failed)
-        {
-            if let Some(row) = &entry.row
-                && !database.leftovers(row)?.blocks(resume)
-            {
+        history.settle(resume, |row| database.leftovers(row))?;
+        Ok(history)
+    }
+
+    /// Tells the unfinished attempts that a deploy goes on with by itself from those that block it, by what each has left;
+    /// returns that, for each entry.
+    pub(crate) fn settle(
+        &mut self,
+        resume: bool,
+        mut leftovers: impl FnMut(&LedgerRow) -> Result<Leftovers, DatabaseError>,
+    ) -> Result<Vec<Option<Leftovers>>, DatabaseError> {
+        let mut all = Vec::with_capacity(self.entries.len());
+        for entry in &mut self.entries {
+            let open = entry.row.as_ref().filter(|_| entry.standing == Standing::Failed);
+            let left = open.map(&mut leftovers).transpose()?;
+            // Nobody goes on with a script that is gone, or does again what another attempt has done.
+            let can = entry.local.is_some() && !entry.applied_before;
+            if can && left.as_ref().is_some_and(|left| !left.blocks(resume)) {
                 entry.standing = Standing::Interrupted;
             }
+            all.push(left);
         }
-        Ok(history)
+        Ok(all)
     }
 
     /// What the next deploy would apply, in order.
@@ -259,6 +273,31 @@ mod tests {
         ] {
             assert_eq!(standings(&History::new(&folder, Some(&rows))), [("1_a", expected)]);
         }
+    }
+
+    #[test]
+    fn a_deploy_goes_on_only_with_what_it_has_the_script_of_and_nobody_else_has_applied() {
+        let (_dir, folder) = folder(&["1_a", "2_b"]);
+        let rows = [
+            row("1_a", 1, "failed"),
+            row("2_b", 1, "finished"),
+            row("2_b", 2, "failed"),
+            row("3_gone", 3, "failed"),
+        ];
+        let mut history = History::new(&folder, Some(&rows));
+        let left = history
+            .settle(false, |_| Ok(Leftovers::Interrupted { done: 2 }))
+            .unwrap();
+        assert_eq!(left, vec![Some(Leftovers::Interrupted { done: 2 }); 3]);
+        assert_eq!(
+            standings(&history),
+            [
+                ("1_a", Standing::Interrupted),
+                ("2_b", Standing::Failed),
+                ("3_gone", Standing::Failed)
+            ]
+        );
+        assert!(history.find("2_b").unwrap().applied_before);
     }
 
     #[test]

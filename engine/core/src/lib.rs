@@ -71,7 +71,8 @@ pub use reset::{ResetOptions, ResetPlan, ResetReport, reset};
 pub use resolve::{Resolution, inspect, resolve};
 pub use rollback::{RollbackPlan, RollbackReport, Selection, rollback};
 pub use seed::{SeedError, SeedFile, SeedProblem, check_seed, seed};
-pub use status::{MigrationProgress, MigrationStatus, StatusReport, Unfinished, status};
+pub use shell::quoted;
+pub use status::{GivenUp, MigrationProgress, MigrationStatus, Overlooked, StatusReport, Unfinished, status};
 
 pub use with_lock::{WithLockError, with_migration_lock, with_migration_lock_watched};
 

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use tollgate_database::ledger::{self, LedgerRow};
 use tollgate_database::{Database, Leftovers};
 use tollgate_schema::{BaseError, Schema};
 use tollgate_sql::operation::ObjectKind;
-use tollgate_sql::{Dialect, ObjectName, Position, Script};
+use tollgate_sql::{Dialect, ObjectName, Position, Script, Statement};
 
 use crate::deploy::excerpt;
 use crate::error::Error;
@@ -37,10 +38,14 @@ pub struct Inspection {
     pub statements: Vec<InspectedStatement>,
     /// What is there in a form that the file explains neither before nor after any of its statements.
     pub surprises: Vec<String>,
-    /// The file is not the one that was started.
+    /// The file is not the one that was started or applied.
     pub edited: bool,
-    /// Started and not finished by another program, or our record of it is gone.
-    pub foreign: bool,
+    /// Started and not finished, although another attempt of it is recorded as applied.
+    pub applied_before: bool,
+    /// Of one that was started and not finished: how many statements are in by our own record.
+    pub done: Option<usize>,
+    /// Line of a statement that may have left something when it was cut off, and would run again.
+    pub in_doubt: Option<usize>,
     /// Its folder is gone.
     pub missing: bool,
 }
@@ -106,8 +111,11 @@ pub enum Proposal {
 
 impl Inspection {
     /// Of a migration whose folder is gone there is nothing to look for.
-    fn unseen(name: &str, standing: Standing) -> Self {
+    fn unseen(name: &str, standing: Standing, applied_before: bool, leftovers: Option<&Leftovers>) -> Self {
+        let done = leftovers.and_then(Leftovers::done);
         let proposal = match standing {
+            Standing::Failed | Standing::Interrupted if applied_before => Proposal::RolledBack,
+            Standing::Failed | Standing::Interrupted if done.is_some_and(|done| done > 0) => Proposal::ByHand,
             Standing::Failed | Standing::Interrupted => Proposal::RolledBack,
             _ => Proposal::Nothing,
         };
@@ -120,7 +128,9 @@ impl Inspection {
             statements: Vec::new(),
             surprises: Vec::new(),
             edited: false,
-            foreign: false,
+            applied_before,
+            done,
+            in_doubt: None,
             missing: true,
         }
     }
@@ -143,10 +153,20 @@ pub(crate) fn inspect(
 ) -> Result<Inspection, Error> {
     let Some(entry) = history.find(name) else {
         find(folder, name)?;
-        return Ok(Inspection::unseen(name, Standing::Pending));
+        return Ok(Inspection::unseen(name, Standing::Pending, false, None));
+    };
+    let leftovers = match (&entry.row, entry.standing) {
+        (Some(row), Standing::Failed | Standing::Interrupted) => Some(database.leftovers(row)?),
+        _ => None,
     };
     let Some(local) = entry.local else {
-        return Ok(Inspection::unseen(name, entry.standing));
+        let leftovers = leftovers.as_ref();
+        return Ok(Inspection::unseen(
+            name,
+            entry.standing,
+            entry.applied_before,
+            leftovers,
+        ));
     };
     let dialect = database.context().dialect;
     let before = before(history, entry, recorded_before);
@@ -156,10 +176,6 @@ pub(crate) fn inspect(
     }
     let read = plan::read_scripts(folder, [local], dialect)?;
     let script = &**read[0].script();
-    let leftovers = match (&entry.row, entry.standing) {
-        (Some(row), Standing::Failed | Standing::Interrupted) => Some(database.leftovers(row)?),
-        _ => None,
-    };
     let connected = Schema::over(database.catalog()?, database.context());
     connected.prefetch(&[script]);
     let mut comparison = Comparison::of(script, schema, &connected)?;
@@ -167,20 +183,21 @@ pub(crate) fn inspect(
     let extent = comparison.extent();
     comparison.explain();
     let file = &folder.migrations[local];
+    let differs = |row: &LedgerRow| !ledger::matches(&row.checksum, &file.bytes);
+    let in_doubt = leftovers.as_ref().and_then(Leftovers::in_doubt);
     Ok(Inspection {
         migration: name.to_owned(),
         path: file.path.clone(),
         standing: entry.standing,
         extent,
-        proposal: propose(entry.standing, extent, leftovers.as_ref()),
+        proposal: propose(entry, extent, leftovers.as_ref()),
         statements: comparison.statements(script),
         surprises: comparison.surprises,
-        edited: leftovers.is_some()
-            && entry
-                .row
-                .as_ref()
-                .is_some_and(|row| !tollgate_database::ledger::matches(&row.checksum, &file.bytes)),
-        foreign: matches!(leftovers, Some(Leftovers::Unknown)),
+        // A file whose attempt was rolled back may be mended.
+        edited: entry.standing != Standing::RolledBack && entry.row.as_ref().is_some_and(differs),
+        applied_before: entry.applied_before,
+        done: leftovers.as_ref().and_then(Leftovers::done),
+        in_doubt: in_doubt.and_then(|index| Some(line(script, script.statements.get(index)?))),
         missing: false,
     })
 }
@@ -197,9 +214,11 @@ fn before(history: &History, entry: &Entry, recorded_before: &[&str]) -> Vec<usi
     others.filter_map(|other| other.local).collect()
 }
 
-fn propose(standing: Standing, extent: Extent, leftovers: Option<&Leftovers>) -> Proposal {
-    match (standing, extent) {
+fn propose(entry: &Entry, extent: Extent, leftovers: Option<&Leftovers>) -> Proposal {
+    match (entry.standing, extent) {
         (Standing::Applied, _) => Proposal::Nothing,
+        // What is in is what the attempt before has made.
+        (Standing::Failed, _) if entry.applied_before => Proposal::RolledBack,
         (Standing::Interrupted, _) => Proposal::Deploy,
         (_, Extent::All) => Proposal::Applied,
         (Standing::Failed, Extent::None) => Proposal::RolledBack,
@@ -422,10 +441,10 @@ impl Comparison {
     }
 
     fn statements(&self, script: &Script) -> Vec<InspectedStatement> {
-        let one = |statement: &tollgate_sql::Statement| {
+        let one = |statement: &Statement| {
             let text = statement.span.of(&script.text);
             InspectedStatement {
-                line: Position::of(&script.text, statement.span.start).line,
+                line: line(script, statement),
                 excerpt: excerpt(text),
                 presence: self.presence(statement.index),
                 repeatable: repeatable(text),
@@ -435,9 +454,14 @@ impl Comparison {
     }
 }
 
+/// The line on which a statement begins.
+fn line(script: &Script, statement: &Statement) -> usize {
+    Position::of(&script.text, statement.span.start).line
+}
+
 /// Every object that the script names, resolved.
 fn objects(script: &Script, schema: &Schema) -> Vec<ObjectName> {
-    let names = script.statements.iter().flat_map(tollgate_sql::Statement::objects);
+    let names = script.statements.iter().flat_map(Statement::objects);
     let resolved = names.map(|name| {
         let mut name = schema.resolve(ObjectKind::Table, &name);
         if schema.context().dialect == Dialect::Sqlite {

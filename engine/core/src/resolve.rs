@@ -85,12 +85,16 @@ fn contradict(
 ) -> Result<(), Error> {
     let rows = database.ledger()?;
     let history = History::of(&project.folder, rows.as_deref(), database, false)?;
-    let standing = history.find(name).map(|entry| entry.standing);
-    let settled = if applied {
-        standing == Some(Standing::Applied)
-    } else {
-        !matches!(standing, Some(Standing::Failed | Standing::Interrupted))
-    };
+    let entry = history.find(name);
+    let standing = entry.map(|entry| entry.standing);
+    // Where an attempt before is recorded as applied, only the one behind it is given up.
+    let applied_before = entry.is_some_and(|entry| entry.applied_before);
+    let settled = applied_before
+        || if applied {
+            standing == Some(Standing::Applied)
+        } else {
+            !matches!(standing, Some(Standing::Failed | Standing::Interrupted))
+        };
     if settled {
         return Ok(());
     }

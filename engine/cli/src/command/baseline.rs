@@ -48,11 +48,13 @@ pub struct Baselined {
     recorded: bool,
     /// The migrations whose result is in the database, in order.
     migrations: Vec<String>,
+    /// Those of them of which the catalog shows nothing: they change rows, privileges, or the query of a view.
+    unclear: Vec<String>,
     /// Those after them, which the next deploy applies.
     pending: Vec<String>,
     /// What differs all the same; empty unless that was to be overlooked.
     differences: Vec<String>,
-    /// Expressions that the server prints in other words than the migrations: they may mean the same.
+    /// Expressions and bodies of functions that are written in other words than in the migrations: they may mean the same.
     wording: Vec<String>,
     /// What is in the database and in no migration.
     unknown: Vec<String>,
@@ -82,7 +84,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         )
         .help(format!("when it is right, run {}", context.call("baseline --yes")))
         .database("nothing was changed");
-        return Err(Failure::new(Exit::Usage, report));
+        return Err(Failure::unanswered(report));
     }
     let declined = !report.recorded && !args.dry_run;
     summary(context, &report);
@@ -94,10 +96,20 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
 fn confirm(args: &Args, ui: &Ui, target: &str, report: &BaselineReport, nobody_to_ask: &Cell<bool>) -> bool {
     ui.line(paint(DIM, shortened(target)));
     for name in &report.migrations {
-        ui.line(format!("{}    {}", paint(GOOD, "is there"), paint(NAME, name)));
+        let (style, word) = if report.unclear.contains(name) {
+            (WARN, "unclear")
+        } else if report.differences.is_empty() {
+            (GOOD, "is there")
+        } else {
+            (WARN, "to record")
+        };
+        ui.line(format!("{} {}", paint(style, format!("{word:<11}")), paint(NAME, name)));
     }
     for name in &report.pending {
         ui.line(format!("{} {}", paint(WARN, "to deploy  "), paint(NAME, name)));
+    }
+    if !report.unclear.is_empty() {
+        ui.line("unclear: the catalog does not show what they change; --to NAME records only those up to a migration");
     }
     notes(ui, "in no migration, left alone", &report.unknown);
     notes(ui, "written in other words, may mean the same", &report.wording);
@@ -152,6 +164,7 @@ fn document(target: String, report: BaselineReport) -> Baselined {
         target,
         recorded: report.recorded,
         migrations: report.migrations,
+        unclear: report.unclear,
         pending: report.pending,
         differences: report.differences,
         wording: report.wording,

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate_engine::{Extent, Inspection, Presence, Proposal, Resolution, Standing, inspect, resolve};
 
 use super::Context;
+use crate::again::quoted;
 use crate::engine::events::Show;
 use crate::engine::project;
 use crate::exit::Exit;
@@ -69,8 +70,14 @@ struct InspectedDocument {
     statements: Vec<StatementDocument>,
     /// What is there in a form that the file does not explain.
     surprises: Vec<String>,
-    /// The file is not the one that was started.
+    /// The file is not the one that was started or applied.
     edited: bool,
+    /// Started and not finished, although another attempt of it is recorded as applied.
+    applied_before: bool,
+    /// Of one that was started and not finished: how many statements are in by Tollgate's own record.
+    done: Option<usize>,
+    /// Line of a statement that may have left something when it was cut off, and would run again.
+    in_doubt: Option<usize>,
     /// Its folder is gone.
     missing: bool,
 }
@@ -173,7 +180,14 @@ fn show(context: &Context<'_>, inspection: &Inspection) {
     let ui = context.ui;
     let name = paint(NAME, &inspection.migration);
     if inspection.missing {
-        ui.line(format!("{name}: its folder is gone, so there is nothing to look for"));
+        let done = match inspection.done {
+            None | Some(0) => String::new(),
+            Some(1) => "; when it stopped, 1 of its statements was in".to_owned(),
+            Some(done) => format!("; when it stopped, {done} of its statements were in"),
+        };
+        ui.line(format!(
+            "{name}: its folder is gone, so there is nothing to look for{done}"
+        ));
     } else {
         let file = paint(DIM, shown(&inspection.path));
         ui.line(format!("{name} {file}"));
@@ -189,8 +203,12 @@ fn show(context: &Context<'_>, inspection: &Inspection) {
             ui.line(format!("  {} {surprise}", paint(WARN, "but")));
         }
         if inspection.edited {
+            let then = match inspection.standing {
+                Standing::Applied => "applied",
+                _ => "started",
+            };
             ui.line(format!(
-                "  {} the file was changed since it was started",
+                "  {} the file was changed since it was {then}",
                 paint(WARN, "but")
             ));
         }
@@ -242,29 +260,53 @@ fn lines(inspection: &Inspection) -> String {
 
 /// What to do, with the commands for it.
 fn advice(context: &Context<'_>, inspection: &Inspection) -> String {
-    let name = &inspection.migration;
+    let name = quoted(&inspection.migration);
     let applied = context.call(&format!("resolve --applied {name}"));
     let rolled_back = context.call(&format!("resolve --rolled-back {name}"));
+    let deploy = context.call("deploy");
+    // Of a migration that was not started, or rolled back, there is no attempt to give up.
+    let started = matches!(inspection.standing, Standing::Failed | Standing::Interrupted);
+    let undone = if started { &rolled_back } else { &deploy };
     match inspection.proposal {
         Proposal::Nothing if inspection.standing == Standing::Applied => {
             "it is recorded as applied: nothing to resolve".to_owned()
         }
         Proposal::Nothing => "nothing to resolve".to_owned(),
         Proposal::Applied => format!("next: {applied}"),
-        Proposal::RolledBack => format!("next: {rolled_back}, then {}", context.call("deploy")),
-        Proposal::Deploy => format!("next: {}", context.call("deploy")),
-        Proposal::Resume => {
-            let resume = context.call("deploy --resume");
-            format!("next: mend the cause and run {resume}, which goes on after what is in")
+        Proposal::RolledBack if inspection.applied_before => format!(
+            "another attempt of it is recorded as applied; next: {rolled_back} gives up this one, and it stays applied"
+        ),
+        Proposal::RolledBack => format!("next: {rolled_back}, then {deploy}"),
+        Proposal::Deploy if inspection.standing == Standing::Interrupted && inspection.done > Some(0) => {
+            format!("next: {deploy}, which goes on after what is in")
+        }
+        Proposal::Deploy => format!("next: {deploy}"),
+        Proposal::Resume => resume(context, inspection),
+        Proposal::ByHand if inspection.missing => {
+            format!("next: bring its folder back to see what is in; or undo that by hand, then {rolled_back}")
         }
         Proposal::ByHand if inspection.extent == Extent::Untold => format!(
-            "next: look at the rows that it changes, then {applied} when they are as it leaves them, or {rolled_back} when \
-             nothing was done"
+            "next: look at what it changes, then {applied} when that is as it leaves it, or {undone} when nothing was done"
         ),
-        Proposal::ByHand => format!(
-            "next: run the rest by hand, then {applied}; or undo by hand what is in, then {rolled_back} and {}",
-            context.call("deploy")
+        Proposal::ByHand => {
+            let then = if started {
+                format!(" and {deploy}")
+            } else {
+                String::new()
+            };
+            format!("next: run the rest by hand, then {applied}; or undo by hand what is in, then {undone}{then}")
+        }
+    }
+}
+
+/// How to go on after what is in.
+fn resume(context: &Context<'_>, inspection: &Inspection) -> String {
+    let resume = context.call("deploy --resume");
+    match inspection.in_doubt {
+        Some(line) => format!(
+            "next: undo what line {line} may have left, and run {resume}, which runs it again and goes on behind it"
         ),
+        None => format!("next: mend the cause and run {resume}, which goes on after what is in"),
     }
 }
 
@@ -299,6 +341,9 @@ fn document(inspection: &Inspection) -> InspectedDocument {
         statements: statements.collect(),
         surprises: inspection.surprises.clone(),
         edited: inspection.edited,
+        applied_before: inspection.applied_before,
+        done: inspection.done,
+        in_doubt: inspection.in_doubt,
         missing: inspection.missing,
     }
 }

@@ -1,9 +1,12 @@
 //! `tollgate status`
 
 use serde::Serialize;
-use tollgate_engine::{MigrationProgress, MigrationStatus, Standing, StatusReport, Unfinished, status};
+use tollgate_engine::{
+    GivenUp, MigrationProgress, MigrationStatus, Overlooked, Standing, StatusReport, Unfinished, status,
+};
 
 use super::Context;
+use crate::again::quoted;
 use crate::config::model::{Migrations, Reaction};
 use crate::engine::findings::count;
 use crate::engine::project;
@@ -15,7 +18,8 @@ use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 
 /// Show which migrations are applied, pending, failed, missing or edited
 ///
-/// Takes no lock and changes nothing. Ends with status 5 when there is something to do.
+/// Takes no lock and changes nothing. Ends with status 5 when there is something to do: something to deploy or to resolve, an
+/// edited migration unless `migrations.edited` lets it pass, a missing one unless `migrations.missing` is "allow".
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// List every migration; of more than 30, those that are applied and in order are only counted otherwise
@@ -90,12 +94,16 @@ struct MigrationDocument {
     name: String,
     /// `applied`, `pending`, `rolled-back`, `interrupted` or `failed`.
     standing: &'static str,
+    /// The folder has it.
+    in_folder: bool,
     /// Changed after it was applied.
     edited: bool,
     /// Applied, but not in the folder.
     missing: bool,
     /// Not applied, although later ones are.
     out_of_order: bool,
+    /// Started and not finished, although another attempt of it is recorded as applied.
+    applied_before: bool,
     /// When it was started, RFC 3339.
     started_at: Option<String>,
     /// When it was finished.
@@ -104,9 +112,12 @@ struct MigrationDocument {
     rolled_back_at: Option<String>,
     /// What the ledger keeps of a failure.
     logs: Option<String>,
-    /// Of one that was started and not finished: `running`, `failed`, `died` (Tollgate's process ended in the middle) or
+    /// Of one that was started and not finished: `running`, `failed`, `died` (Tollgate's run ended in the middle) or
     /// `unknown` (another program's, which did not say how it ended).
     unfinished: Option<&'static str>,
+    /// Of one that was rolled back without ever having been applied: how its last attempt ended, `failed`, `interrupted` (it
+    /// was asked to stop) or `unsaid`.
+    given_up: Option<&'static str>,
     /// Of one that was started and not finished: how far it came, where that is on record.
     progress: Option<ProgressDocument>,
 }
@@ -134,12 +145,14 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let folder = project::folder(&config, ui)?;
     let target = project::target(&config, ui)?;
     let report = status(&folder, &target)?;
-    show(args, context, &report, &target.describe(), &config.settings.migrations);
+    let migrations = &config.settings.migrations;
+    let up_to_date = report.up_to_date(overlooked(migrations));
+    show(args, context, &report, &target.describe(), migrations);
     ui.document(&Stands {
         target: target.describe(),
         database_exists: report.database_exists,
         ledger_exists: report.ledger_exists,
-        up_to_date: report.up_to_date,
+        up_to_date,
         last_common: report.last_common.clone(),
         migrations: report.migrations.iter().map(document).collect(),
         needs_baseline: report.needs_baseline,
@@ -160,20 +173,27 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             expires_at: lease.expires_at.to_string(),
         }),
     });
-    Ok(if report.up_to_date {
-        Exit::Done
-    } else {
-        Exit::Unexpected
-    })
+    Ok(if up_to_date { Exit::Done } else { Exit::Unexpected })
+}
+
+/// What the configuration lets pass. An applied file stays edited, whatever anybody does: a deploy that goes on says enough.
+/// A folder that is behind its database is worth a look, unless that is how it is meant to be.
+fn overlooked(migrations: &Migrations) -> Overlooked {
+    Overlooked {
+        edited: migrations.edited.is_some_and(|reaction| reaction != Reaction::Error),
+        missing: migrations.missing == Some(Reaction::Allow),
+    }
 }
 
 fn document(migration: &MigrationStatus) -> MigrationDocument {
     MigrationDocument {
         name: migration.name.clone(),
         standing: standing(migration.standing),
+        in_folder: migration.in_folder,
         edited: migration.edited,
         missing: migration.missing,
         out_of_order: migration.out_of_order,
+        applied_before: migration.applied_before,
         started_at: migration.started_at.clone(),
         finished_at: migration.finished_at.clone(),
         rolled_back_at: migration.rolled_back_at.clone(),
@@ -183,6 +203,11 @@ fn document(migration: &MigrationStatus) -> MigrationDocument {
             Unfinished::Failed => "failed",
             Unfinished::Died => "died",
             Unfinished::Unknown => "unknown",
+        }),
+        given_up: migration.given_up.map(|given_up| match given_up {
+            GivenUp::Failed => "failed",
+            GivenUp::Interrupted => "interrupted",
+            GivenUp::Unsaid => "unsaid",
         }),
         progress: migration.progress.map(|progress| ProgressDocument {
             done: progress.done,
@@ -235,19 +260,22 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
             lease.holder()
         ));
     }
+    if report.state_hidden {
+        ui.warn(
+            "this role may not read Tollgate's own tables (schema tollgate): leases, and how far an unfinished migration \
+             came, are not shown",
+        );
+    }
     let whole = args.all || report.migrations.len() <= PAGE;
     for migration in report.migrations.iter().filter(|migration| whole || notable(migration)) {
-        ui.line(line(migration));
-        if let Some(logs) = &migration
-            .logs
-            .as_ref()
-            .filter(|_| migration.standing == Standing::Failed || said_meanwhile(args, migration))
-        {
+        ui.line(line(migration, report.state_hidden));
+        if let Some(logs) = &migration.logs.as_ref().filter(|_| says_why(migration) || args.all) {
             let lines = essence(logs).lines().filter(|line| !line.trim().is_empty());
             ui.line(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
         }
     }
-    let diverged = report.migrations.iter().any(|migration| migration.missing);
+    let missing = report.migrations.iter().any(|migration| migration.missing);
+    let diverged = missing && !overlooked(migrations).missing;
     if let Some(last) = report.last_common.as_ref().filter(|_| diverged) {
         ui.line(format!(
             "the last one in both folder and database is {}",
@@ -257,9 +285,20 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
     ui.line(summary(context, report, migrations));
 }
 
-/// Applied, and the server said something on the side: for those who want to see everything.
-fn said_meanwhile(args: &Args, migration: &MigrationStatus) -> bool {
-    args.all && migration.standing == Standing::Applied
+/// The logs say why there is something to do. Those of an applied migration hold what the server said on the side: for
+/// those who want to see everything.
+fn says_why(migration: &MigrationStatus) -> bool {
+    let failed = migration.standing == Standing::Failed || migration.given_up == Some(GivenUp::Failed);
+    failed && is_open(migration)
+}
+
+/// There is something to do about it: not so when it was rolled back and its folder is gone.
+fn is_open(migration: &MigrationStatus) -> bool {
+    match migration.standing {
+        Standing::Applied => false,
+        Standing::RolledBack => migration.in_folder,
+        Standing::Pending | Standing::Interrupted | Standing::Failed => true,
+    }
 }
 
 /// What the database said, without the general words that the ledger has before it for Prisma's readers, and without the
@@ -273,7 +312,7 @@ fn notable(migration: &MigrationStatus) -> bool {
     migration.standing != Standing::Applied || migration.edited || migration.missing
 }
 
-fn line(migration: &MigrationStatus) -> String {
+fn line(migration: &MigrationStatus, state_hidden: bool) -> String {
     let style = match migration.standing {
         Standing::Applied => GOOD,
         Standing::Pending | Standing::RolledBack | Standing::Interrupted => WARN,
@@ -283,16 +322,25 @@ fn line(migration: &MigrationStatus) -> String {
     if migration.edited {
         notes.push("edited since it was applied".to_owned());
     }
-    if migration.missing {
+    if !migration.in_folder {
         notes.push("not in the folder".to_owned());
     }
     if migration.out_of_order {
         notes.push("later ones are applied".to_owned());
     }
-    if migration.standing == Standing::RolledBack && migration.finished_at.is_none() {
-        notes.push("failed when it was last tried".to_owned());
+    if migration.applied_before {
+        notes.push("another attempt of it is recorded as applied".to_owned());
     }
-    notes.extend(migration.unfinished.and_then(how));
+    notes.extend(migration.given_up.map(|given_up| match given_up {
+        GivenUp::Failed => "failed when it was last tried".to_owned(),
+        GivenUp::Interrupted => "interrupted when it was last tried".to_owned(),
+        GivenUp::Unsaid => "not finished when it was last tried".to_owned(),
+    }));
+    notes.extend(
+        migration
+            .unfinished
+            .and_then(|unfinished| how(unfinished, state_hidden)),
+    );
     notes.extend(migration.progress.as_ref().map(far));
     let notes = if notes.is_empty() {
         String::new()
@@ -317,9 +365,10 @@ fn word(migration: &MigrationStatus) -> String {
 }
 
 /// How it came to be unfinished, where the word does not say it.
-fn how(unfinished: Unfinished) -> Option<String> {
+fn how(unfinished: Unfinished, state_hidden: bool) -> Option<String> {
     match unfinished {
-        Unfinished::Died => Some("its process ended in the middle".to_owned()),
+        Unfinished::Died => Some("its run ended in the middle".to_owned()),
+        Unfinished::Unknown if state_hidden => Some("how it ended is not shown to this role".to_owned()),
         Unfinished::Unknown => Some("another program started it and did not say how it ended".to_owned()),
         Unfinished::Running | Unfinished::Failed => None,
     }
@@ -365,7 +414,7 @@ fn summary(context: &Context<'_>, report: &StatusReport, settings: &Migrations) 
         }
     }
     let list = format!("{}: {}", count(report.migrations.len(), "migration"), parts.join(", "));
-    if report.up_to_date {
+    if report.up_to_date(overlooked(settings)) {
         return format!("{list}; {}", paint(GOOD, "the database is up to date"));
     }
     format!("{list}; next: {}", next(context, report, settings))
@@ -383,7 +432,7 @@ fn next(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> 
             let resume = context.call("deploy --resume");
             return format!("mend the cause and go on with {resume}");
         }
-        let resolve = context.call(&format!("resolve {}", failed.name));
+        let resolve = context.call(&format!("resolve {}", quoted(&failed.name)));
         return format!("{resolve} looks what of it is in the database");
     }
     if let Some(edited) = find(&|migration| migration.edited && settings.edited == Some(Reaction::Error)) {
@@ -392,12 +441,18 @@ fn next(context: &Context<'_>, report: &StatusReport, settings: &Migrations) -> 
     if let Some(missing) = find(&|migration| migration.missing && settings.missing == Some(Reaction::Error)) {
         return format!("bring the folder {} back", missing.name);
     }
+    if let Some(late) = find(&|migration| migration.out_of_order && settings.out_of_order == Some(Reaction::Error)) {
+        return format!("give {} a name that sorts last", late.name);
+    }
     if report.needs_baseline {
         let baseline = context.call("baseline");
         return format!("the database has tables and no ledger: {baseline} records what is in it");
     }
-    match find(&|migration| migration.standing != Standing::Applied) {
-        Some(_) => context.call("deploy"),
-        None => "find out why folder and ledger differ".to_owned(),
+    match (find(&is_open), find(&|migration| migration.missing)) {
+        (None, Some(missing)) => format!(
+            "bring the folder {} back, or set `migrations.missing = \"allow\"` where it is gone for good",
+            missing.name
+        ),
+        _ => context.call("deploy"),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_schema::difference::{self, Place};
 use tollgate_schema::model::{Column, Constraint, ConstraintRule, Index, Relation, RelationKind, TypeKind, UserType};
 use tollgate_schema::{BaseError, Schema};
 use tollgate_sql::operation::{ObjectKind, ReferentialAction};
@@ -112,6 +113,14 @@ impl Collector {
         }
     }
 
+    /// An expression, in words that a script and a server mostly have in common.
+    fn expression(&mut self, what: String, table: &ObjectName, text: Option<&String>) {
+        if let Some(text) = text {
+            let words = difference::in_other_words(self.dialect, Place::Check { table }, text);
+            self.note(what, words, true);
+        }
+    }
+
     fn comment(&mut self, on: &str, comment: Option<&String>) {
         if let Some(comment) = comment {
             self.note(format!("the comment on {on}"), comment.clone(), false);
@@ -147,8 +156,8 @@ impl Collector {
                 format!("for {} to {}", policy.command, policy.roles.join(", ")),
                 false,
             );
-            self.text(format!("USING of {what}"), policy.using.as_ref());
-            self.text(format!("WITH CHECK of {what}"), policy.check.as_ref());
+            self.expression(format!("USING of {what}"), name, policy.using.as_ref());
+            self.expression(format!("WITH CHECK of {what}"), name, policy.check.as_ref());
         }
         for (rule, _) in &relation.rules {
             self.flag(format!("rule {rule} on {name}"), true);
@@ -180,7 +189,7 @@ impl Collector {
         self.note(format!("the type of {what}"), column.data_type.sql(self.dialect), false);
         self.flag(format!("NOT NULL of {what}"), column.not_null);
         self.flag(format!("a default of {what}"), column.default.is_some());
-        self.text(format!("the default of {what}"), column.default.as_ref());
+        self.expression(format!("the default of {what}"), table, column.default.as_ref());
         self.flag(format!("an expression of {what}"), column.generated.is_some());
         self.flag(format!("an identity of {what}"), column.identity.is_some());
         self.comment(&what, column.comment.as_ref());
@@ -195,7 +204,7 @@ impl Collector {
         };
         self.note(what.clone(), rule, false);
         if let ConstraintRule::Check { expression, .. } = &constraint.rule {
-            self.text(format!("the condition of {what}"), Some(expression));
+            self.expression(format!("the condition of {what}"), table, Some(expression));
         }
         self.flag(format!("validation of {what}"), constraint.validated);
         self.flag(format!("DEFERRABLE of {what}"), constraint.deferrable);
@@ -218,7 +227,11 @@ impl Collector {
             format!("{valid}{unique}on {} ({})", relation.name, keys.join(", ")),
             false,
         );
-        self.text(format!("the condition of index {name}"), index.predicate.as_ref());
+        self.expression(
+            format!("the condition of index {name}"),
+            &relation.name,
+            index.predicate.as_ref(),
+        );
     }
 
     /// What only PostgreSQL has beside relations.
