@@ -19,7 +19,7 @@ pub fn from_module(guest: &Guest, module: &[u8]) -> Result<Vec<u8>, BuildError> 
     let mut component = ComponentEncoder::default()
         .validate(true)
         .module(module)
-        .and_then(ComponentEncoder::encode)
+        .and_then(|mut encoder| encoder.encode())
         .map_err(|error| failed(format!("{error:#}")))?;
     if guest.origin.described {
         let description = describe(&component).map_err(failed)?;
