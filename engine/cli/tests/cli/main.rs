@@ -4,13 +4,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod checking;
 mod completions;
 mod configuration;
-mod engine;
+mod deploying;
 mod init;
+mod irregular;
 mod new;
 mod output;
+mod plugins;
 mod precedence;
+mod report_forms;
 mod reports;
 mod secrets;
 mod support;

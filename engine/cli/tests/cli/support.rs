@@ -6,6 +6,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+/// The migration `1_users` of a [`project`].
+pub const USERS: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL);\n";
+const INDEX: &str = "CREATE UNIQUE INDEX users_email ON users (email);\n";
+
 /// An empty folder that goes away with the test.
 pub struct Project {
     folder: TempDir,
@@ -174,4 +178,31 @@ fn without_times(text: &str) -> String {
         out.push(c);
     }
     out.trim_end_matches('\0').to_owned()
+}
+
+/// Two harmless migrations and a database that is not there yet.
+pub fn project() -> Project {
+    Project::with(&[
+        ("migrations/1_users/migration.sql", USERS),
+        ("migrations/2_index/migration.sql", INDEX),
+        ("migrations/migration_lock.toml", "provider = \"sqlite\"\n"),
+        (".env", "DATABASE_URL=file:./dev.db\n"),
+    ])
+}
+
+/// How long things took is different every time.
+pub fn timeless(ended: &Ended) -> String {
+    let words = |line: &str| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        for at in 1..words.len() {
+            let number = words[at - 1].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            // The first deploy may have to compile the plugins, which takes seconds on a busy machine.
+            if matches!(words[at], "ms" | "s") && number {
+                words[at - 1] = "[n]";
+                words[at] = "ms";
+            }
+        }
+        words.join(" ")
+    };
+    ended.to_string().lines().map(words).collect::<Vec<_>>().join("\n")
 }
