@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tollgate_engine::error::nearest;
+
 use crate::again::with_flags;
 use crate::config::ConfigError;
 use crate::config::error::{Place, Problem, Weakened};
@@ -161,8 +163,7 @@ fn at(report: Report, place: Option<Place>, label: &str) -> Report {
 
 fn no_environment(message: String, name: &str, known: &[String], file: Option<PathBuf>) -> Report {
     let report = Report::error("config::no-environment", message);
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    match (crate::config::error::nearest(name, &names), file) {
+    match (nearest(name, known.iter().map(String::as_str)), file) {
         (Some(near), _) => report.help(format!("did you mean {near}?")),
         (None, Some(file)) if known.is_empty() => {
             report.help(format!("{} has none; add [environments.{name}]", shown(&file)))

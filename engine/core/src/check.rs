@@ -10,7 +10,7 @@ use tollgate_schema::locks::Locks;
 use tollgate_schema::{Context, Schema};
 
 use crate::approval::Approvals;
-use crate::error::{Error, nearest};
+use crate::error::{Error, nearest_migration};
 use crate::folder::{Folder, MigrationFile};
 use crate::plan::{self, ReadMigration, ScriptError};
 use crate::policy::{Court, Judgement, Policy, Scales};
@@ -183,7 +183,7 @@ impl<'a> CheckRequest<'a> {
             None => Ok(()),
             Some(name) => Err(Error::NotFound {
                 migration: name.clone(),
-                similar: nearest(name, self.folder.migrations.iter().map(|file| file.name.as_str())),
+                similar: nearest_migration(name, self.folder.migrations.iter().map(|file| file.name.as_str())),
             }),
         }
     }

@@ -6,7 +6,7 @@ use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
 use tollgate_sql::{Dialect, ObjectName, Position, Script, Statement};
 
 use crate::deploy::excerpt;
-use crate::error::{Error, nearest};
+use crate::error::{Error, nearest_migration};
 use crate::folder::{Folder, MigrationFile};
 use crate::plan;
 
@@ -91,7 +91,7 @@ fn unknown(name: &str, folder: Option<&Folder>) -> Error {
     let names = folder.into_iter().flat_map(|folder| &folder.migrations);
     Error::NotFound {
         migration: name.to_owned(),
-        similar: nearest(name, names.map(|migration| migration.name.as_str())),
+        similar: nearest_migration(name, names.map(|migration| migration.name.as_str())),
     }
 }
 

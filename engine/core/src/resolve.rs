@@ -3,7 +3,7 @@
 use tollgate_database::{ConnectOptions, Database, DatabaseError, Target};
 
 use crate::deploy::take_lock;
-use crate::error::{Error, nearest};
+use crate::error::{Error, nearest_migration};
 use crate::event::{Event, Observer};
 use crate::folder::{Folder, MigrationFile};
 use crate::history::{History, Standing};
@@ -67,7 +67,7 @@ pub(crate) fn find<'a>(folder: &'a Folder, name: &str) -> Result<&'a MigrationFi
         let names = folder.migrations.iter().map(|migration| migration.name.as_str());
         Error::NotFound {
             migration: name.to_owned(),
-            similar: nearest(name, names),
+            similar: nearest_migration(name, names),
         }
     })
 }

@@ -15,7 +15,7 @@ use tollgate_schema::locks::TableLock;
 use tollgate_sql::operation::{ObjectKind, Operation};
 use tollgate_sql::{Dialect, Script, Statement};
 
-use crate::error::{Error, nearest};
+use crate::error::{Error, nearest_migration};
 use crate::explain::{self, ExplainedStatement};
 use crate::folder::{Folder, MigrationFile};
 use crate::plan::{self, ReadMigration};
@@ -75,7 +75,7 @@ pub fn trace(folder: &Folder, options: &TraceOptions, tell: &mut dyn FnMut(Trace
     if let Some(name) = options.only.iter().find(|name| folder.find(name).is_none()) {
         return Err(Error::NotFound {
             migration: name.clone(),
-            similar: nearest(name, names()),
+            similar: nearest_migration(name, names()),
         });
     }
     folder.expect_dialect(options.place.dialect())?;

@@ -5,6 +5,7 @@ mod meaning;
 use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_engine::approval::{self, Approval, ApprovalFile, Choice, RuleName, Subject, Void, level_name};
+use tollgate_engine::error::{nearest, nearest_migration};
 use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::Severity as EngineSeverity;
 use tollgate_engine::sql::{Dialect, Position, Script};
@@ -13,7 +14,6 @@ use tollgate_engine::{Folder, JudgedFinding, MigrationFile};
 use super::Context;
 use super::deploy::reason;
 use crate::config::Config;
-use crate::config::error::nearest;
 use crate::engine::approvals::{self, ApprovalDocument, word};
 use crate::engine::plugins::{Loaded, Loader};
 use crate::engine::project;
@@ -247,7 +247,7 @@ impl<'a> Desk<'a> {
         let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) else {
             return Ok(());
         };
-        let help = match nearest(unknown, &known) {
+        let help = match nearest(unknown, known.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
             None if known.is_empty() => "the configuration has none".to_owned(),
             None => format!("the configuration has {}", known.join(", ")),
@@ -262,7 +262,7 @@ impl<'a> Desk<'a> {
     fn file_of(&self, name: &str) -> Result<&'a MigrationFile, Failure> {
         self.folder.find(name).ok_or_else(|| {
             let names = self.folder.migrations.iter().map(|file| file.name.as_str());
-            let similar = tollgate_engine::error::nearest(name, names);
+            let similar = nearest_migration(name, names);
             let migration = name.to_owned();
             tollgate_engine::Error::NotFound { migration, similar }.into()
         })

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use tollgate_engine::ReceiptKey;
+use tollgate_engine::error::nearest;
 
-use super::error::{ConfigError, Place, Problem, nearest};
+use super::error::{ConfigError, Place, Problem};
 use super::origin::Origin;
 use super::resolved::Config;
 
@@ -29,7 +30,7 @@ impl Config {
         let teams = &self.settings.teams;
         let Some(people) = teams.get(name) else {
             let known: Vec<&str> = teams.keys().map(String::as_str).collect();
-            let help = match nearest(name, &known) {
+            let help = match nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean @{near}?"),
                 None => format!("write who belongs to it: `{name} = [\"alice@example.org\"]` under [teams]"),
             };
@@ -76,7 +77,7 @@ impl Config {
             ));
         }
         if !known.contains(&required) {
-            let help = match nearest(required, &known) {
+            let help = match nearest(required, known.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("there are {}", known.join(", ")),
             };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use figment::error::{Actual, Kind};
+use tollgate_engine::error::nearest;
 
 use super::source::SourceFile;
 use crate::output::path::shown;
@@ -247,7 +248,7 @@ impl Problem {
             Kind::UnknownField(name, known) => Self::unknown_key(file, prefix, &path, name, known),
             Kind::UnknownVariant(found, known) => {
                 let mut problem = Self::wrong_type(file, &path, &one_of(known));
-                problem.help = nearest(found, known).map(|near| format!("did you mean \"{near}\"?"));
+                problem.help = nearest(found, known.iter().copied()).map(|near| format!("did you mean \"{near}\"?"));
                 problem
             }
             Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
@@ -278,7 +279,7 @@ impl Problem {
         if path.len() == 1 && prefix.is_empty() {
             known.extend(["environments", "extends", "enforced"]);
         }
-        let help = match nearest(name, &known) {
+        let help = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known keys {table}: {}", known.join(", ")),
         };
@@ -293,21 +294,6 @@ impl Problem {
             help: Some(help),
         }
     }
-}
-
-/// The name that was most likely meant, if one is near enough.
-pub fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&typed.to_lowercase(), &candidate.to_lowercase()),
-                *candidate,
-            )
-        })
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 fn one_of(known: &[&str]) -> String {

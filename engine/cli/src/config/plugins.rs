@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tollgate_engine::error::nearest;
 use tollgate_engine::rules;
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::model::{BUNDLED, NOTIFIERS, OnFailure, Plugin, RuleLevel};
 use super::resolved::Config;
 use super::secret::Secret;
@@ -144,7 +145,7 @@ impl Config {
                 if known.contains(&wanted) {
                     return Ok(PluginSource::Builtin(wanted.to_owned()));
                 }
-                let near = nearest(wanted, &known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                let near = nearest(wanted, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
                 Err(self.plugin_error(
                     name,
                     &key,

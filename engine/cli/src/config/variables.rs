@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Num, Tag, Value};
+use tollgate_engine::error::nearest;
 
 use super::dotenv;
 use super::error::ConfigError;
@@ -198,12 +199,7 @@ pub fn unknown(variables: &Variables) -> Vec<(String, Option<String>)> {
         .own_names()
         .into_iter()
         .filter(|name| !names.contains(name))
-        .map(|name| {
-            (
-                name.to_owned(),
-                super::error::nearest(name, &names).map(ToOwned::to_owned),
-            )
-        })
+        .map(|name| (name.to_owned(), nearest(name, names.iter().copied())))
         .collect()
 }
 

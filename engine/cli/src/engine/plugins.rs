@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tollgate_engine::error::nearest;
 use tollgate_engine::host::types::Description;
 use tollgate_engine::host::{
     Endpoint, FailureKind, Host, HostError, HostOptions, Kind, Limits, LoadRequest, LogLevel, LogLine, Plugin,
@@ -12,7 +13,7 @@ use tollgate_engine::host::{
 use tollgate_engine::rules::{self, EngineRules, SwitchedOff};
 use tollgate_engine::{Level, Notifier, OnFailure, Plugins, Policy, bundled};
 
-use crate::config::error::{Place, nearest};
+use crate::config::error::Place;
 use crate::config::model::{self, RuleLevel};
 use crate::config::plugins::{EndpointConfig, PluginConfig, PluginSource};
 use crate::config::{Config, ConfigError};
@@ -414,7 +415,7 @@ fn level(level: RuleLevel) -> Level {
 pub fn unknown_rule(config: &Config, plugin: &PluginConfig, rule: &str, known: &[&str]) -> Failure {
     let plugin = &plugin.name;
     let own = rules::description();
-    let problem = match nearest(rule, known) {
+    let problem = match nearest(rule, known.iter().copied()) {
         _ if plugin != rules::NAME && own.rule(rule).is_some() => {
             format!(
                 "has no rule {rule}; that is one of Tollgate itself: [plugins.{}.rules]",

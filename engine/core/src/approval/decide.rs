@@ -8,7 +8,7 @@ use super::request::{listed, select};
 use super::subject::Word;
 use super::{Approval, ApprovalSource, Request, Subject, level_name};
 use crate::check::CheckedMigration;
-use crate::error::nearest;
+use crate::error::nearest_migration;
 use crate::folder::Folder;
 use crate::plan::ReadMigration;
 use crate::policy::{JudgedFinding, Judgement};
@@ -284,7 +284,7 @@ impl Approvals {
                     continue;
                 }
                 let names = folder.migrations.iter().map(|file| file.name.as_str());
-                let near = nearest(&request.migration, names).map(|near| format!("did you mean {near}?"));
+                let near = nearest_migration(&request.migration, names).map(|near| format!("did you mean {near}?"));
                 return Err(Refusal::NothingToApprove {
                     request: request.to_string(),
                     why: "names a migration that is not in the folder".to_owned(),

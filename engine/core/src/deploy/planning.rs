@@ -104,7 +104,8 @@ pub(super) fn choose(history: &History, options: &DeployOptions) -> Result<Vec<u
             Some(position) => position + 1,
             None if history.find(name).is_some() => 0,
             None => {
-                let similar = crate::error::nearest(name, history.entries.iter().map(|entry| entry.name.as_str()));
+                let names = history.entries.iter().map(|entry| entry.name.as_str());
+                let similar = crate::error::nearest_migration(name, names);
                 return Err(Error::NotFound {
                     migration: name.clone(),
                     similar,

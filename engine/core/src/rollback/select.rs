@@ -26,7 +26,10 @@ impl Selection {
                 None => Err(Error::NotApplied {
                     migration: name.clone(),
                     known: history.find(name).is_some(),
-                    similar: crate::error::nearest(name, history.entries.iter().map(|entry| entry.name.as_str())),
+                    similar: crate::error::nearest_migration(
+                        name,
+                        history.entries.iter().map(|entry| entry.name.as_str()),
+                    ),
                 }),
             },
         }

@@ -1,13 +1,13 @@
 //! What a rule reports and what to do about it, in its plugin's own words.
 
 use serde::Serialize;
+use tollgate_engine::error::nearest;
 use tollgate_engine::host::types::Rule;
 use tollgate_engine::rules;
 
 use crate::command::Context;
 use crate::command::plugin::level;
 use crate::config::Config;
-use crate::config::error::nearest;
 use crate::config::plugins::{PluginConfig, PluginSource};
 use crate::engine::findings::severity;
 use crate::engine::plugins::{Loader, bytes};
@@ -106,7 +106,7 @@ fn unknown(name: &str, all: &[(PluginConfig, Vec<Rule>)]) -> Failure {
         "explain::unknown",
         format!("there is no migration, file or rule called {name}"),
     );
-    let help = match nearest(id, &known) {
+    let help = match nearest(id, known) {
         Some(similar) => format!("is {similar} meant? `tollgate plugin list --rules` lists the rules"),
         None => "`tollgate plugin list --rules` lists the rules, `tollgate status` the migrations".to_owned(),
     };
