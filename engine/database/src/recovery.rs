@@ -341,7 +341,7 @@ impl Database {
         if let Some(notices) = &after.notices {
             let note = self.place.note(row, notices);
             let sql = if self.connection.is_postgres() {
-                format!("BEGIN; SET LOCAL synchronous_commit = off; {note}; COMMIT")
+                format!("BEGIN; {} {note}; COMMIT", session::WITHOUT_WAITING)
             } else {
                 note
             };

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 
 use crate::error::DatabaseError;
 use crate::execute::run::Run;
+use crate::execute::session::WITHOUT_WAITING;
 use crate::ledger::store::{Begun, Place};
 use crate::sql_text::literal;
 use crate::state::progress::{Direction, Progress};
@@ -114,7 +115,7 @@ impl Run<'_> {
             // Not waiting for the disk is safe here: the log is written in order, so whatever commit of this migration
             // reaches the disk later takes this row along; and if none does, there is nothing to remember.
             format!(
-                "BEGIN; {} SET LOCAL synchronous_commit = off; {} {progress} COMMIT",
+                "BEGIN; {} {WITHOUT_WAITING} {} {progress} COMMIT",
                 self.database.guard(),
                 row.begun()
             )

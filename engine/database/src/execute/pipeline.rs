@@ -161,7 +161,7 @@ impl Run<'_> {
         let begin = session::begin(self.script.dialect);
         let mut limits = session::limits(self.script, first, self.options);
         if carries && self.atomic && self.durability == Durability::WithTheNext {
-            limits += "SET LOCAL synchronous_commit = off;";
+            limits += session::WITHOUT_WAITING;
         }
         let guard = self.database.short_guard();
         if session::sets_transaction(self.script, &group.statements) {

@@ -9,6 +9,10 @@ use tollgate_sql::{Dialect, Script, Statement};
 use crate::error::ServerError;
 use crate::execute::{ExecuteOptions, Pragmas, outside};
 
+/// Lets a transaction of PostgreSQL's commit without waiting for the server's disk, see
+/// [`crate::Durability::WithTheNext`].
+pub(crate) const WITHOUT_WAITING: &str = "SET LOCAL synchronous_commit = off;";
+
 /// Longest pause before another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 

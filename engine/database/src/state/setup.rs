@@ -16,6 +16,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::connection::{Connection, Found};
 use crate::error::{DatabaseError, ServerError};
+use crate::execute::session::WITHOUT_WAITING;
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::target::PostgresTarget;
 use crate::sqlite::connect::{Access, SqliteFile, open_file};
@@ -169,9 +170,9 @@ impl Tables {
         }
         // Nobody waits for the disk here: what is written into them comes later, and takes them along.
         let (begin, commit) = if inside {
-            ("", "")
+            (String::new(), "")
         } else {
-            ("BEGIN; SET LOCAL synchronous_commit = off; ", " COMMIT")
+            (format!("BEGIN; {WITHOUT_WAITING} "), " COMMIT")
         };
         let make: String = missing.iter().map(|table| as_migrated(table)).collect();
         let made = connection.run(&format!("{begin}{}{make}{commit}", beginning(found.as_ref())));
