@@ -1,6 +1,7 @@
 //! Rights that are missing: of a role, and of a user of the system.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -77,6 +78,10 @@ fn a_table_that_belongs_to_somebody_else() {
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
     applied     1_users
     rolled back 2_posts  failed when it was last tried
+        Database error code: 42501
+        Database error:
+        ERROR: must be owner of table settings
+        Statement 2 at line 2, column 1
     pending     3_views
     3 migrations: 1 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
     "#);
@@ -123,6 +128,8 @@ fn a_ledger_that_belongs_to_somebody_else() {
     pending     2_posts
     pending     3_views
     3 migrations: 1 applied, 2 pending; next: `tollgate deploy`
+    -- stderr
+    warning: this role may not read Tollgate's own tables (schema tollgate): leases, and how far an unfinished migration came, are not shown
 
     $ tollgate deploy
     status: 1
@@ -146,6 +153,8 @@ fn a_ledger_that_belongs_to_somebody_else() {
     pending     2_posts
     pending     3_views
     3 migrations: 1 applied, 2 pending; next: `tollgate deploy`
+    -- stderr
+    warning: this role may not read Tollgate's own tables (schema tollgate): leases, and how far an unfinished migration came, are not shown
 
     $ tollgate deploy
     status: 1
@@ -312,9 +321,9 @@ fn a_file_that_may_not_be_written() {
     -- stderr
     lock
 
-      × cannot prepare Tollgate's own tables in data/app.tollgate.lock: Permission denied (os error
-      │ 13)
-      help: the lock file is made beside the database: its folder has to be writable
+      × cannot use the lock file data/app.tollgate.lock: Permission denied (os error 13)
+      help: the lock file is made beside the database: this user has to be able to write the folder,
+            and the file
       the database now: nothing was changed
     ");
     mode(&data, 0o755);
@@ -341,12 +350,22 @@ fn a_folder_in_which_nothing_may_be_made() {
       the database now: nothing was changed
     ");
     mode(&data, 0o000);
-    assert_snapshot!(run(&project, somebody, &["deploy"]), @"
+    // Nobody says that it is not there.
+    let said = ["status", "deploy"].map(|command| run(&project, somebody, &[command]).to_string());
+    assert_snapshot!(said.concat(), @"
     status: 1
     -- stderr
     database
 
-      × cannot open SQLite database data/app.db: unable to open database file
+      × cannot open SQLite database data/app.db: Permission denied (os error 13)
+      help: check the path in the URL, and that this user may read and write the file and its folder
+      the database now: nothing was changed
+
+    status: 1
+    -- stderr
+    database
+
+      × cannot open SQLite database data/app.db: Permission denied (os error 13)
       help: check the path in the URL, and that this user may read and write the file and its folder
       the database now: nothing was changed
     ");
@@ -354,4 +373,35 @@ fn a_folder_in_which_nothing_may_be_made() {
     let last = run(&project, somebody, &["deploy"]);
     assert_eq!(last.status, Some(0), "{last}");
     assert_eq!(sqlite3(&data.join("app.db"), APPLIED), BLOG_APPLIED);
+}
+
+/// Where two users deploy, the lock file is the one's or the other's.
+#[test]
+fn a_lock_file_of_another_user() {
+    let Some((project, somebody)) = as_somebody("an SQLite lock file of another user") else {
+        return;
+    };
+    let path = project.path().join("data/app.tollgate.lock");
+    let go = |arguments: &[&str]| run(&project, somebody, arguments);
+    assert_eq!(go(&["deploy", "--to", "1_users"]).status, Some(0));
+    let mut lock = fs::File::create(&path).unwrap();
+    lock.lock().unwrap();
+    lock.write_all(b"17\t\tan administrator\t\t\n").unwrap();
+    mode(&path, 0o644);
+    assert_snapshot!(go(&["deploy", "--lock-timeout", "0"]), @"
+    status: 4
+    -- stderr
+    lock
+
+      × lock already held by PID [number] (application an administrator)
+      help: `tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if
+            it hangs, `tollgate lock release --force` ends it
+      the database now: nothing was changed
+    ");
+    // Its process was killed.
+    drop(lock);
+    assert!(path.exists());
+    let last = go(&["deploy"]);
+    assert_eq!(last.status, Some(0), "{last}");
+    assert!(!path.exists());
 }

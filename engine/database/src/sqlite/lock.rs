@@ -32,13 +32,7 @@ impl FileLock {
 
     /// Tries once.
     pub(crate) fn attempt(&mut self) -> Result<Attempt, LockError> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&self.path)
-            .map_err(|error| self.failure(&error))?;
+        let (mut file, writable) = open(&self.path, true).map_err(|error| self.failure(&error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(Entry::read(&mut file).map(Entry::into_holder))),
@@ -47,6 +41,11 @@ impl FileLock {
         if !is_same_file(&file, &self.path) {
             // Its holder removed it between our opening and our locking it: what we locked nobody else will see.
             return Ok(Attempt::Held(None));
+        }
+        if !writable {
+            // Another user's process was killed and has left it. Removed while it is locked, as its holder would have.
+            std::fs::remove_file(&self.path).map_err(|error| self.failure(&error))?;
+            return self.attempt();
         }
         let entry = Entry {
             pid: i32::try_from(std::process::id()).unwrap_or_default(),
@@ -155,6 +154,19 @@ impl Entry {
     }
 }
 
+/// Opens the file, and says whether it can be written. That of another user's process can often only be read, which is
+/// enough to see whether it is locked, and by whom.
+fn open(path: &Path, create: bool) -> std::io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).truncate(false);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            File::open(path).map(|file| (file, false)).map_err(|_| error)
+        }
+        opened => opened.map(|file| (file, true)),
+    }
+}
+
 /// Somebody has locked the file; who, when it says so.
 struct Holding(Option<Entry>);
 
@@ -165,8 +177,8 @@ fn locked_by(path: &Path) -> Result<Option<Holding>, DatabaseError> {
         reason: error.to_string(),
         help: None,
     };
-    let mut file = match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(file) => file,
+    let mut file = match open(path, false) {
+        Ok((file, _)) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(&error)),
     };
