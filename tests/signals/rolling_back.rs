@@ -50,7 +50,8 @@ fn asked_once_it_is_as_it_was_after_the_statement() {
     interrupted
 
       × 2_b: taking it back was interrupted: statement 2 was cancelled
-      help: run the command again: it does the rest
+      help: run the command again: it does the rest; `--steps` counts from what is applied now: give 1
+            less
       the database now: 1 migration was taken back before; 2_b is applied as it was; nothing of its rollback was kept
     ");
     assert_eq!(stage.tables(), "a c e");
@@ -83,7 +84,8 @@ fn asked_twice_the_statement_is_cancelled() {
     interrupted
 
       × 2_b: taking it back was interrupted: statement 1 was cancelled
-      help: run the command again: it does the rest
+      help: run the command again: it does the rest; `--steps` counts from what is applied now: give 1
+            less
       the database now: 1 migration was taken back before; 2_b is applied as it was; nothing of its rollback was kept
     ");
     assert_eq!(stage.tables(), "a c e");

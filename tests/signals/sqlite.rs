@@ -1,6 +1,8 @@
 //! The same on `SQLite`, where the library is asked to end a statement.
 
 use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use insta::assert_snapshot;
 use rustix::process::Signal;
@@ -185,4 +187,72 @@ fn a_deploy_stops_waiting_for_the_lock() {
     ");
     drop(other);
     goes_on(&file, &project);
+}
+
+/// A program that has begun to write to the file, and waits.
+fn writer(file: &SqliteFile) -> Child {
+    let mut shell = Command::new("sqlite3")
+        .arg(file.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = shell.stdin.as_mut().unwrap();
+    input.write_all(b"BEGIN IMMEDIATE; SELECT 'held';\n").unwrap();
+    shell.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+    shell
+}
+
+#[test]
+fn a_deploy_stops_waiting_for_another_program() {
+    let (file, mut project) = stage("SELECT 1 AS id");
+    project.set("DATABASE_URL", &format!("{}?socket_timeout=1", file.url()));
+    project.file(
+        "tollgate.toml",
+        "[deploy]\nstatement_lock_timeout_ms = 50\nretries = 1000\n",
+    );
+    let mut writer = writer(&file);
+    let deploy = Running::start(&project, &["deploy"]);
+    deploy.says("database is locked; attempt 3 in");
+    deploy.ask(Signal::TERM);
+    let outcome = deploy.end(&project);
+    assert_eq!(outcome.status, Some(143), "{outcome}");
+    assert!(outcome.stderr.contains("2_b: applying it was interrupted"), "{outcome}");
+    assert!(outcome.stderr.contains("nothing of it is in the database"), "{outcome}");
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    goes_on(&file, &project);
+}
+
+#[test]
+fn a_seed_is_cancelled_too() {
+    let (file, project) = stage("SELECT 1 AS id");
+    project
+        .file("tollgate.toml", "[seed]\nfiles = [\"seed/*.sql\"]\n")
+        .file("seed/1.sql", "INSERT INTO a VALUES (1);\n")
+        .file(
+            "seed/2.sql",
+            &format!("CREATE TABLE s AS {};\nDROP TABLE s;\n", counting(2_000_000_000)),
+        );
+    let seed = Running::start(&project, &["seed", "--force"]);
+    // While it is committed nobody can read.
+    let rows = || file.try_sqlite3("SELECT id FROM a").unwrap_or_default();
+    until("the first file is in", || rows() == "1\n");
+    writes(&file);
+    seed.ask(Signal::TERM);
+    seed.ask_again("cancelling");
+    assert_snapshot!(seed.end(&project), @"
+    status: 143
+    -- stdout
+    seeded seed/1.sql [duration]
+    -- stderr
+    stopping after the statement that runs; once more cancels it
+    cancelling the statement that runs; once more ends the program at once
+    interrupted
+
+      × seed/2.sql: interrupted: statement 1 was cancelled
+      help: run the command again: it runs all files
+      the database now: the file before it is in; nothing of this file was kept
+    ");
+    assert_eq!(tables(&file), "a");
 }

@@ -4,7 +4,10 @@ use std::io::Write as _;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::support::{Printed, Stage, WAIT, until};
+use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{APART, Printed, Stage, WAIT, until};
 
 /// A command at a terminal of its own.
 struct Window {
@@ -80,6 +83,32 @@ fn the_window_is_closed() {
     second.end();
     stage.goes_on();
     assert_eq!(stage.tables(), "a b c");
+}
+
+/// Nothing can be said any more: to write there is an error.
+#[test]
+fn the_window_with_everything_in_it_is_closed() {
+    let stage = stage();
+    let [first, second] = stage.hold();
+    let Window { master, mut child, .. } = Window::open(&stage, &["deploy"], false);
+    stage.waits();
+    let pid = child
+        .process_id()
+        .and_then(|pid| Pid::from_raw(pid.try_into().unwrap()));
+    drop(master);
+    // Whoever ends a session asks a second time.
+    std::thread::sleep(APART);
+    kill_process(pid.unwrap(), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().exit_code(), 129);
+    assert_eq!(stage.tables(), "a");
+    assert_snapshot!(stage.recorded(), @"
+    1_a: applied, steps 1
+    2_b: rolled back, steps 0, logs: The migration was interrupted before it was complete.  Migration name: 2_b  interrupted: statement 1 was cancelled
+    deploy: interrupted
+    ");
+    first.end();
+    second.end();
+    stage.goes_on();
 }
 
 #[test]

@@ -319,8 +319,11 @@ impl Error {
                 "give them names that sort last, or set `migrations.out_of_order = \"warn\"`".to_owned()
             }
             Self::Execution {
-                source, taking_back, ..
-            } => failed::next_step(source, *taking_back),
+                source,
+                taking_back,
+                finished,
+                ..
+            } => repeated(failed::next_step(source, *taking_back), *taking_back, finished),
             Self::NotApplied { similar, .. } | Self::NotFound { similar, .. } => match similar {
                 Some(similar) => format!("did you mean {similar}? Give the whole folder name"),
                 None => "`tollgate status` lists the names; give the whole folder name".to_owned(),
@@ -346,7 +349,13 @@ impl Error {
             Self::Interrupted {
                 next: None, finished, ..
             } if !finished.is_empty() => return None,
-            Self::Interrupted { .. } => "run the command again: it does the rest".to_owned(),
+            Self::Interrupted {
+                finished, taking_back, ..
+            } => repeated(
+                "run the command again: it does the rest".to_owned(),
+                *taking_back,
+                finished,
+            ),
         })
     }
 }
@@ -354,6 +363,15 @@ impl Error {
 impl From<Vec<ScriptError>> for Error {
     fn from(errors: Vec<ScriptError>) -> Self {
         Self::Scripts(errors)
+    }
+}
+
+/// Advice to run a command again, which must not take back more than was wanted.
+fn repeated(help: String, taking_back: bool, finished: &[String]) -> String {
+    match finished.len() {
+        0 => help,
+        _ if !taking_back => help,
+        done => format!("{help}; `--steps` counts from what is applied now: give {done} less"),
     }
 }
 
