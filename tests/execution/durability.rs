@@ -1,17 +1,23 @@
-//! When the server waits for its disk: for the last migration of a deploy, and for each where somebody is told of each.
+//! When the server waits for its disk: for the last migration of a deploy, and for each where somebody is told of each or
+//! the configuration says so.
 
+use insta::assert_snapshot;
 use tollgate_testing::postgres::{Cluster, Setup, cluster};
 use tollgate_tests::{Project, Receiver};
 
-use crate::{ALONE, until};
+use crate::{ALONE, run, sqlite, until};
 
 /// Notes how the transaction that it is in will be committed.
 fn note(name: &str) -> String {
     format!("INSERT INTO noted VALUES ('{name}', current_setting('synchronous_commit'));\n")
 }
 
-/// What five migrations note of themselves; the fourth commits its statements one by one.
+/// What six migrations note of themselves; the fourth commits its statements one by one.
 fn noted(configuration: &str) -> String {
+    noted_with(configuration, &[])
+}
+
+fn noted_with(configuration: &str, flags: &[&str]) -> String {
     let database = cluster().database();
     let mut project = Project::new();
     let url = format!("{}?options=-c%20synchronous_commit%3Don", database.url());
@@ -27,8 +33,8 @@ fn noted(configuration: &str) -> String {
         .migration("4_d", &format!("-- tollgate:transaction off\n{0}{0}", note("4_d")))
         .migration("5_e", &note("5_e"))
         .migration("6_f", &note("6_f"));
-    project.succeed(&["deploy", "--to", "5_e"]);
-    project.succeed(&["deploy"]);
+    project.succeed(&[&["deploy", "--to", "5_e"], flags].concat());
+    project.succeed(&[&["deploy"], flags].concat());
     database.psql("SELECT name, level FROM noted ORDER BY name")
 }
 
@@ -47,10 +53,80 @@ fn nobody_is_told_of_a_migration_that_a_crash_could_take_back() {
         "[plugins.webhook.endpoints.webhook]\nurl = \"{}\"\nallow_private = true\n",
         receiver.url()
     );
-    assert_eq!(
-        noted(&notifier),
-        "1_a|on\n2_b|on\n3_c|on\n3_c|on\n4_d|on\n4_d|on\n5_e|on\n6_f|on\n"
+    assert_eq!(noted(&notifier), EACH);
+}
+
+const EACH: &str = "1_a|on\n2_b|on\n3_c|on\n3_c|on\n4_d|on\n4_d|on\n5_e|on\n6_f|on\n";
+
+#[test]
+fn each_migration_waits_where_the_configuration_says_so() {
+    let each = "[deploy]\nsynchronous_commit = \"each\"\n";
+    assert_eq!(noted(each), EACH);
+    assert_eq!(noted(&each.replace("each", "last")), noted(""));
+    let production = "[environments.production.deploy]\nsynchronous_commit = \"each\"\n";
+    assert_eq!(noted_with(production, &["--env", "production"]), EACH);
+}
+
+#[test]
+fn which_migrations_wait_is_one_of_two_words() {
+    let (mut project, _file) = sqlite();
+    project.file("tollgate.toml", "[deploy]\nretries = 1\nsynchronous_commit = \"off\"\n");
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 2
+    -- stderr
+    config::wrong-type
+
+      × deploy.synchronous_commit must be "each" or "last"
+       ╭─[tollgate.toml:3:22]
+     2 │ retries = 1
+     3 │ synchronous_commit = "off"
+       ·                      ──┬──
+       ·                        ╰── expected "each" or "last"
+       ╰────
+    "#);
+    project.file(
+        "tollgate.toml",
+        "[environments.production]\ndeploy.synchronous_commit = true\n",
     );
+    assert_snapshot!(run(&project, &["-e", "production", "deploy"]), @"
+    status: 2
+    -- stderr
+    config::wrong-type
+
+      × environments.production.deploy.synchronous_commit must be one of the known words
+       ╭─[tollgate.toml:2:29]
+     1 │ [environments.production]
+     2 │ deploy.synchronous_commit = true
+       ·                             ──┬─
+       ·                               ╰── this is true or false
+       ╰────
+    ");
+    project.file("tollgate.toml", "");
+    project.set("TOLLGATE_DEPLOY_SYNCHRONOUS_COMMIT", "always");
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 2
+    -- stderr
+    config::variable
+
+      × the variable TOLLGATE_DEPLOY_SYNCHRONOUS_COMMIT is "always" and must be "each" or "last"
+    "#);
+}
+
+/// SQLite waits for its disk with each, whatever is configured.
+#[test]
+fn on_sqlite_it_means_nothing() {
+    for which in ["each", "last"] {
+        let (project, _file) = sqlite();
+        project
+            .file(
+                "tollgate.toml",
+                &format!("[deploy]\nsynchronous_commit = \"{which}\"\n{ALONE}"),
+            )
+            .migration("1_a", "CREATE TABLE a (id int);\n")
+            .migration("2_b", "CREATE TABLE b (id int);\n");
+        let outcome = project.succeed(&["deploy"]);
+        assert_eq!(outcome.stderr, "", "{outcome}");
+    }
 }
 
 /// What was not on disk when the server crashed is not there any more, and not said to be.

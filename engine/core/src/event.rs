@@ -40,7 +40,7 @@ pub enum Event {
         of: usize,
     },
     /// A migration is in and recorded. On PostgreSQL it may be on disk only with the last one of the run; see
-    /// [`tollgate_database::Durability`].
+    /// [`crate::SynchronousCommit`].
     Applied {
         /// Its name.
         migration: String,

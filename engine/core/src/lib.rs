@@ -63,7 +63,7 @@ pub use notify::{Delivery, Notifier, retry as retry_notifications, tell_now};
 pub use policy::{JudgedFinding, Judgement, Level, OnFailure, Policy, PolicyFailure};
 pub use presence::{Extent, InspectedStatement, Inspection, Presence, Proposal};
 pub use preview::{PreviewOptions, PreviewReport, PreviewedMigration, RollbackResult, TriedRollback, preview};
-pub use project::{Project, Settings, Tolerance};
+pub use project::{Project, Settings, SynchronousCommit, Tolerance};
 pub use receipt::{DeployedMigration, Receipt, ReceiptError, ReceiptKey};
 pub use refusal::Refusal;
 pub use requirement::{Proof, Requirement, RequirementReport, Unproven};

@@ -65,6 +65,8 @@ pub struct Settings {
     pub lock: LockOptions,
     /// Time limits of the scripts.
     pub execute: ExecuteOptions,
+    /// Which migrations of a deploy wait for PostgreSQL's disk.
+    pub synchronous_commit: SynchronousCommit,
 }
 
 impl Default for Settings {
@@ -83,8 +85,24 @@ impl Default for Settings {
             edited: Tolerance::Error,
             lock: LockOptions::default(),
             execute: ExecuteOptions::default(),
+            synchronous_commit: SynchronousCommit::default(),
         }
     }
+}
+
+/// Which migrations of a deploy PostgreSQL commits synchronously: it answers only once they are on its disk. The others
+/// are committed with `synchronous_commit` off, and are on disk with the next one that waits, because the server writes its
+/// log in order. A server that crashes before that has lost the newest of them together with their ledger rows.
+///
+/// It is about migrations that are one transaction; what takes several waits with each. `SQLite` always waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SynchronousCommit {
+    /// Each one: what is said to be applied is on disk.
+    Each,
+    /// The last one of the deploy. Where there are notifiers each waits all the same: nobody is told of a migration that a
+    /// crash could take back.
+    #[default]
+    Last,
 }
 
 /// What to do about something irregular.

@@ -170,7 +170,7 @@ pub enum Severity {
     High,
 }
 
-/// Time limits of a deploy. Milliseconds; 0 means no limit.
+/// Time limits of a deploy, in milliseconds, where 0 means no limit; and when it waits for the disk.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deploy {
@@ -185,6 +185,19 @@ pub struct Deploy {
     pub idle_timeout_ms: Option<u64>,
     /// How often a migration is tried again after a lock timeout, a deadlock or a serialization failure.
     pub retries: Option<u32>,
+    /// Which migrations PostgreSQL commits synchronously: each, or the last of a deploy, which takes those before it to the
+    /// disk along.
+    pub synchronous_commit: Option<SynchronousCommit>,
+}
+
+/// Which migrations of a deploy wait for the server's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SynchronousCommit {
+    /// Each.
+    Each,
+    /// The last one; each, where notifiers are told of each.
+    Last,
 }
 
 /// The lock that keeps two deploys apart.
@@ -386,6 +399,7 @@ pub fn defaults() -> Settings {
             statement_timeout_ms: Some(0),
             idle_timeout_ms: Some(60_000),
             retries: Some(5),
+            synchronous_commit: Some(SynchronousCommit::Last),
         },
         lock: Lock {
             url: None,

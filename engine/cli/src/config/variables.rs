@@ -144,6 +144,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("deploy.statement_timeout_ms", Kind::Number),
     ("deploy.idle_timeout_ms", Kind::Number),
     ("deploy.retries", Kind::Number),
+    ("deploy.synchronous_commit", Kind::Text),
     ("lock.url", Kind::Text),
     ("lock.force_release", Kind::Flag),
     ("state.url", Kind::Text),

@@ -6,12 +6,13 @@ use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::{Severity as EngineSeverity, TimeLimits};
 use tollgate_engine::sql::Dialect;
 use tollgate_engine::{
-    Context as SchemaContext, ExecuteOptions, Folder, LockOptions, Project, Settings, Target, Tolerance,
+    Context as SchemaContext, ExecuteOptions, Folder, LockOptions, Project, Settings, SynchronousCommit, Target,
+    Tolerance,
 };
 
 use super::locking;
 use super::plugins::{Loaded, Loader};
-use crate::config::model::{Provider, Reaction, Severity};
+use crate::config::model::{self, Provider, Reaction, Severity};
 use crate::config::{Config, DatabaseUrl};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -120,6 +121,9 @@ fn settings(config: &Config, lock: LockOptions) -> Settings {
             interrupt: signal::interrupt(),
             ..ExecuteOptions::default()
         },
+        synchronous_commit: deploy
+            .synchronous_commit
+            .map_or(defaults.synchronous_commit, synchronous_commit),
         ..defaults
     }
 }
@@ -138,6 +142,13 @@ fn limit(milliseconds: Option<u64>) -> Option<Duration> {
     milliseconds
         .filter(|&milliseconds| milliseconds > 0)
         .map(Duration::from_millis)
+}
+
+fn synchronous_commit(which: model::SynchronousCommit) -> SynchronousCommit {
+    match which {
+        model::SynchronousCommit::Each => SynchronousCommit::Each,
+        model::SynchronousCommit::Last => SynchronousCommit::Last,
+    }
 }
 
 fn tolerance(reaction: Reaction) -> Tolerance {

@@ -234,6 +234,7 @@ check.block_at = "medium"
     retries = 5  # from default
     statement_lock_timeout_ms = 5000  # from default
     statement_timeout_ms = 0  # from default
+    synchronous_commit = "last"  # from default
 
     [lock]
     force_release = true  # from FORCE_RELEASE

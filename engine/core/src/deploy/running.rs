@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, milliseconds};
 use crate::event::{Awaiting, Event, Observer};
 use crate::notify::{self, Delivery, Notifications, Notifier, Waiting};
 use crate::plan::ReadMigration;
-use crate::project::Project;
+use crate::project::{Project, SynchronousCommit};
 use crate::receipt::DeployedMigration;
 use crate::requirement::RequirementReport;
 
@@ -276,13 +276,12 @@ impl Deploy<'_> {
     }
 
     /// When a migration that is not the last has to be on disk. A server waits for its disk longer than for most
-    /// migrations, and once at the end is enough: unless somebody is told of each, who must not hear of one that a crash
-    /// takes back.
+    /// migrations, and once at the end is enough: unless somebody wants it otherwise, or is told of each and must not hear
+    /// of one that a crash takes back.
     fn durability(&self) -> Durability {
-        if self.project.notifiers.is_empty() {
-            Durability::WithTheNext
-        } else {
-            Durability::Now
+        match self.project.settings.synchronous_commit {
+            SynchronousCommit::Last if self.project.notifiers.is_empty() => Durability::WithTheNext,
+            SynchronousCommit::Last | SynchronousCommit::Each => Durability::Now,
         }
     }
 
