@@ -3,7 +3,7 @@
 use tollgate_schema::locks::{self, TableLock};
 use tollgate_schema::{Context, Schema};
 use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
-use tollgate_sql::{Dialect, ObjectName, Position, Script, Statement};
+use tollgate_sql::{Dialect, ObjectName, Script, Statement};
 
 use crate::deploy::excerpt;
 use crate::error::{Error, nearest_migration};
@@ -101,9 +101,10 @@ pub(crate) fn statements(before: &Schema, script: &Script) -> Result<Vec<Explain
     let explained = script
         .statements
         .iter()
+        .zip(script.lines())
         .zip(locks)
-        .map(|(statement, locks)| ExplainedStatement {
-            line: Position::of(&script.text, statement.span.start).line,
+        .map(|((statement, line), locks)| ExplainedStatement {
+            line,
             excerpt: excerpt(statement.span.of(&script.text)),
             transactional: statement.transactional,
             does: does(statement, script.dialect),

@@ -61,6 +61,20 @@ pub struct Script {
     pub changes: Vec<Change>,
 }
 
+impl Script {
+    /// The line on which each statement begins, counted from 1: the text is read once for all of them.
+    pub fn lines(&self) -> Vec<usize> {
+        let (mut line, mut at) = (1, 0);
+        let mut lines = Vec::with_capacity(self.statements.len());
+        for statement in &self.statements {
+            line += self.text[at..statement.span.start].matches('\n').count();
+            at = statement.span.start;
+            lines.push(line);
+        }
+        lines
+    }
+}
+
 /// One statement of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
@@ -140,4 +154,22 @@ pub struct EnumRebuild {
     pub values: Vec<String>,
     /// Columns that were moved to the new type.
     pub columns: Vec<(ObjectName, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_the_places_where_statements_begin() {
+        let text = "-- é\nSELECT 1; SELECT 2;\r\n\n\nSELECT\n3;\n-- four\n  SELECT 4;\n";
+        let script = crate::parse(Dialect::Postgres, text).unwrap();
+        assert_eq!(script.lines(), [2, 2, 5, 8]);
+        for (statement, line) in script.statements.iter().zip(script.lines()) {
+            assert_eq!(Position::of(text, statement.span.start).line, line);
+        }
+        assert!(crate::parse(Dialect::Postgres, "-- nothing\n").unwrap().lines().is_empty());
+    }
 }

@@ -6,7 +6,6 @@ use tollgate_database::Database;
 use tollgate_host::PluginError;
 use tollgate_host::types as wire;
 use tollgate_schema::Schema;
-use tollgate_sql::Position;
 
 use super::{DeployOptions, PlannedMigration, PlannedStatement};
 use crate::check::{self, CheckedMigration};
@@ -213,8 +212,9 @@ fn statements(migration: &ReadMigration) -> Vec<PlannedStatement> {
     script
         .statements
         .iter()
-        .map(|statement| PlannedStatement {
-            line: Position::of(&script.text, statement.span.start).line,
+        .zip(script.lines())
+        .map(|(statement, line)| PlannedStatement {
+            line,
             excerpt: excerpt(statement.span.of(&script.text)),
             transactional: statement.transactional,
         })

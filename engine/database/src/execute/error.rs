@@ -179,14 +179,7 @@ impl ExecuteError {
     /// The same with the lines of its file.
     #[must_use]
     pub(crate) fn of(mut self, script: &Script) -> Self {
-        let mut lines = Vec::with_capacity(script.statements.len());
-        let (mut line, mut at) = (1, 0);
-        for statement in &script.statements {
-            line += script.text[at..statement.span.start].matches('\n').count();
-            at = statement.span.start;
-            lines.push(line);
-        }
-        self.lines = lines;
+        self.lines = script.lines();
         self
     }
 

@@ -16,12 +16,13 @@ pub(crate) struct Log<'a> {
     /// Statement and text, in order.
     lines: Vec<(usize, String)>,
     size: usize,
-    /// Statements of those that there was no room for.
-    left_out: Vec<usize>,
+    /// How many there was no room for, by statement.
+    left_out: Vec<(usize, usize)>,
+    /// The statement that began last: what belongs to none, as it is heard at COMMIT, stays or goes with it.
+    last: usize,
+    /// The statement that something was said of last, and its line. A loop may say a lot of one statement.
+    line: Option<(usize, usize)>,
 }
-
-/// Stands for a notice that belongs to no statement: one that is heard at COMMIT.
-const NO_STATEMENT: usize = usize::MAX;
 
 impl<'a> Log<'a> {
     pub(crate) fn new(script: &'a Script) -> Self {
@@ -30,6 +31,8 @@ impl<'a> Log<'a> {
             lines: Vec::new(),
             size: 0,
             left_out: Vec::new(),
+            last: 0,
+            line: None,
         }
     }
 
@@ -37,10 +40,13 @@ impl<'a> Log<'a> {
     pub(crate) fn hear(&mut self, event: &ExecuteEvent) {
         match event {
             ExecuteEvent::Notice { statement, notice } if is_kept(notice) => {
-                let index = statement.unwrap_or(NO_STATEMENT);
+                let index = statement.unwrap_or(self.last);
                 let text = self.text_of(*statement, notice);
                 if self.size + text.len() > MOST {
-                    self.left_out.push(index);
+                    match self.left_out.last_mut().filter(|(of, _)| *of == index) {
+                        Some((_, count)) => *count += 1,
+                        None => self.left_out.push((index, 1)),
+                    }
                 } else {
                     self.size += text.len();
                     self.lines.push((index, text));
@@ -48,8 +54,9 @@ impl<'a> Log<'a> {
             }
             // Of an earlier attempt that was taken back, nothing counts.
             ExecuteEvent::Statement { index } => {
+                self.last = *index;
                 self.lines.retain(|(of, _)| of < index);
-                self.left_out.retain(|of| of < index);
+                self.left_out.retain(|(of, _)| of < index);
                 self.size = self.lines.iter().map(|(_, text)| text.len()).sum();
             }
             _ => {}
@@ -64,16 +71,16 @@ impl<'a> Log<'a> {
         let mut text: String = self.lines.iter().map(|(_, text)| text.as_str()).collect();
         if !self.left_out.is_empty() {
             // Writing to a string does not fail.
-            let _ = writeln!(text, "({} more not kept)", self.left_out.len());
+            let count: usize = self.left_out.iter().map(|(_, count)| count).sum();
+            let _ = writeln!(text, "({count} more not kept)");
         }
         Some(text)
     }
 
     /// `NOTICE at line 3: …`, then what the server added.
-    fn text_of(&self, statement: Option<usize>, notice: &Notice) -> String {
+    fn text_of(&mut self, statement: Option<usize>, notice: &Notice) -> String {
         let mut text = notice.severity.clone();
-        if let Some(statement) = statement.and_then(|index| self.script.statements.get(index)) {
-            let line = Position::of(&self.script.text, statement.span.start).line;
+        if let Some(line) = statement.and_then(|index| self.line_of(index)) {
             let _ = write!(text, " at line {line}");
         }
         let _ = writeln!(text, ": {}", notice.message);
@@ -83,6 +90,18 @@ impl<'a> Log<'a> {
             }
         }
         text
+    }
+
+    fn line_of(&mut self, statement: usize) -> Option<usize> {
+        if let Some((known, line)) = self.line
+            && known == statement
+        {
+            return Some(line);
+        }
+        let start = self.script.statements.get(statement)?.span.start;
+        let line = Position::of(&self.script.text, start).line;
+        self.line = Some((statement, line));
+        Some(line)
     }
 }
 
@@ -118,6 +137,7 @@ mod tests {
         for event in [
             ExecuteEvent::Statement { index: 0 },
             notice(Some(0), "NOTICE", "committed"),
+            notice(None, "NOTICE", "committed, too"),
             ExecuteEvent::Statement { index: 1 },
             notice(Some(1), "NOTICE", "taken back"),
             notice(None, "NOTICE", "taken back, too"),
@@ -130,7 +150,7 @@ mod tests {
         }
         assert_eq!(
             log.text().unwrap(),
-            "NOTICE at line 1: committed\nWARNING at line 3: second\nHINT: look\nNOTICE: at the end\n"
+            "NOTICE at line 1: committed\nNOTICE: committed, too\nWARNING at line 3: second\nHINT: look\nNOTICE: at the end\n"
         );
     }
 
