@@ -174,10 +174,66 @@ fn configuration(target: &PostgresTarget, options: &SessionOptions) -> tokio_pos
 
 fn hear(notices: &Mutex<Vec<Notice>>, notice: &postgres::error::DbError) {
     notices.lock().unwrap_or_else(PoisonError::into_inner).push(Notice {
-        severity: notice.severity().to_owned(),
+        // What stands in the message itself is in the server's language.
+        severity: notice
+            .parsed_severity()
+            .map_or_else(|| notice.severity().to_owned(), |severity| severity.to_string()),
         sqlstate: notice.code().code().to_owned(),
         message: notice.message().to_owned(),
         detail: notice.detail().map(str::to_owned),
         hint: notice.hint().map(str::to_owned),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::path::Path;
+
+    use super::*;
+
+    /// A message of the protocol.
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        [&[kind], &length[..], body].concat()
+    }
+
+    #[test]
+    fn a_notice_is_known_by_its_kind_in_every_language() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut received = [0; 4096];
+            let ready = message(b'Z', b"I");
+            let welcome = message(b'R', &[0; 4]);
+            let notice = message(b'N', "SHINWEIS\0VNOTICE\0C00000\0Mes gibt „t“ nicht\0\0".as_bytes());
+            let done = message(b'C', b"SELECT 1\0");
+            for answer in [[welcome, ready.clone()].concat(), [notice, done, ready].concat()] {
+                assert!(stream.read(&mut received).unwrap() > 0);
+                stream.write_all(&answer).unwrap();
+            }
+            // Until the client has said goodbye.
+            let _ = stream.read(&mut received);
+        });
+        let url = format!("u@127.0.0.1:{port}/d?sslmode=disable");
+        let target = PostgresTarget::parse(&url, Path::new("/")).unwrap();
+        let options = SessionOptions {
+            application_name: "test".to_owned(),
+            read_only: false,
+        };
+        let mut connection = open(&target, &options).unwrap();
+        connection.execute_script("DROP TABLE IF EXISTS t").unwrap();
+        let heard = connection.take_notices();
+        let heard: Vec<_> = heard
+            .iter()
+            .map(|notice| (&*notice.severity, &*notice.message))
+            .collect();
+        assert_eq!(heard, [("NOTICE", "es gibt „t“ nicht")]);
+        drop(connection);
+        server.join().unwrap();
+    }
 }
