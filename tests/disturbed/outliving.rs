@@ -151,6 +151,40 @@ fn a_rebuild_that_outlives_its_deploy_leaves_nothing() {
     outlived(step.row().count());
 }
 
+/// Neither in its table nor out of it, a partition is only good for being detached to the end.
+#[test]
+fn a_partition_that_is_half_detached_is_detached_to_the_end() {
+    let database = cluster().database();
+    let first = steps::first()
+        .say("CREATE TABLE parts (id integer) PARTITION BY LIST (id)")
+        .say("CREATE TABLE part PARTITION OF parts FOR VALUES IN (1)");
+    let mut scene = Scene::begin(&database, first);
+    let step = new("detached").row().count();
+    scene.add(
+        step.say("ALTER TABLE parts DETACH PARTITION part CONCURRENTLY")
+            .count()
+            .row(),
+    );
+    let mut somebody = database.session("somebody");
+    somebody.run("BEGIN; SELECT * FROM parts;");
+    let mut killed = scene.deploy();
+    until("the deploy waits for those who read the table", || {
+        waiting(&database) == 1
+    });
+    killed.kill();
+    killed.end();
+    until("the server has noticed", || waiting(&database) == 0);
+    let attached = "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = 'part'::regclass";
+    assert_eq!(database.psql(attached), "t\n");
+    let next = scene.deploy();
+    until("the next one waits for them", || waiting(&database) == 1);
+    somebody.run("COMMIT;");
+    let next = next.end();
+    assert_eq!(next.status, Some(0), "{}", next.text());
+    assert_eq!(database.psql(attached), "");
+    scene.assert_once(&next.text());
+}
+
 /// Nobody can tell what became of it: the server has chosen its name.
 #[test]
 fn an_index_without_a_name_is_left_to_a_person() {

@@ -106,7 +106,8 @@ pub(crate) fn for_postgres() -> Vec<Step> {
         .say("CREATE TYPE mood AS ENUM ('good')")
         .say("CREATE TABLE moods (mood mood)")
         .say("CREATE SCHEMA other")
-        .say("CREATE INDEX base_a ON base (a)");
+        .say("CREATE INDEX base_a ON base (a)")
+        .say("CREATE TABLE parts (id integer) PARTITION BY LIST (id)");
     let later = (1..STEPS).map(|number| postgres_step(number).build());
     std::iter::once(begin.build()).chain(later).collect()
 }
@@ -116,7 +117,7 @@ fn postgres_step(number: usize) -> Builder {
     let table = format!("CREATE TABLE t{n} (id integer PRIMARY KEY, base integer REFERENCES base (id))");
     let rows = format!("INSERT INTO t{n} VALUES (1, 1), (2, 1)");
     let new = |kind: &str| Builder::new(format!("{n}_{kind}"));
-    match number % 12 {
+    match number % 13 {
         0 => new("plain").say(table).row().count().say(rows),
         1 => new("index").index(&format!("i{n}"), "a"),
         2 => new("mixed")
@@ -167,6 +168,12 @@ fn postgres_step(number: usize) -> Builder {
             .say(format!("INSERT INTO t{n} VALUES (1)"))
             .row()
             .say("RESET search_path"),
+        11 => new("detached")
+            .say(format!("CREATE TABLE p{n} PARTITION OF parts FOR VALUES IN ({number})"))
+            .row()
+            .say(format!("ALTER TABLE parts DETACH PARTITION p{n} CONCURRENTLY"))
+            .count()
+            .row(),
         _ => new("wide")
             .say(format!("ALTER TABLE base ADD COLUMN c{n} integer NOT NULL DEFAULT {n}"))
             .say(format!("CREATE VIEW v{n} AS SELECT id, c{n} FROM base"))

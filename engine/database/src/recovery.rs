@@ -434,10 +434,12 @@ impl After {
     }
 
     fn state(&self) -> DatabaseState {
-        if self.left {
+        // An earlier attempt's statement in doubt may be in by now.
+        let in_doubt = self.in_doubt.filter(|index| *index >= self.done);
+        if self.left || in_doubt.is_some() {
             DatabaseState::Partly {
                 done: self.done,
-                in_doubt: self.in_doubt,
+                in_doubt,
             }
         } else {
             DatabaseState::Unchanged

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{DatabaseError, ServerError};
+use crate::execute::detaching::{self, Stage};
 use crate::execute::indexes::{self, Remains};
 use crate::execute::rebuilds::{self, Remnant};
 use crate::execute::run::Run;
@@ -13,16 +14,22 @@ impl Run<'_> {
     pub(super) fn alone(&mut self, index: usize) -> Result<(), Problem> {
         // A catalog's snapshot is an older transaction: CREATE INDEX CONCURRENTLY would wait for ourselves for ever.
         self.database.end_catalogs();
-        if self.is_there_already(index)? {
-            self.left = true;
-            return Ok(self.record_apart(false, index + 1)?);
-        }
         self.database.check_guard()?;
+        if !self.is_there_already(index)? {
+            self.run_alone(index)?;
+        }
+        self.left = true;
+        let recorded = self.record_apart(false, index + 1);
+        recorded.map_err(|error| self.leave_in_doubt(index, error.into()))
+    }
+
+    /// Runs it, tried again when a lock timeout or the like ends it.
+    fn run_alone(&mut self, index: usize) -> Result<(), Problem> {
         self.mark_in_flight(index, true)?;
         let mut attempt = 1;
         while let Err(error) = self.statement_apart(index) {
             if self.in_doubt == Some(index) && outside::was_done(&self.script.statements[index], &error) {
-                break;
+                return Ok(());
             }
             let clean = !error.connection_lost && self.clean_up(index);
             let again = clean && attempt <= self.options.retries && session::worth_retrying(&error);
@@ -37,17 +44,12 @@ impl Run<'_> {
             }
             if clean {
                 self.mark_none_in_flight()?;
-            } else {
-                self.left = true;
-                self.in_doubt = Some(index);
-                if let Problem::Interrupted { goes_on, .. } = &mut problem {
-                    *goes_on = outside::is_repeatable(&self.script.statements[index]);
-                }
+                self.in_doubt = None;
+                return Err(problem);
             }
-            return Err(problem);
+            return Err(self.leave_in_doubt(index, problem));
         }
-        self.left = true;
-        Ok(self.record_apart(false, index + 1)?)
+        Ok(())
     }
 
     /// The statement, and after it a session that what is recorded is safe in.
@@ -76,16 +78,20 @@ impl Run<'_> {
         self.database.keep(&progress)
     }
 
-    /// Before an index is built again: what an earlier attempt built is dropped when it is invalid, and kept when the
+    /// Before a statement is run again: what an earlier attempt built is dropped when it is invalid, and kept when the
     /// attempt had come to its end without being able to say so.
     fn is_there_already(&mut self, index: usize) -> Result<bool, DatabaseError> {
         if self.in_doubt == Some(index) {
             self.drop_remnants(index, None)?;
+            if self.finish_detaching(index)? {
+                return Ok(true);
+            }
         }
         let Some(create) = indexes::built_concurrently(&self.script.statements[index]) else {
             return Ok(false);
         };
-        if !self.again {
+        // IF NOT EXISTS would be content with what somebody else's attempt has left.
+        if !self.again && !create.if_not_exists {
             return Ok(false);
         }
         match indexes::remains_after_builds(&mut self.database.connection, create)? {
@@ -111,6 +117,28 @@ impl Run<'_> {
         Ok(true)
     }
 
+    /// A partition that an earlier attempt has begun to detach concurrently. Says whether it is detached now.
+    fn finish_detaching(&mut self, index: usize) -> Result<bool, DatabaseError> {
+        let Some(detach) = detaching::detached_concurrently(&self.script.statements[index]) else {
+            return Ok(false);
+        };
+        match detaching::stage(&mut self.database.connection, detach)? {
+            Stage::Attached => Ok(false),
+            Stage::Pending => {
+                let sql = detach.finalize();
+                let interrupt = &self.options.interrupt;
+                self.database.cancelled_by(interrupt, None, |database| {
+                    database.connection.run_own(
+                        "finish detaching a partition that an earlier attempt began to detach",
+                        &sql,
+                    )
+                })?;
+                Ok(true)
+            }
+            Stage::Detached => Ok(true),
+        }
+    }
+
     /// After a statement failed outside a transaction: whether nothing of it is left now.
     fn clean_up(&mut self, index: usize) -> bool {
         let limit = (self.options.interrupt.asked() > 0).then_some(indexes::PATIENCE);
@@ -120,6 +148,10 @@ impl Run<'_> {
             Err(_) => return false,
         }
         let statement = &self.script.statements[index];
+        if let Some(detach) = detaching::detached_concurrently(statement) {
+            // One that is none is why the statement failed.
+            return detaching::stage(&mut self.database.connection, detach).is_ok_and(|stage| stage != Stage::Pending);
+        }
         if let Some(create) = indexes::built_concurrently(statement) {
             return match indexes::remains(&mut self.database.connection, create) {
                 Ok(Remains::Invalid { sql, name }) => {

@@ -4,6 +4,7 @@
 mod apart;
 pub(crate) mod applied;
 mod blockers;
+mod detaching;
 pub(crate) mod error;
 mod groups;
 mod indexes;

@@ -24,6 +24,8 @@ pub(crate) fn is_repeatable(statement: &Statement) -> bool {
             Operation::CreateIndex(index) => index.name.is_some(),
             Operation::AddEnumValue { .. } => true,
             Operation::Drop(drop) => matches!(drop.kind, ObjectKind::Index | ObjectKind::Database),
+            // The catalog tells how far it came, and the rest is done from there.
+            Operation::DetachPartition { concurrently, .. } => *concurrently,
             _ => false,
         })
 }

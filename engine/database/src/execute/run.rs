@@ -214,10 +214,8 @@ impl<'a> Run<'a> {
                     attempt += 1;
                     self.wait(attempt, &problem)?;
                 }
-                _ => {
-                    self.left |= group.commits_inside;
-                    return Err(problem);
-                }
+                _ if group.commits_inside => return Err(self.leave_in_doubt(group.statements[0], problem)),
+                _ => return Err(problem),
             }
         }
         self.committed(group, carries)?;
@@ -372,6 +370,17 @@ impl<'a> Run<'a> {
         self.tracked = true;
         let progress = self.progress(self.done, Some(index));
         self.database.keep(&progress)
+    }
+
+    /// A statement outside a transaction, or a transaction that commits in its middle, has not come to its end, and may have
+    /// left something.
+    pub(super) fn leave_in_doubt(&mut self, index: usize, mut problem: Problem) -> Problem {
+        self.left = true;
+        self.in_doubt = Some(index);
+        if let Problem::Interrupted { goes_on, .. } = &mut problem {
+            *goes_on = outside::is_repeatable(&self.script.statements[index]);
+        }
+        problem
     }
 
     /// Statements of a rolled-back group that the server takes only outside a transaction, when that was the problem.
