@@ -44,6 +44,31 @@ fn scripts_that_forget_prepared_statements_are_applied_once() {
     assert_eq!(database.psql(rows), "9|9|9\n");
 }
 
+/// In a transaction whose isolation level is to be set, nothing may be asked before that.
+#[test]
+fn transactions_that_begin_with_their_isolation_level_are_guarded_too() {
+    let level = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n";
+    for (begin, end) in [("", ""), ("BEGIN;\n", "COMMIT;\n")] {
+        let (project, database) = postgres();
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 72707369 \
+                    AND pid = pg_backend_pid() AND granted AND mode = 'ShareLock'";
+        project
+            .migration("1_a", "CREATE TABLE t (id int, shares int);\n")
+            .migration(
+                "2_b",
+                &format!("{begin}{level}INSERT INTO t SELECT 2, ({held});\n{end}"),
+            )
+            .migration("3_c", &format!("INSERT INTO t VALUES (3);\n{ENDS_THE_LOCK}"))
+            .migration("4_d", &format!("{begin}{level}INSERT INTO t VALUES (4);\n{end}"));
+        let outcome = project.run(&["deploy"]);
+        assert!(outcome.stderr.contains("the migration lock was lost"), "{outcome}");
+        let rows = database.psql("SELECT id, shares FROM t ORDER BY id");
+        assert_eq!(rows, "2|1\n3|\n", "{outcome}");
+        project.succeed(&["deploy"]);
+        assert_eq!(database.psql("SELECT id FROM t ORDER BY id"), "2\n3\n4\n");
+    }
+}
+
 #[test]
 fn a_prepared_guard_guards() {
     for before in ["", "DEALLOCATE ALL;\n"] {

@@ -93,14 +93,20 @@ impl Database {
         self.hold.as_ref().is_some_and(Hold::is_active)
     }
 
-    /// Checks before a statement outside a transaction. It holds until the session is put back.
-    pub(crate) fn check_guard(&mut self) -> Result<(), Unguarded> {
-        let guard = if self.is_pooled() {
+    /// A statement for the start of what is no transaction, or of one in which nothing may be asked. It holds until the
+    /// session is put back. Empty without a lock.
+    pub(crate) fn lasting_guard(&self) -> String {
+        if self.is_pooled() {
             // What is taken for a session would stay behind in a pooler's. For a transaction it is a check at least.
             self.guard()
         } else {
             self.guarding("pg_try_advisory_lock")
-        };
+        }
+    }
+
+    /// Checks before a statement outside a transaction, or before a transaction in which nothing may be asked.
+    pub(crate) fn check_guard(&mut self) -> Result<(), Unguarded> {
+        let guard = self.lasting_guard();
         if guard.is_empty() {
             return Ok(());
         }

@@ -162,9 +162,10 @@ impl Run<'_> {
         let mut limits = session::limits(self.script, first, self.options);
         if carries && self.atomic && self.durability == Durability::WithTheNext {
             limits += session::WITHOUT_WAITING;
+            let guard = self.database.lasting_guard();
         }
-        let guard = self.database.short_guard();
         if session::sets_transaction(self.script, &group.statements) {
+            let guard = self.database.short_guard();
             // Nothing may be asked in a transaction before its isolation level is set.
             format!("{begin};{guard}COMMIT;{begin};{limits}")
         } else {

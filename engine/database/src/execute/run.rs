@@ -251,6 +251,9 @@ impl<'a> Run<'a> {
         let asks = !session::sets_transaction(self.script, &group.statements);
         let within = self.database.guard_if(asks) + &limits;
         if ours {
+        if !asks {
+            self.database.check_guard()?;
+        }
             let begin = format!("{}; {within}", session::begin(self.script.dialect));
             self.database.connection.run_own("begin a transaction", &begin)?;
         }
