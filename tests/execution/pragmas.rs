@@ -215,6 +215,28 @@ fn a_file_has_a_time_limit_of_its_own() {
     project.succeed(&["deploy", "--statement-timeout", "50ms"]);
 }
 
+/// Which is what the help asks for.
+#[test]
+fn a_file_that_is_half_in_may_be_given_more_time() {
+    let (project, database) = postgres();
+    let file = |limit: &str| {
+        format!(
+            "-- tollgate:timeout {limit}\n{OFF}CREATE TABLE a (id int);\nSELECT pg_sleep(0.3);\nINSERT INTO a VALUES (1);\n"
+        )
+    };
+    project.migration("1_slow", &file("100ms"));
+    let outcome = project.run(&["deploy"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("give it more time, with `-- tollgate:timeout 30min`"),
+        "{outcome}"
+    );
+    project.migration("1_slow", &file("1min"));
+    project.succeed(&["deploy", "--resume"]);
+    assert_eq!(database.psql("SELECT id FROM a"), "1\n");
+}
+
 /// Counts up to this in `SQLite`: some ten millions a second.
 fn counting(to: u32) -> String {
     format!(

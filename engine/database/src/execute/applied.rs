@@ -13,9 +13,10 @@ const PIECE: usize = 8;
 /// Of longer parts only the whole is kept.
 const MOST: usize = 200;
 
-/// What must not change before a resume: digests of a script's first `statements` statements, of all and of each.
+/// What must not change before a resume: digests of a script's first `statements` statements, of all and of each. What
+/// stands above the first one may: that is where a file says how it wants to be run.
 pub(crate) fn applied_part(script: &Script, statements: usize) -> String {
-    let mut digest = checksum(&script.text.as_bytes()[..end(script, statements)]);
+    let mut digest = checksum(&script.text.as_bytes()[start(script)..end(script, statements)]);
     if statements <= MOST {
         for index in 0..statements.min(script.statements.len()) {
             // Writing to a string does not fail.
@@ -32,7 +33,9 @@ pub(crate) fn first_change(digest: &str, script: &Script, done: usize) -> Option
         return Some(last);
     }
     let now = applied_part(script, done);
-    if digest.get(..WHOLE) == now.get(..WHOLE) {
+    // Records of a time when what stands above the first statement counted, too.
+    let from_the_top = || checksum(&script.text.as_bytes()[..end(script, done)]);
+    if digest.get(..WHOLE) == now.get(..WHOLE) || digest.get(..WHOLE) == Some(&from_the_top()) {
         return None;
     }
     let changed = |index: &usize| {
@@ -52,12 +55,17 @@ fn piece(script: &Script, index: usize) -> String {
     digest
 }
 
+/// Where the first statement begins.
+fn start(script: &Script) -> usize {
+    script.statements.first().map_or(0, |first| first.span.start)
+}
+
 /// Where the first `statements` statements end.
 fn end(script: &Script, statements: usize) -> usize {
     statements
         .checked_sub(1)
         .and_then(|last| script.statements.get(last))
-        .map_or(0, |last| last.span.end)
+        .map_or_else(|| start(script), |last| last.span.end)
 }
 
 #[cfg(test)]
@@ -79,11 +87,27 @@ mod tests {
             ("SELECT 1;\nSELECT 5;\nSELECT 3;", Some(1)),
             ("SELECT 0;\nSELECT 5;\nSELECT 3;", Some(0)),
             ("SELECT 1;\n-- why\nSELECT 2;\nSELECT 3;", Some(1)),
+            ("-- tollgate:timeout 1h\n\nSELECT 1;\nSELECT 2;\nSELECT 3;", None),
+            ("-- tollgate:timeout 1h\nSELECT 1;\nSELECT 5;\nSELECT 3;", Some(1)),
             ("SELECT 1;", Some(0)),
         ] {
             assert_eq!(first_change(&recorded, &script(sql), 2), expected, "{sql}");
         }
-        // Records of a time when only the whole was kept.
+        let below = script("-- why\nSELECT 1;\nSELECT 2;");
+        for (sql, expected) in [
+            ("SELECT 1;\nSELECT 2;", None),
+            ("-- not\nSELECT 1;\nSELECT 2;", None),
+            ("-- why\nSELECT 1;\nSELECT 3;", Some(1)),
+        ] {
+            assert_eq!(
+                first_change(&applied_part(&below, 2), &script(sql), 2),
+                expected,
+                "{sql}"
+            );
+        }
+        // Records of a time when what stands above counted, and of one when only the whole was kept.
+        let from_the_top = checksum(b"-- why\nSELECT 1;\nSELECT 2");
+        assert_eq!(first_change(&from_the_top, &below, 2), None);
         assert_eq!(first_change(&recorded[..WHOLE], &was, 2), None);
         assert_eq!(
             first_change(&recorded[..WHOLE], &script("SELECT 1;\nSELECT 5;"), 2),
