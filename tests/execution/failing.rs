@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::{postgres, run, sqlite};
+use crate::{postgres, run, sqlite, until};
 
 const WITH_ENVIRONMENT: &str = "[environments.production]\n[plugins.destructive]\nenabled = false\n[plugins.safety]\nenabled = false\n[plugins.conventions]\nenabled = false\n[plugins.rollback]\nenabled = false\n";
 
@@ -276,6 +276,115 @@ fn what_a_statement_may_have_left_is_said() {
     );
     project.succeed(&["deploy", "--resume"]);
     assert_eq!(database.psql("SELECT count(*) FROM a").trim(), "2");
+}
+
+/// It was in doubt, ran again, and is in: what fails behind it says nothing of it.
+#[test]
+fn a_statement_that_came_through_is_not_in_doubt_any_more() {
+    let (project, _database) = postgres();
+    let file = |good: bool| {
+        format!(
+            "-- tollgate:transaction off\n\
+             CREATE TABLE a (id int);\n\
+             DO $$ BEGIN COMMIT; IF NOT {good} THEN RAISE 'bad'; END IF; END $$;\n\
+             INSERT INTO nope VALUES (1);\n"
+        )
+    };
+    project.migration("1_a", &file(false));
+    let outcome = project.run(&["deploy"]);
+    assert!(
+        outcome.stderr.contains("the one on line 3 may have left something"),
+        "{outcome}"
+    );
+    project.migration("1_a", &file(true));
+    assert_snapshot!(run(&project, &["deploy", "--resume"]), @r#"
+    status: 1
+    -- stderr
+    1_a: goes on after 1 statement of an earlier attempt
+    migration-failed
+
+      × migration "1_a" failed: relation "nope" does not exist
+       ╭─[migrations/1_a/migration.sql:4:13]
+     3 │ DO $$ BEGIN COMMIT; IF NOT true THEN RAISE 'bad'; END IF; END $$;
+     4 │ INSERT INTO nope VALUES (1);
+       ·             ──┬─
+       ·               ╰── relation "nope" does not exist
+       ╰────
+      help: SQLSTATE: 42P01
+            mend the file (what stands up to line 3 must stay as it is) and go on with `tollgate
+            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
+            --applied 1_a` or `tollgate resolve --rolled-back 1_a`
+      the database now: the first 2 of 3 statements are in, up to line 3
+    "#);
+}
+
+/// The part before the failure is committed, by the file's own word.
+#[test]
+fn a_transaction_that_commits_in_its_middle_may_have_left_something() {
+    let (project, database) = postgres();
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (id int);\nBEGIN;\nINSERT INTO a VALUES (1);\nCOMMIT AND CHAIN;\nSELECT 1 / 0;\nCOMMIT;\n",
+    );
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: division by zero
+       ╭─[migrations/1_a/migration.sql:5:1]
+     4 │ COMMIT AND CHAIN;
+     5 │ SELECT 1 / 0;
+       · ──────┬─────
+       ·       ╰── division by zero
+     6 │ COMMIT;
+       ╰────
+      help: SQLSTATE: 22012
+            mend the file (what stands up to line 1 must stay as it is; line 2 runs again, so undo
+            first what it has left) and go on with `tollgate deploy --resume`; or finish or undo it by
+            hand and record that with `tollgate resolve --applied 1_a` or `tollgate resolve
+            --rolled-back 1_a`
+      the database now: the first of 6 statements is in, up to line 1; the one on line 2 may have left something
+    "#);
+    assert_eq!(database.psql("SELECT id FROM a"), "1\n");
+}
+
+/// IF NOT EXISTS is content with an index that is of no use to anybody.
+#[test]
+fn an_invalid_index_of_somebody_else_does_not_pass_for_the_one_that_is_wanted() {
+    let (project, database) = postgres();
+    project.migration("1_a", "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1), (1);\n");
+    project.succeed(&["deploy"]);
+    let mut by_hand = database.session("by hand");
+    by_hand.send("CREATE UNIQUE INDEX CONCURRENTLY a_id ON a (id);");
+    until("it has failed", || {
+        let invalid = "SELECT count(*) FROM pg_index i WHERE NOT indisvalid AND NOT EXISTS \
+                       (SELECT 1 FROM pg_stat_progress_create_index)";
+        database.psql(invalid).trim() == "1"
+    });
+    project.migration("2_b", "CREATE INDEX CONCURRENTLY IF NOT EXISTS a_id ON a (id);\n");
+    assert_snapshot!(run(&project, &["deploy"]), @"
+    status: 0
+    -- stdout
+    applied 2_b [duration]
+    1 migration applied in [duration]
+    -- stderr
+    2_b: dropped the invalid index public.a_id that a failed attempt left
+    ");
+    let valid = "SELECT indisvalid, indisunique FROM pg_index WHERE indexrelid = 'a_id'::regclass";
+    assert_eq!(database.psql(valid), "t|f\n");
+}
+
+/// What the file tells the server of its own encoding is not about the ledger.
+#[test]
+fn a_migration_is_recorded_under_its_name_whatever_encoding_its_file_declares() {
+    let (project, database) = postgres();
+    project.migration("1_été", "CREATE TABLE a (id int);\n");
+    project.migration("2_naïve", "SET client_encoding = 'LATIN1';\nCREATE TABLE b (id int);\n");
+    project.succeed(&["deploy"]);
+    let names = database.psql("SELECT migration_name FROM _prisma_migrations ORDER BY started_at");
+    assert_eq!(names, "1_été\n2_naïve\n");
+    assert!(project.succeed(&["deploy"]).stdout.contains("nothing to deploy"));
 }
 
 /// Not even the ledger is made for a script that the parser refuses.

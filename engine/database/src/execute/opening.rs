@@ -77,13 +77,25 @@ impl NewRow {
     /// Statements that record that it began with this transaction, and is done. `prepared`: the name of a statement that
     /// does that.
     pub(crate) fn applied(&self, prepared: Option<String>) -> String {
-        let values = [&self.id, &self.checksum, &self.name].map(|value| literal(value));
+        let values = [literal(&self.id), literal(&self.checksum), self.name_as_sql()];
         let values = values.each_ref().map(String::as_str);
         let insert = match prepared {
             Some(name) => format!("EXECUTE {name}({})", values.join(", ")),
             None => self.place.insert_applied(values, self.began.0),
         };
         format!("{}{insert};", self.given_up())
+    }
+
+    /// The name, so that a server reads it as it is: a script may have told it that what comes is in another encoding.
+    fn name_as_sql(&self) -> String {
+        if self.place.schema.is_none() || self.name.is_ascii() {
+            return literal(&self.name);
+        }
+        let bytes = self
+            .name
+            .bytes()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        format!("pg_catalog.convert_from(pg_catalog.decode('{bytes}', 'hex'), 'UTF8')")
     }
 
     /// Rows of attempts that a crash undid: as if they had been rolled back, which they have.
