@@ -46,7 +46,10 @@ const LONGEST: u64 = i32::MAX as u64;
 /// file that wants one transaction and cannot have it.
 pub fn read(script: &Script) -> Result<Pragmas, PragmaError> {
     let mut pragmas = Pragmas::default();
-    for comment in comments::to_tollgate(script) {
+    let mut said = comments::to_tollgate(script);
+    said.extend(comments::inside_statements(script));
+    said.sort_by_key(|comment| comment.span);
+    for comment in said {
         let error = |span: Span, message: String, help: String| PragmaError {
             message,
             help,
@@ -63,9 +66,11 @@ pub fn read(script: &Script) -> Result<Pragmas, PragmaError> {
             continue;
         }
         if !comment.leading {
+            let inside = |statement: usize| comment.span.start < script.statements[statement].span.end;
+            let place = if comment.at.is_some_and(inside) { "in" } else { "below" };
             return Err(error(
                 comment.span,
-                format!("tollgate:{} stands below a statement", comment.word),
+                format!("tollgate:{} stands {place} a statement", comment.word),
                 "it holds for the whole file: put it above the first statement".to_owned(),
             ));
         }
@@ -260,6 +265,18 @@ mod tests {
             (
                 "SELECT 1;\n-- tollgate:timeout 5s\nSELECT 2;",
                 "tollgate:timeout stands below a statement (line 2, column 1): it holds for the whole file: put it above the first statement",
+            ),
+            (
+                "SELECT 1; -- tollgate:timeout 5s",
+                "tollgate:timeout stands below a statement (line 1, column 11): it holds for the whole file: put it above the first statement",
+            ),
+            (
+                "DROP INDEX\n  -- tollgate:timeout 5s\n  i;",
+                "tollgate:timeout stands in a statement (line 2, column 3): it holds for the whole file: put it above the first statement",
+            ),
+            (
+                "DO $$ BEGIN\n  -- tollgate:tiemout 5s\nEND $$;\nSELECT 2;",
+                "there is no `tollgate:tiemout` (line 2, column 15): did you mean `tollgate:timeout`?",
             ),
             (
                 "-- tollgate:timeout 5s\n-- tollgate:timeout 6s\nSELECT 1;",
