@@ -1,5 +1,5 @@
 //! A text to draw pieces of. miette's own reads a text from its start to find out on which line a piece is; of a long
-//! script with many findings that is most of the work.
+//! script with many findings that is most of the work. And it counts columns in bytes, which no editor does.
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
@@ -34,6 +34,13 @@ impl<'a> Source<'a> {
             None => (0, 0),
         }
     }
+
+    /// How many characters so many bytes before `offset` are.
+    fn characters(&self, offset: usize, bytes: usize) -> usize {
+        let before = &self.text.as_bytes()[offset - bytes..offset];
+        // Of a character only the first byte does not begin with the bits 10.
+        before.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+    }
 }
 
 impl SourceCode for Source<'_> {
@@ -51,7 +58,7 @@ impl SourceCode for Source<'_> {
             found.data(),
             SourceSpan::from((found.span().offset() + start, found.span().len())),
             found.line() + skipped,
-            found.column(),
+            self.characters(span.offset(), found.column()),
             found.line_count() + skipped,
         )))
     }
@@ -59,9 +66,21 @@ impl SourceCode for Source<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
+
     use miette::NamedSource;
 
     use super::*;
+
+    #[test]
+    fn columns_are_counted_in_characters() {
+        for (text, place) in [("é日本x", (0, 3)), ("日\r\n  'é' x", (1, 6)), ("x", (0, 0))] {
+            let source = Source::new("n", text);
+            let span = SourceSpan::from((text.find('x').unwrap_or_default(), 1));
+            let found = source.read_span(&span, 0, 0).unwrap();
+            assert_eq!((found.line(), found.column()), place, "{text}");
+        }
+    }
 
     #[test]
     fn it_is_what_reading_from_the_start_gives() {
