@@ -69,7 +69,7 @@ fn asked_once_the_statement_is_finished_and_the_next_deploy_goes_on() {
     -- stdout
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
     applied     1_a
-    interrupted 2_b  its process ended in the middle; 2 of 3 statements are in; line 3 comes next
+    interrupted 2_b  its run ended in the middle; 2 of 3 statements are in; line 3 comes next
     pending     3_d
     3 migrations: 1 applied, 1 interrupted, 1 pending; next: `tollgate deploy`
     "#);

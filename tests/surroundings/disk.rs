@@ -47,6 +47,9 @@ fn sqlite_says_so_and_goes_on_once_there_is_room() {
     SQLite database disk/app.db
     applied     1_users
     rolled back 2_posts  failed when it was last tried
+        Database error:
+        ERROR: the transaction could not be committed: database or disk is full
+        COMMIT
     pending     3_views
     3 migrations: 1 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
     "#);
@@ -218,6 +221,11 @@ fn postgres_says_so_and_goes_on_once_there_is_room() {
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
     applied     1_users
     rolled back 2_posts  failed when it was last tried
+        Database error code: 53100
+        Database error:
+        ERROR: could not extend file "pg_tblspc/[file]": No space left on device
+        HINT: Check free disk space.
+        Statement 2 at line 3, column 1
     pending     3_views
     3 migrations: 1 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
     "#);
@@ -290,6 +298,11 @@ fn an_index_that_finds_no_room_is_built_again() {
     PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
     applied     1_rows
     rolled back 2_index  failed when it was last tried
+        Database error code: 53100
+        Database error:
+        ERROR: could not extend file "pg_tblspc/[file]": No space left on device
+        HINT: Check free disk space.
+        Statement 1 at line 1, column 1
     2 migrations: 1 applied, 1 rolled back; next: `tollgate deploy`
     "#);
     let standing = "SELECT count(*) FROM pg_class WHERE relname = 'rows_title'";

@@ -188,6 +188,9 @@ fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], conne
 /// What `difference` says of an object that only the right side has.
 const ONLY_THERE: &str = "only in the database";
 
+/// How an expression is compared.
+type Normalise<'a> = &'a dyn Fn(Place<'_>, &str) -> String;
+
 /// What is compared.
 #[derive(Clone, Copy)]
 enum Compared {
@@ -201,7 +204,7 @@ enum Compared {
 fn compare(left: &Schema, right: &Schema, compared: Compared) -> Result<Vec<Difference>, BaseError> {
     let dialect = left.context().dialect;
     let words = |place: Place<'_>, text: &str| plain(&difference::in_other_words(dialect, place, text));
-    let (normalise, texts): (&dyn Fn(Place<'_>, &str) -> String, _) = match compared {
+    let (normalise, texts): (Normalise<'_>, _) = match compared {
         Compared::Structure => (&|_, _| String::new(), Texts::None),
         Compared::Texts => (&words, Texts::Written),
     };

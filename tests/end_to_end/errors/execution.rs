@@ -51,6 +51,11 @@ fn a_refused_statement_leaves_nothing_and_the_mended_file_is_deployed() {
     applied     2_posts
     applied     3_views
     rolled back 4_unique  failed when it was last tried
+        Database error code: 23505
+        Database error:
+        ERROR: could not create unique index "users_email"
+        DETAIL: Key (email)=(a@example.com) is duplicated.
+        Statement 2 at line 2, column 21
     pending     5_later
     5 migrations: 3 applied, 1 pending, 1 rolled back; next: `tollgate deploy`
 
@@ -146,6 +151,9 @@ fn the_same_on_sqlite() {
     applied     2_posts
     applied     3_views
     rolled back 4_unique  failed when it was last tried
+        Database error:
+        ERROR: UNIQUE constraint failed: users.email
+        Statement 2 at line 2, column 1
     4 migrations: 3 applied, 1 rolled back; next: `tollgate deploy`
     "#);
     assert_eq!(tables(&database), "posts users");

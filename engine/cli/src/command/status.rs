@@ -89,6 +89,7 @@ struct LeaseDocument {
 /// One migration.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 struct MigrationDocument {
     /// Its name.
     name: String,
@@ -270,7 +271,9 @@ fn show(args: &Args, context: &Context<'_>, report: &StatusReport, target: &str,
     for migration in report.migrations.iter().filter(|migration| whole || notable(migration)) {
         ui.line(line(migration, report.state_hidden));
         if let Some(logs) = &migration.logs.as_ref().filter(|_| says_why(migration) || args.all) {
-            let lines = essence(logs).lines().filter(|line| !line.trim().is_empty());
+            // SQLite has no codes.
+            let says = |line: &&str| !line.trim().is_empty() && *line != "Database error code: none";
+            let lines = essence(logs).lines().filter(says);
             ui.line(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
         }
     }

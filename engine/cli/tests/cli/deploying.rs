@@ -230,6 +230,9 @@ fn a_migration_that_failed_and_left_nothing_was_not_taken_back_by_anybody() {
     SQLite database dev.db
     applied     1_users
     rolled back 2_index  failed when it was last tried
+        Database error:
+        ERROR: no such table: main.elsewhere
+        Statement 1 at line 1, column 1
     2 migrations: 1 applied, 1 rolled back; next: `tollgate deploy`
     ");
 }
