@@ -162,13 +162,13 @@ impl Run<'_> {
         let mut limits = session::limits(self.script, first, self.options);
         if carries && self.atomic && self.durability == Durability::WithTheNext {
             limits += session::WITHOUT_WAITING;
-            let guard = self.database.lasting_guard();
         }
         if session::sets_transaction(self.script, &group.statements) {
-            let guard = self.database.short_guard();
             // Nothing may be asked in a transaction before its isolation level is set.
+            let guard = self.database.lasting_guard();
             format!("{begin};{guard}COMMIT;{begin};{limits}")
         } else {
+            let guard = self.database.short_guard();
             format!("{begin};{guard}{limits}")
         }
     }

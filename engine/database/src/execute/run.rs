@@ -249,11 +249,11 @@ impl<'a> Run<'a> {
         let limits = session::limits(self.script, first, self.options);
         let ours = group.kind == GroupKind::Ours;
         let asks = !session::sets_transaction(self.script, &group.statements);
-        let within = self.database.guard_if(asks) + &limits;
-        if ours {
         if !asks {
             self.database.check_guard()?;
         }
+        let within = self.database.guard_if(asks) + &limits;
+        if ours {
             let begin = format!("{}; {within}", session::begin(self.script.dialect));
             self.database.connection.run_own("begin a transaction", &begin)?;
         }
