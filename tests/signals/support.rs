@@ -114,6 +114,12 @@ impl Running {
         until(words, || self.stderr.holds(words));
     }
 
+    /// The same of its standard output.
+    #[track_caller]
+    pub(crate) fn prints(&self, words: &str) {
+        until(words, || self.stdout.holds(words));
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self, project: &Project) -> Outcome {
         let status = self.child.wait().unwrap();
