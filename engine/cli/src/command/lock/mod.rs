@@ -6,6 +6,7 @@ mod documents;
 pub mod release;
 mod run;
 pub mod status;
+mod table;
 mod time;
 
 use super::Context;

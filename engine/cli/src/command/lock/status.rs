@@ -1,11 +1,11 @@
 //! `tollgate lock status`
 
-use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 use serde::Serialize;
-use tollgate_engine::{Lease, LockHolder, LockStatus, lock_status};
+use tollgate_engine::{Lease, LockHolder, lock_status};
 
 use super::documents::{EXCERPT, HolderDocument, LeaseDocument};
+use super::table::{Column, list, table, text, whole};
 use super::time::words;
 use crate::command::Context;
 use crate::engine::project;
@@ -36,8 +36,8 @@ pub struct Shown {
 
 impl Body for Shown {}
 
-/// From this width on there is room for statements in the table; in a narrower one they stand below it.
-const WIDE: u16 = 150;
+/// From this width on there is room for statements in the table; they stand below a narrower one.
+const WIDE: usize = 150;
 
 /// Runs the command.
 pub fn run(_: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -48,15 +48,21 @@ pub fn run(_: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let counts = |lease: &&Lease| lease.is_valid() && lease.ledger == status.ledger;
     let locked = !status.holders.is_empty() || status.leases.iter().any(|lease| counts(&lease));
     ui.line(paint(DIM, shortened(&target.describe())));
-    let width = u16::try_from(width()).unwrap_or(u16::MAX);
     if !status.holders.is_empty() {
-        ui.line(format!("the lock is held by\n{}", holders(&status.holders, width)));
+        ui.line(format!("the lock is held by\n{}", holders(&status.holders, width())));
     }
     if !status.leases.is_empty() {
-        ui.line(format!("leases\n{}", leases(&status, width)));
+        ui.line(format!("leases\n{}", leases(&status.leases, width())));
     }
-    if !locked {
+    if !locked && status.leases.is_empty() {
         ui.line(paint(GOOD, "nobody holds the lock or has a lease"));
+    } else if !locked {
+        // Those that are shown are over, or another ledger's.
+        let free = format!(
+            "nobody holds the lock, and no lease counts for the ledger {}",
+            status.ledger
+        );
+        ui.line(paint(GOOD, free));
     }
     ui.document(&Shown {
         target: target.describe(),
@@ -67,42 +73,25 @@ pub fn run(_: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// A table without the columns in which nothing stands.
-fn table<const N: usize>(head: [&str; N], rows: &[[Option<String>; N]], width: u16) -> Table {
-    let filled = |column: &usize| rows.iter().any(|row| row[*column].is_some());
-    let columns: Vec<usize> = (0..N).filter(filled).collect();
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width)
-        .set_header(columns.iter().map(|column| head[*column]));
-    for row in rows {
-        let cell = |column: &usize| row[*column].as_deref().unwrap_or("–").replace(char::is_control, " ");
-        table.add_row(columns.iter().map(cell));
-    }
-    table
-}
-
 /// A time that a narrow column may break where the day ends.
 fn moment(time: Timestamp) -> String {
     format!("{time:.0}").replace('T', " ")
 }
 
-fn holders(holders: &[LockHolder], width: u16) -> String {
-    let head = [
-        "pid",
-        "user",
-        "application",
-        "client",
-        "state",
-        "since",
-        "query start",
-        "duration",
-        "query",
-    ];
-    let wide = width >= WIDE;
-    let row = |holder: &LockHolder| {
+const HOLDERS: [Column; 9] = [
+    whole("pid"),
+    text("user"),
+    text("application"),
+    whole("client"),
+    text("state"),
+    text("since"),
+    text("query start"),
+    whole("duration"),
+    text("query"),
+];
+
+fn holders(holders: &[LockHolder], width: usize) -> String {
+    let row = |holder: &LockHolder, query: bool| {
         [
             Some(holder.pid.to_string()),
             holder.user.clone(),
@@ -112,10 +101,14 @@ fn holders(holders: &[LockHolder], width: u16) -> String {
             holder.since.map(moment),
             holder.query_start.map(moment),
             holder.query_age.map(words),
-            holder.excerpt(EXCERPT).filter(|_| wide),
+            holder.excerpt(EXCERPT).filter(|_| query),
         ]
     };
-    let mut text = table(head, &holders.iter().map(row).collect::<Vec<_>>(), width).to_string();
+    let rows = |query: bool| holders.iter().map(|holder| row(holder, query)).collect::<Vec<_>>();
+    let wide = width >= WIDE;
+    let Some(mut text) = table(HOLDERS, &rows(wide), width) else {
+        return list(HOLDERS, &rows(true));
+    };
     for holder in holders.iter().filter(|_| !wide) {
         if let Some(query) = holder.excerpt(EXCERPT) {
             text.push_str(&format!("\n{} runs, or ran last: {query}", holder.pid));
@@ -124,8 +117,18 @@ fn holders(holders: &[LockHolder], width: u16) -> String {
     text
 }
 
-fn leases(status: &LockStatus, width: u16) -> Table {
-    let head = ["ledger", "owner", "host", "pid", "since", "until", "left", "why"];
+const LEASES: [Column; 8] = [
+    text("ledger"),
+    text("owner"),
+    whole("host"),
+    whole("pid"),
+    text("since"),
+    text("until"),
+    whole("left"),
+    text("why"),
+];
+
+fn leases(leases: &[Lease], width: usize) -> String {
     let row = |lease: &Lease| {
         [
             Some(lease.ledger.clone()),
@@ -138,5 +141,101 @@ fn leases(status: &LockStatus, width: u16) -> Table {
             lease.reason.clone(),
         ]
     };
-    table(head, &status.leases.iter().map(row).collect::<Vec<_>>(), width)
+    let rows: Vec<_> = leases.iter().map(row).collect();
+    table(LEASES, &rows, width).unwrap_or_else(|| list(LEASES, &rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn holders_are_shown_in_whatever_width_there_is() {
+        let holder = |pid, application: Option<&str>, query: &str| LockHolder {
+            pid,
+            user: Some("deployer".to_owned()),
+            application: application.map(str::to_owned),
+            client: Some("192.168.100.200".to_owned()),
+            state: Some("idle in transaction".to_owned()),
+            since: "2026-11-23T06:47:36.5Z".parse().ok(),
+            query_start: "2026-11-23T06:47:40.5Z".parse().ok(),
+            query_age: Some(Duration::from_secs(3_700)),
+            query: Some(query.to_owned()),
+            ..LockHolder::default()
+        };
+        let both = [
+            holder(4711, Some("tollgate lock run: moving the users"), "SELECT 1"),
+            holder(4_194_303, None, "UPDATE users SET email = 'x'"),
+        ];
+        let seen = [60, 80, 110, 160].map(|width| format!("{width}\n{}", holders(&both, width)));
+        insta::assert_snapshot!(seen.join("\n\n"), @"
+        60
+          pid          4711
+          user         deployer
+          application  tollgate lock run: moving the users
+          client       192.168.100.200
+          state        idle in transaction
+          since        2026-11-23 06:47:36Z
+          query start  2026-11-23 06:47:40Z
+          duration     1 h 1 min
+          query        SELECT ?
+
+          pid          4194303
+          user         deployer
+          client       192.168.100.200
+          state        idle in transaction
+          since        2026-11-23 06:47:36Z
+          query start  2026-11-23 06:47:40Z
+          duration     1 h 1 min
+          query        UPDATE users SET email = ?
+
+        80
+          pid          4711
+          user         deployer
+          application  tollgate lock run: moving the users
+          client       192.168.100.200
+          state        idle in transaction
+          since        2026-11-23 06:47:36Z
+          query start  2026-11-23 06:47:40Z
+          duration     1 h 1 min
+          query        SELECT ?
+
+          pid          4194303
+          user         deployer
+          client       192.168.100.200
+          state        idle in transaction
+          since        2026-11-23 06:47:36Z
+          query start  2026-11-23 06:47:40Z
+          duration     1 h 1 min
+          query        UPDATE users SET email = ?
+
+        110
+        ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+         pid       user       application    client            state          since          query start    duration
+        ══════════════════════════════════════════════════════════════════════════════════════════════════════════════
+         4711      deployer   tollgate       192.168.100.200   idle in        2026-11-23     2026-11-23     1 h 1 min
+                              lock run:                        transaction    06:47:36Z      06:47:40Z
+                              moving the
+                              users
+        ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+         4194303   deployer   –              192.168.100.200   idle in        2026-11-23     2026-11-23     1 h 1 min
+                                                               transaction    06:47:36Z      06:47:40Z
+        ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        4711 runs, or ran last: SELECT ?
+        4194303 runs, or ran last: UPDATE users SET email = ?
+
+        160
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+         pid       user       application           client            state                 since                 query start           duration    query
+        ════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════
+         4711      deployer   tollgate lock run:    192.168.100.200   idle in transaction   2026-11-23            2026-11-23            1 h 1 min   SELECT ?
+                              moving the users                                              06:47:36Z             06:47:40Z
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+         4194303   deployer   –                     192.168.100.200   idle in transaction   2026-11-23            2026-11-23            1 h 1 min   UPDATE users SET
+                                                                                            06:47:36Z             06:47:40Z                         email = ?
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        ");
+    }
 }
