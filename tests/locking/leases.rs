@@ -232,10 +232,49 @@ fn a_chosen_token_is_for_jobs_on_many_machines() {
 fn the_time_it_lasts_has_bounds() {
     let database = Database::sqlite();
     let anna = person("anna", &database);
-    for ttl in ["0s", "25h", "30", "soon"] {
+    for (ttl, why) in [
+        ("0s", "it has to be longer than nothing"),
+        ("25h", "a lease lasts 24h at most"),
+        ("99999999999999999999h", "a lease lasts 24h at most"),
+        ("1d", "a whole number with s, m (minutes) or h"),
+        ("30", "a whole number with s, m (minutes) or h"),
+        ("soon", "a whole number with s, m (minutes) or h"),
+    ] {
         let refused = anna.run(&["lock", "acquire", "--ttl", ttl]);
         assert_eq!(refused.status, Some(2), "{refused}");
+        assert!(refused.stderr.contains(why), "{refused}");
     }
+}
+
+#[test]
+fn a_token_with_a_slip_in_it_is_not_shown() {
+    let anna = person("anna", &Database::sqlite());
+    assert_snapshot!(anna.run(&["lock", "release", "--token", "00112233445566778899aabbccddeef"]), @"
+    status: 2
+    -- stderr
+    lock::token
+
+      × --token must be as `tollgate lock acquire --show-token` prints it: 32 hexadecimal digits
+    ");
+}
+
+#[test]
+fn a_folder_that_cannot_hold_it_is_named() {
+    let mut anna = person("anna", &Database::sqlite());
+    anna.file("state", "not a folder");
+    let state = anna.path().join("state").display().to_string();
+    anna.set("XDG_STATE_HOME", &state);
+    assert_snapshot!(same_everywhere(&anna.run(&["lock", "acquire"]).to_string()), @"
+    status: 1
+    -- stderr
+    lock::token
+
+      × the lease's token cannot be kept: [project]/state/tollgate/leases: Not a directory (os error 20)
+      help: set XDG_STATE_HOME to a folder of yours, or print the token with --show-token
+      the database now: nothing was changed
+    ");
+    assert_eq!(lease(&anna), Value::Null);
+    anna.succeed(&["lock", "acquire", "--show-token"]);
 }
 
 #[test]

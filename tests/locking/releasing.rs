@@ -107,7 +107,7 @@ fn by_force_everything_after_it_was_named() {
     the lock is free
     -- stderr
     warning: ending PID [number] (user postgres, application somebody, since [time]), which holds the lock
-    warning: ending the lease of anna on [host], until [time] (moving the users)
+    warning: ending the lease of anna on [host] for the schema public, until [time] (moving the users)
     ");
     holder.end();
     assert_snapshot!(bob.run(&["lock", "release", "--force"]), @"
@@ -116,6 +116,47 @@ fn by_force_everything_after_it_was_named() {
     nobody holds the lock or has a lease
     ");
     bob.succeed(&["deploy"]);
+}
+
+#[test]
+fn by_force_the_leases_of_other_ledgers_too() {
+    let database = Database::postgres();
+    let Database::Postgres(server) = &database else {
+        unreachable!()
+    };
+    server.psql("CREATE SCHEMA other");
+    let (mut anna, mut bob) = (person("anna", &database), person("bob", &database));
+    anna.set("DATABASE_URL", &with_schema(&server.url(), "other"));
+    anna.succeed(&["lock", "acquire", "--reason", ""]);
+    // It keeps nobody from the other ledger, and a deploy there leaves it alone.
+    assert_snapshot!(bob.succeed(&["lock", "status"]).stdout.lines().last().unwrap_or_default(), @"nobody holds the lock, and no lease counts for the ledger public");
+    bob.set("FORCE_RELEASE", "true");
+    bob.succeed(&["deploy"]);
+    assert_eq!(
+        anna.succeed(&["lock", "status", "--format", "json"]).json()["locked"],
+        true
+    );
+    let forced = bob.run(&["lock", "release", "--format", "json"]);
+    let document = follows(&forced, "lock-release");
+    assert_eq!(
+        (&document["lease"], &document["other_leases"][0]["owner"]),
+        (&Value::Null, &"anna".into())
+    );
+    anna.succeed(&["lock", "acquire"]);
+    assert_snapshot!(same_everywhere(&bob.run(&["lock", "release"]).to_string()), @"
+    status: 0
+    -- stdout
+    the lock is free
+    -- stderr
+    warning: ending the lease of anna on [host] for the schema other, until [time]
+    ");
+    let status = anna.succeed(&["lock", "status", "--format", "json"]).json();
+    assert_eq!(status["leases"], Value::Array(Vec::new()));
+}
+
+fn with_schema(url: &str, schema: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}schema={schema}")
 }
 
 #[test]

@@ -140,14 +140,14 @@ pub fn release_lock(target: &Target, token: Option<&LockToken>) -> Result<Option
     Ok(None)
 }
 
-/// Takes the lock away from everybody: ends the lease, one's own too, and every session that holds the lock. Says whose
-/// they are before.
+/// Takes the lock of a database away from everybody: ends the leases of all its ledgers, one's own too, and every session
+/// that holds the lock. Says whose they are before.
 ///
 /// # Errors
 /// A session cannot be ended, or the database cannot be used.
 pub fn force_release(target: &Target, observe: Observer<'_>) -> Result<Released, Error> {
     let mut database = Database::connect(target, &ConnectOptions::default())?;
-    Ok(database.release_locks(None, &mut |event| observe(Event::Lock(event)))?)
+    Ok(database.release_everything(&mut |event| observe(Event::Lock(event)))?)
 }
 
 /// Ends exactly this session, if it holds the lock.

@@ -16,6 +16,8 @@ use crate::signal;
 
 /// The variable with the token of a lease, for other machines than the one that has it kept.
 pub const TOKEN: &str = "TOLLGATE_LOCK_TOKEN";
+/// What a token is like.
+const TOKEN_FORM: &str = "as `tollgate lock acquire --show-token` prints it: 32 hexadecimal digits";
 /// The variable by which `lock run` tells its command that the lock is held for it.
 pub const HELD: &str = "TOLLGATE_LOCK_HELD";
 
@@ -55,12 +57,9 @@ pub fn own_token(config: &Config) -> Result<Option<LockToken>, Failure> {
     let Some(text) = config.variable(TOKEN) else {
         return Ok(None);
     };
-    LockToken::parse(text.expose()).map(Some).ok_or_else(|| {
-        unreadable(
-            TOKEN,
-            "as `tollgate lock acquire --show-token` prints it: 32 hexadecimal digits",
-        )
-    })
+    LockToken::parse(text.expose())
+        .map(Some)
+        .ok_or_else(|| unreadable(TOKEN, TOKEN_FORM))
 }
 
 fn pass(config: &Config, ui: &Ui) -> Result<Option<LockPass>, Failure> {
@@ -78,6 +77,14 @@ fn unreadable(variable: &str, expected: &str) -> Failure {
     Failure::new(Exit::Usage, Report::error("config::variable", message))
 }
 
+/// The token that an option has. What is none is not shown: it may be one with a slip in it.
+pub fn given_token(option: &str, text: &str) -> Result<LockToken, Failure> {
+    LockToken::parse(text).ok_or_else(|| {
+        let message = format!("{option} must be {TOKEN_FORM}");
+        Failure::new(Exit::Usage, Report::error("lock::token", message))
+    })
+}
+
 /// Shows what happens on the way to the lock.
 pub fn show(ui: &Ui, event: &LockEvent) {
     match event {
@@ -86,22 +93,28 @@ pub fn show(ui: &Ui, event: &LockEvent) {
             waited,
             timeout,
         } => ui.note(waiting(holder.as_ref(), *waited, *timeout, ui)),
-        LockEvent::Releasing { holders, lease } => {
+        LockEvent::Releasing { holders, leases } => {
             let holders = holders
                 .iter()
                 .map(|holder| format!("ending {}, which holds the lock", holder.describe()));
-            let lease = lease.iter().map(|lease| {
+            let leases = leases.iter().map(|lease| {
                 let reason = lease
                     .reason
                     .as_ref()
                     .map_or_else(String::new, |reason| format!(" ({reason})"));
+                // A file has one ledger.
+                let ledger = if lease.ledger == "main" {
+                    String::new()
+                } else {
+                    format!(" for the schema {}", lease.ledger)
+                };
                 format!(
-                    "ending the lease of {}, until {:.0}{reason}",
+                    "ending the lease of {}{ledger}, until {:.0}{reason}",
                     lease.holder(),
                     lease.expires_at
                 )
             });
-            holders.chain(lease).for_each(|line| ui.warn(line));
+            holders.chain(leases).for_each(|line| ui.warn(line));
         }
         LockEvent::LeaseExpired(lease) => ui.warn(format!(
             "the lease of {} does not count: it was over at {:.0}",

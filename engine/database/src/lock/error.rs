@@ -23,8 +23,8 @@ pub enum LockEvent {
     Releasing {
         /// Sessions that will be ended.
         holders: Vec<LockHolder>,
-        /// The lease that will be ended.
-        lease: Option<Box<Lease>>,
+        /// Leases that will be ended.
+        leases: Vec<Lease>,
     },
     /// There was a lease, and its time is over: it does not count.
     LeaseExpired(Box<Lease>),

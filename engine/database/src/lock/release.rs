@@ -25,14 +25,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Released {
     /// Sessions that were ended.
     pub holders: Vec<LockHolder>,
-    /// The lease that was ended.
-    pub lease: Option<Lease>,
+    /// Leases that were ended.
+    pub leases: Vec<Lease>,
 }
 
 impl Released {
     /// Nobody held anything.
     pub fn is_empty(&self) -> bool {
-        self.holders.is_empty() && self.lease.is_none()
+        self.holders.is_empty() && self.leases.is_empty()
     }
 }
 
@@ -43,16 +43,27 @@ struct Answer {
 }
 
 impl Database {
-    /// Takes the lock away from everybody: ends all sessions that hold it or are at work under it, with whatever they run,
-    /// and the lease of this ledger, unless `keep` is its token. Says whose they are before it does so.
+    /// Takes away what stands in the way of a run: ends all sessions that hold the lock or are at work under it, with
+    /// whatever they run, and the lease of this ledger, unless `keep` is its token. Says whose they are before it does so.
     pub fn release_locks(
         &mut self,
         keep: Option<&LockToken>,
         events: &mut dyn FnMut(LockEvent),
     ) -> Result<Released, LockError> {
         let mine = |lease: &Lease| keep.is_some_and(|token| lease.is_of(token));
+        let lease = self.lease()?.filter(|lease| !mine(lease));
+        self.take_away(lease.into_iter().collect(), events)
+    }
+
+    /// Takes the lock of the database away from everybody: the same sessions, and the leases of all its ledgers.
+    pub fn release_everything(&mut self, events: &mut dyn FnMut(LockEvent)) -> Result<Released, LockError> {
+        let leases = self.leases()?;
+        self.take_away(leases, events)
+    }
+
+    fn take_away(&mut self, leases: Vec<Lease>, events: &mut dyn FnMut(LockEvent)) -> Result<Released, LockError> {
         let released = Released {
-            lease: self.lease()?.filter(|lease| !mine(lease)),
+            leases,
             holders: self.lock_holders()?,
         };
         if released.is_empty() {
@@ -60,12 +71,12 @@ impl Database {
         }
         events(LockEvent::Releasing {
             holders: released.holders.clone(),
-            lease: released.lease.clone().map(Box::new),
+            leases: released.leases.clone(),
         });
         for holder in &released.holders {
             self.end_holder(holder)?;
         }
-        if let Some(lease) = &released.lease {
+        for lease in &released.leases {
             self.state()?.end_lease(lease)?;
         }
         Ok(released)

@@ -244,9 +244,9 @@ impl Database {
 }
 
 impl State<'_> {
-    /// Takes the lease of this ledger, in the place of whatever lease there is. With the token of that lease it is only
-    /// made longer: it counts from when it was taken first, and keeps its reason unless there is a new one. The caller
-    /// holds the run lock.
+    /// Takes the lease of this ledger, in the place of whatever lease there is. With the token of one that still runs that
+    /// is only made longer: it counts from when it was taken first, and keeps its reason unless there is a new one. The
+    /// caller holds the run lock.
     pub fn take_lease(&mut self, lease: &NewLease<'_>, token: &LockToken) -> Result<(), DatabaseError> {
         self.make("leases")?;
         let (now, then) = if self.connection.is_postgres() {
@@ -259,13 +259,14 @@ impl State<'_> {
             let then = then.unwrap_or(Timestamp::MAX);
             (text(now), format!("CASE WHEN $7 >= 0 THEN {} END", text(then)))
         };
+        let renewed = format!("old.token_digest = excluded.token_digest AND old.expires_at > {now}");
         let sql = format!(
             "INSERT INTO {{}}leases AS old (ledger, token_digest, owner, host, pid, reason, acquired_at, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, {now}, {then}) ON CONFLICT (ledger) DO UPDATE SET \
              token_digest = excluded.token_digest, owner = excluded.owner, host = excluded.host, pid = excluded.pid, \
-             reason = CASE WHEN old.token_digest = excluded.token_digest THEN COALESCE(excluded.reason, old.reason) \
-             ELSE excluded.reason END, acquired_at = CASE WHEN old.token_digest = excluded.token_digest \
-             THEN old.acquired_at ELSE excluded.acquired_at END, expires_at = excluded.expires_at"
+             reason = CASE WHEN {renewed} THEN COALESCE(excluded.reason, old.reason) ELSE excluded.reason END, \
+             acquired_at = CASE WHEN {renewed} THEN old.acquired_at ELSE excluded.acquired_at END, \
+             expires_at = excluded.expires_at"
         );
         query!(
             self,

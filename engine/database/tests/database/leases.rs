@@ -130,6 +130,29 @@ fn acquired_again_it_lasts_longer_and_keeps_its_reason() {
     }
 }
 
+/// Jobs whose token is always the same.
+#[test]
+fn one_that_is_over_is_not_made_longer_by_its_own_token() {
+    for mut fixture in both() {
+        let (first, token) = lease(&mut fixture.database, Duration::from_millis(1));
+        let start = Instant::now();
+        while fixture.database.lease().unwrap().unwrap().is_valid() {
+            assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
+        }
+        let again = NewLease {
+            owner: "anna",
+            host: None,
+            pid: None,
+            reason: None,
+            ttl: HOUR,
+        };
+        fixture.database.state().unwrap().take_lease(&again, &token).unwrap();
+        let second = fixture.database.lease().unwrap().unwrap();
+        assert!(second.acquired_at > first.acquired_at, "{second:?}");
+        assert_eq!(second.reason, None);
+    }
+}
+
 #[test]
 fn the_servers_clock_counts_in_every_time_zone() {
     let mut fixture = postgres();
@@ -165,9 +188,17 @@ fn a_lease_is_for_one_ledger() {
     neighbour.lock(&with(None), &mut |_| {}).unwrap().check().unwrap();
     assert_eq!(neighbour.lease().unwrap(), None);
     assert_eq!(neighbour.leases().unwrap().len(), 1);
-    // What is taken away is one's own ledger's.
+    // What a run takes away is what stands in its way, its own ledger's.
     assert!(neighbour.release_locks(None, &mut |_| {}).unwrap().is_empty());
     assert!(fixture.database.lease().unwrap().is_some());
+    // Unless all are meant.
+    lease(&mut neighbour, HOUR);
+    let mut named = Vec::new();
+    let released = neighbour.release_everything(&mut |event| named.push(event)).unwrap();
+    let ledgers: Vec<&str> = released.leases.iter().map(|lease| lease.ledger.as_str()).collect();
+    assert_eq!(ledgers, ["neighbour", "public"]);
+    assert!(matches!(&named[..], [LockEvent::Releasing { leases, .. }] if *leases == released.leases));
+    assert!(fixture.database.leases().unwrap().is_empty());
 }
 
 #[test]
@@ -178,12 +209,12 @@ fn all_that_anybody_holds_is_taken_away_after_it_was_named() {
     let mut other = connect(&fixture.url());
     let mut named = Vec::new();
     let released = other.release_locks(None, &mut |event| named.push(event)).unwrap();
-    let [LockEvent::Releasing { holders, lease }] = &named[..] else {
+    let [LockEvent::Releasing { holders, leases }] = &named[..] else {
         panic!("{named:?}")
     };
     assert_eq!(holders.first().map(|holder| Some(holder.pid)), Some(lock.session()));
-    assert_eq!(lease.as_ref().map(|lease| lease.owner.as_str()), Some("anna"));
-    assert_eq!((released.holders.len(), released.lease.is_some()), (1, true));
+    assert_eq!(leases.first().map(|lease| lease.owner.as_str()), Some("anna"));
+    assert_eq!((released.holders.len(), released.leases.len()), (1, 1));
     assert!(matches!(lock.check(), Err(LockError::Lost { .. })));
     assert!(other.release_locks(None, &mut |_| {}).unwrap().is_empty());
 
@@ -293,9 +324,12 @@ fn the_lock_can_be_taken_by_another_way_to_the_same_database_only() {
     };
     // Only the lock's own connection must not go through a pooler.
     let mut behind = connect(&pooled);
-    assert_eq!(behind.lock(&with(None), &mut |_| {}).err(), Some(LockError::Pooler));
+    assert_eq!(behind.lock(&with(None), &mut |_| {}).err(), Some(LockError::SaidPooler));
     behind.lock(&by(&url), &mut |_| {}).unwrap().check().unwrap();
-    assert_eq!(behind.lock(&by(&pooled), &mut |_| {}).err(), Some(LockError::Pooler));
+    assert_eq!(
+        behind.lock(&by(&pooled), &mut |_| {}).err(),
+        Some(LockError::SaidPooler)
+    );
 
     for elsewhere in [postgres().url(), sqlite().url()] {
         let error = fixture.database.lock(&by(&elsewhere), &mut |_| {}).err().unwrap();

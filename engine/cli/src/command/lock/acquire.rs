@@ -69,7 +69,7 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         owner: config.actor().unwrap_or_else(|| "somebody".to_owned()),
         host: locking::host(),
         pid: shell(),
-        reason: args.reason.as_deref().map(one_line),
+        reason: args.reason.as_deref().and_then(one_line),
         ttl: args.ttl,
         token: chosen,
     };
@@ -135,7 +135,8 @@ fn shell() -> Option<i32> {
     i32::try_from(std::process::id()).ok()
 }
 
-/// What others get to see on their terminals.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ").trim().to_owned()
+/// What others get to see on their terminals. `None`: nothing.
+pub(super) fn one_line(text: &str) -> Option<String> {
+    let line = text.replace(char::is_control, " ").trim().to_owned();
+    (!line.is_empty()).then_some(line)
 }

@@ -16,7 +16,7 @@ pub struct LeaseDocument {
     pub owner: String,
     /// On which machine it was taken.
     pub host: Option<String>,
-    /// The process there that took it.
+    /// The process there that it was taken from: the shell, usually, which may be gone since.
     pub pid: Option<i32>,
     /// What for.
     pub reason: Option<String>,

@@ -2,11 +2,13 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts that people read")]
 
+use clap::builder::{StringValueParser, TypedValueParser as _};
 use serde::Serialize;
-use tollgate_engine::{Event, Lease, LockHolder, LockToken, force_release, release_lock, terminate_holder};
+use tollgate_engine::{Event, Lease, LockHolder, force_release, release_lock, terminate_holder};
 
 use super::documents::{HolderDocument, LeaseDocument};
 use crate::command::Context;
+use crate::config::Secret;
 use crate::engine::{locking, project, tokens};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,9 +19,10 @@ use crate::output::style::{GOOD, paint};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The token of the lease, where it was acquired on another machine [or TOLLGATE_LOCK_TOKEN]
-    #[arg(long, value_name = "TOKEN", value_parser = token)]
-    token: Option<LockToken>,
-    /// Take the lock away from everybody: end the lease, whoever has it, and all sessions that hold the lock
+    #[arg(long, value_name = "TOKEN", value_parser = StringValueParser::new().map(Secret::new))]
+    token: Option<Secret>,
+    /// Take the lock of the database away from everybody: end all leases, also those for its other schemas, and all
+    /// sessions that hold the lock
     #[arg(long, conflicts_with = "token")]
     force: bool,
     /// End exactly this session, if it holds the lock; leases stay
@@ -35,29 +38,31 @@ pub struct Released {
     target: String,
     /// The lease that was ended.
     lease: Option<LeaseDocument>,
+    /// Leases for other ledgers of the database that were ended as well, by force.
+    other_leases: Vec<LeaseDocument>,
     /// The sessions that were ended.
     ended: Vec<HolderDocument>,
 }
 
 impl Body for Released {}
 
-fn token(text: &str) -> Result<LockToken, String> {
-    LockToken::parse(text).ok_or_else(|| "a token is 32 hexadecimal digits".to_owned())
-}
-
 /// Runs the command.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let ui = context.ui;
-    if let Some(token) = &args.token {
-        ui.hide(token.reveal());
-    }
+    let given = match &args.token {
+        Some(text) => {
+            ui.hide(text.expose());
+            Some(locking::given_token("--token", text.expose())?)
+        }
+        None => None,
+    };
     let config = context.config()?;
     let target = project::target(&config, ui)?;
-    let everything = args.force || (config.settings.lock.force_release == Some(true) && args.token.is_none());
-    let (lease, ended): (Option<Lease>, Vec<LockHolder>) = if let Some(pid) = args.terminate {
+    let everything = args.force || (config.settings.lock.force_release == Some(true) && given.is_none());
+    let (leases, ended): (Vec<Lease>, Vec<LockHolder>) = if let Some(pid) = args.terminate {
         let holder = terminate_holder(&target, pid)?;
         ui.line(format!("{}: {}", paint(GOOD, "ended"), holder.describe()));
-        (None, vec![holder])
+        (Vec::new(), vec![holder])
     } else if everything {
         let released = force_release(&target, &mut |event| {
             if let Event::Lock(event) = event {
@@ -70,10 +75,10 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         } else {
             paint(GOOD, "the lock is free")
         });
-        (released.lease, released.holders)
+        (released.leases, released.holders)
     } else {
-        let own = match &args.token {
-            Some(token) => Some(token.clone()),
+        let own = match given {
+            Some(token) => Some(token),
             None => locking::options(&config, ui, &target)?.token,
         };
         let lease = release_lock(&target, own.as_ref())?;
@@ -82,11 +87,14 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             Some(lease) => format!("{}: the lease of {}", paint(GOOD, "released"), lease.holder()),
             None => "there is no lease to release".to_owned(),
         });
-        (lease, Vec::new())
+        (lease.into_iter().collect(), Vec::new())
     };
+    let ledger = target.schema().unwrap_or("main");
+    let (own, others): (Vec<&Lease>, Vec<&Lease>) = leases.iter().partition(|lease| lease.ledger == ledger);
     ui.document(&Released {
         target: target.describe(),
-        lease: lease.as_ref().map(LeaseDocument::from),
+        lease: own.first().map(|lease| LeaseDocument::from(*lease)),
+        other_leases: others.into_iter().map(LeaseDocument::from).collect(),
         ended: ended.iter().map(HolderDocument::from).collect(),
     });
     Ok(Exit::Done)

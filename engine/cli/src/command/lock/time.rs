@@ -7,7 +7,8 @@ pub const LONGEST: Duration = Duration::from_hours(24);
 
 /// `90s`, `30m`, `2h` as the time that a lease lasts.
 pub fn ttl(text: &str) -> Result<Duration, String> {
-    const HOW: &str = "a time is a number with s, m (minutes) or h";
+    const HOW: &str = "a time is a whole number with s, m (minutes) or h: 90s, 30m, 2h";
+    const TOO_LONG: &str = "a lease lasts 24h at most; acquire it again to make it longer";
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim() {
@@ -16,13 +17,17 @@ pub fn ttl(text: &str) -> Result<Duration, String> {
         "h" => 3_600,
         _ => return Err(HOW.to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| HOW.to_owned())?;
+    if number.is_empty() {
+        return Err(HOW.to_owned());
+    }
+    // There are digits and nothing else: what does not fit is too much.
+    let number: u64 = number.parse().map_err(|_| TOO_LONG.to_owned())?;
     let time = Duration::from_secs(number.saturating_mul(factor));
     if time.is_zero() {
         return Err("it has to be longer than nothing".to_owned());
     }
     if time > LONGEST {
-        return Err("a lease lasts 24h at most; acquire it again to make it longer".to_owned());
+        return Err(TOO_LONG.to_owned());
     }
     Ok(time)
 }
