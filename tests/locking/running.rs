@@ -1,14 +1,16 @@
 //! A command that runs under the lock.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::Signal;
+use tollgate_testing::proxy::Proxy;
 use tollgate_tests::Project;
 
 use crate::outside::Database;
-use crate::people::{databases, person};
+use crate::people::{databases, person, same_everywhere};
 use crate::session::tables;
 use crate::support::{Running, Session, Stage, until};
 
@@ -141,7 +143,7 @@ fn the_command_is_ended_when_the_lock_is_lost() {
     let running = ready(&stage.project, "trap 'echo ended; exit 0' TERM", &[]);
     lose();
     let outcome = running.end(&stage.project);
-    let reason = outcome.to_string();
+    let reason = same_everywhere(&outcome.to_string());
     let reason = reason.replace("terminating connection due to administrator command", "[reason]");
     assert_snapshot!(reason.replace("connection closed", "[reason]"), @"
     status: 1
@@ -151,13 +153,28 @@ fn the_command_is_ended_when_the_lock_is_lost() {
     lock::lost
 
       × the migration lock was lost: [reason]; the command that runs under it is ended
-      help: another deploy may have begun: look at what the command has done before you run it again
+      help: another deploy may have begun: look at what the command has done, and whether something
+            that it started still runs, before you run it again
     ");
+    // Whoever reads documents hears of it, too.
+    let running = ready(&stage.project, "trap 'exit 0' TERM", &["--format", "json"]);
+    lose();
+    let document = running.end(&stage.project).json();
+    assert_eq!(document["errors"][0]["code"], "lock::lost");
     // One that does not want to end.
     let running = ready(&stage.project, "trap '' TERM", &["--kill-after", "100ms"]);
     lose();
     assert_eq!(running.end(&stage.project).status, Some(1));
     stage.lock_is_free();
+}
+
+#[test]
+fn that_the_lock_is_lost_just_before_its_end_is_said() {
+    let stage = Stage::new();
+    let script = format!("'{}' lock release --force", tollgate_tests::program().display());
+    let outcome = stage.project.run(&["lock", "run", "--", "sh", "-c", &script]);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("lock::lost"), "{outcome}");
 }
 
 #[test]
@@ -204,30 +221,116 @@ fn another_persons_lease_counts_in_it_too() {
     anna.succeed(&["lock", "run", "--", "sh", "-c", &script]);
 }
 
+/// A command at a terminal, under the lock, that has begun. It is the first process of the terminal's session.
+fn at_a_terminal(
+    project: &Project,
+    command: &[&str],
+    script: &str,
+) -> (Box<dyn MasterPty + Send>, Box<dyn Child + Send + Sync>) {
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let direct = project.command(&[]);
+    let script = format!("{script}; touch ready; while :; do sleep 0.02; done");
+    let mut program = CommandBuilder::new(tollgate_tests::program());
+    program.args(["lock", "run", "--"]);
+    program.args(command);
+    program.args(["sh", "-c", &script]);
+    program.cwd(project.path());
+    program.env_clear();
+    for (name, value) in direct.get_envs() {
+        program.env(name, value.unwrap());
+    }
+    let child = pair.slave.spawn_command(program).unwrap();
+    until("the command runs", || project.path().join("ready").exists());
+    (pair.master, child)
+}
+
 /// The terminal sends it to all processes of its foreground itself.
 #[test]
 fn a_ctrl_c_reaches_the_command_once() {
     let anna = person("anna", &Database::sqlite());
-    let pair = portable_pty::native_pty_system()
-        .openpty(portable_pty::PtySize::default())
-        .unwrap();
-    let direct = anna.command(&[]);
-    let mut command = portable_pty::CommandBuilder::new(tollgate_tests::program());
-    let script = "trap 'echo int >> heard; [ -e more ] && exit 5' INT; touch ready; while :; do sleep 0.02; done";
-    command.args(["lock", "run", "--", "sh", "-c", script]);
-    command.cwd(anna.path());
-    command.env_clear();
-    for (name, value) in direct.get_envs() {
-        command.env(name, value.unwrap());
-    }
-    let mut child = pair.slave.spawn_command(command).unwrap();
+    let script = "trap 'echo int >> heard; [ -e more ] && exit 5' INT";
+    let (terminal, mut child) = at_a_terminal(&anna, &[], script);
     let file = |name: &str| anna.path().join(name);
-    until("the command runs", || file("ready").exists());
-    let mut keyboard = pair.master.take_writer().unwrap();
+    let mut keyboard = terminal.take_writer().unwrap();
     keyboard.write_all(b"\x03").unwrap();
     until("it heard that", || file("heard").exists());
     std::fs::write(file("more"), "").unwrap();
     keyboard.write_all(b"\x03").unwrap();
     assert_eq!(child.wait().unwrap().exit_code(), 5);
     assert_eq!(std::fs::read_to_string(file("heard")).unwrap(), "int\nint\n");
+}
+
+#[test]
+fn a_ctrl_c_also_reaches_a_command_that_has_left_the_terminal() {
+    let anna = person("anna", &Database::sqlite());
+    let (terminal, mut child) = at_a_terminal(&anna, &["setsid"], "trap 'exit 5' INT");
+    terminal.take_writer().unwrap().write_all(b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().exit_code(), 5);
+}
+
+/// The system tells that to the first process of the session alone.
+#[test]
+fn that_its_terminal_is_closed_reaches_the_command() {
+    let anna = person("anna", &Database::sqlite());
+    let (terminal, mut child) = at_a_terminal(&anna, &[], "trap 'exit 6' HUP");
+    drop(terminal);
+    assert_eq!(child.wait().unwrap().exit_code(), 6);
+    anna.succeed(&["deploy", "--lock-timeout", "0"]);
+}
+
+/// Whoever ignores the end of its children is not told how they end; that is inherited.
+#[test]
+fn its_end_is_noticed_where_nobody_wants_to_hear_of_it() {
+    let anna = person("anna", &Database::sqlite());
+    let tollgate = tollgate_tests::program().display().to_string();
+    let command = anna.command(&[
+        "--ignore-signal=CHLD",
+        &tollgate,
+        "lock",
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "exit 7",
+    ]);
+    let mut ignoring = Command::new("env");
+    ignoring.args(command.get_args()).current_dir(anna.path()).env_clear();
+    ignoring.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(anna.finish(&mut ignoring).status, Some(7));
+}
+
+/// A command under the lock that cannot get at its server, and has been told to end.
+fn cut_off() -> Option<(Stage, Proxy, Running)> {
+    let mut stage = Stage::new();
+    // A server that is reached by a socket alone has no port to listen on for it.
+    let proxy = Proxy::start(stage.database.cluster().port()?).unwrap();
+    proxy.stall(true);
+    let url = proxy.url(&stage.database.url());
+    stage.project.set("DATABASE_URL", &url);
+    let running = Running::start(&stage.project, &["lock", "run", "--", "touch", "begun"]);
+    until("it connects", || proxy.connections() > 0);
+    running.send(Signal::INT);
+    Some((stage, proxy, running))
+}
+
+#[test]
+fn nothing_begins_when_it_is_interrupted_while_it_connects() {
+    let Some((stage, proxy, running)) = cut_off() else {
+        return;
+    };
+    proxy.stall(false);
+    let outcome = running.end(&stage.project);
+    assert_eq!(outcome.status, Some(130), "{outcome}");
+    assert!(!stage.project.path().join("begun").exists());
+    stage.lock_is_free();
+}
+
+#[test]
+fn asked_twice_it_waits_for_no_server() {
+    let Some((stage, _proxy, running)) = cut_off() else {
+        return;
+    };
+    running.send_again();
+    assert_eq!(running.end(&stage.project).status, Some(130));
+    assert!(!stage.project.path().join("begun").exists());
 }

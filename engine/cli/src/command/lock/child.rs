@@ -3,21 +3,32 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tollgate_engine::Error;
+
+use crate::signal;
 
 /// How often the lock is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// How it ended.
 pub enum Ending {
-    /// By itself, or by a signal: what a shell makes of that.
-    Exited(u8),
+    /// By itself, or by a signal.
+    Exited {
+        /// What a shell makes of that.
+        status: u8,
+        /// The lock was gone by then.
+        lost: Option<Error>,
+    },
     /// It was ended because the lock was lost.
     LockLost,
+    /// This process was asked to end before it began.
+    Interrupted,
     /// It never began: as a shell says it, 127 when there is no such program, 126 when it cannot be run.
     NotStarted {
         /// 126 or 127.
@@ -32,13 +43,22 @@ pub enum Ending {
 #[cfg_attr(not(unix), expect(dead_code, reason = "there are no such signals"))]
 struct Received {
     signal: i32,
-    /// The terminal sent it, to the command as well.
+    /// The terminal sent it.
     by_terminal: bool,
+    at: Instant,
 }
 
 /// Signals, from the moment on that one listens.
 pub struct Signals {
     received: Receiver<Received>,
+    /// Those that come from now on are the command's.
+    begun: Arc<AtomicBool>,
+}
+
+/// The command, as long as it runs.
+struct Running {
+    child: Child,
+    since: Instant,
 }
 
 /// Runs a command with a variable in its environment until it ends. `check` says whether the lock is still held; when it
@@ -63,29 +83,35 @@ pub fn run(
         return not_started(io::Error::from(io::ErrorKind::NotFound));
     };
     let (name, value) = variable;
-    let mut child = match Command::new(program).args(arguments).env(name, value).spawn() {
-        Ok(child) => child,
+    if !signals.begin() {
+        return Ending::Interrupted;
+    }
+    let mut running = match Command::new(program).args(arguments).env(name, value).spawn() {
+        Ok(child) => Running {
+            child,
+            since: Instant::now(),
+        },
         Err(error) => return not_started(error),
     };
-    match watch(&mut child, signals, check) {
-        Ok(status) => Ending::Exited(shell_status(status)),
+    match watch(&mut running, signals, check) {
+        // Since the lock was looked at last it may have got lost, too.
+        Ok(status) => Ending::Exited {
+            status,
+            lost: check().err(),
+        },
         Err(error) => {
             lost(&error);
-            end(&mut child, signals, grace);
+            running.end(signals, grace);
             Ending::LockLost
         }
     }
 }
 
 /// Waits for its end, or for the lock's.
-fn watch(
-    child: &mut Child,
-    signals: &Signals,
-    check: &mut dyn FnMut() -> Result<(), Error>,
-) -> Result<ExitStatus, Error> {
+fn watch(running: &mut Running, signals: &Signals, check: &mut dyn FnMut() -> Result<(), Error>) -> Result<u8, Error> {
     let mut checked = Instant::now();
     loop {
-        if let Some(status) = ended(child) {
+        if let Some(status) = running.ended() {
             return Ok(status);
         }
         if checked.elapsed() >= CHECK_EVERY {
@@ -93,39 +119,54 @@ fn watch(
             checked = Instant::now();
         }
         let left = CHECK_EVERY.saturating_sub(checked.elapsed());
-        signals.pass_on(child, left);
+        signals.pass_on(running, left);
     }
 }
 
-/// Has it end itself, and ends it when it does not.
-fn end(child: &mut Child, signals: &Signals, grace: Duration) {
-    send(child, TERMINATE);
-    let start = Instant::now();
-    while ended(child).is_none() {
-        let left = grace.saturating_sub(start.elapsed());
-        if left.is_zero() {
-            // Only fails when it has ended meanwhile.
-            let _ = child.kill();
-            let _ = child.wait();
-            return;
+impl Running {
+    /// Has it end itself, and ends it when it does not.
+    fn end(&mut self, signals: &Signals, grace: Duration) {
+        send(&self.child, TERMINATE);
+        let start = Instant::now();
+        while self.ended().is_none() {
+            let left = grace.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                // Only fails when it has ended meanwhile.
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return;
+            }
+            signals.pass_on(self, left.min(CHECK_EVERY));
         }
-        signals.pass_on(child, left.min(CHECK_EVERY));
     }
-}
 
-/// Whether it has ended. Only here it is waited for, so its number stays its own until then.
-fn ended(child: &mut Child) -> Option<ExitStatus> {
-    // An error would be that there is no such child, and there is.
-    child.try_wait().ok().flatten()
+    /// The status it has ended with. Only here it is waited for, so its number stays its own until then.
+    fn ended(&mut self) -> Option<u8> {
+        match self.child.try_wait() {
+            Ok(status) => status.map(shell_status),
+            // There is no such child any more: it has ended, and nobody knows how.
+            Err(_) => Some(1),
+        }
+    }
 }
 
 impl Signals {
+    /// From now on signals are for the command. `false`: this process was asked to end before.
+    fn begin(&self) -> bool {
+        self.begun.store(true, Ordering::SeqCst);
+        signal::interrupt().asked() == 0
+    }
+
     /// Waits for a signal, but not longer than this, and passes it on.
-    fn pass_on(&self, child: &Child, longest: Duration) {
+    fn pass_on(&self, running: &Running, longest: Duration) {
         match self.received.recv_timeout(longest) {
-            Ok(received) if !received.by_terminal => send(child, received.signal),
-            // The end of the command is one of the signals: nothing to do but to look again.
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            // The command has it from the terminal, unless that was before it was there.
+            Ok(received)
+                if received.by_terminal
+                    && received.at > running.since
+                    && hears_terminal(&running.child, received.signal) => {}
+            Ok(received) => send(&running.child, received.signal),
+            Err(RecvTimeoutError::Timeout) => {}
             // Without signals there is only time to look at.
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(longest.min(Duration::from_millis(50))),
         }
@@ -133,16 +174,19 @@ impl Signals {
 }
 
 #[cfg(unix)]
-use unix::{TERMINATE, send, shell_status};
+use unix::{TERMINATE, hears_terminal, send, shell_status};
 
 #[cfg(unix)]
 mod unix {
     use std::io::IsTerminal as _;
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::{Child, ExitStatus};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
+    use std::time::Instant;
 
-    use rustix::process::{Pid, Signal, kill_process};
+    use rustix::process::{Pid, Signal, getpgid, getpgrp, getpid, getsid, kill_process};
     use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
     use signal_hook::iterator::SignalsInfo;
     use signal_hook::iterator::exfiltrator::WithOrigin;
@@ -166,27 +210,29 @@ mod unix {
         /// Begins to listen. Until a command runs, those that ask a process to end also end the waiting for the lock.
         pub fn listen() -> Self {
             let (sender, received) = mpsc::channel();
-            let heard = SIGNALS.into_iter().filter(|signal| !signal::is_ignored(*signal));
+            let begun = Arc::new(AtomicBool::new(false));
+            // That children end has to be heard: whoever has it ignored is not told how they did.
+            let heard = SIGNALS
+                .into_iter()
+                .filter(|&signal| signal == SIGCHLD || !signal::is_ignored(signal));
             // Where they cannot be heard, the channel ends at once and time is looked at instead.
             if let Ok(mut signals) = SignalsInfo::<WithOrigin>::new(heard) {
+                let begun = Arc::clone(&begun);
                 std::thread::spawn(move || {
                     for origin in &mut signals {
-                        match origin.signal {
-                            SIGINT => signal::ask(Exit::Interrupted),
-                            SIGTERM => signal::ask(Exit::Terminated),
-                            SIGHUP => signal::ask(Exit::HungUp),
-                            _ => {}
+                        if !begun.load(Ordering::SeqCst) {
+                            ask(origin.signal);
                         }
-                        // To all processes of the terminal's foreground, of which the command is one. Not every
-                        // system says who sent it; then it is taken for the terminal's where there is one.
                         let by_terminal = match origin.cause {
-                            Cause::Kernel | Cause::Chld(_) => true,
+                            Cause::Kernel => true,
+                            // Not every system says who sent it; then it is taken for the terminal's where there is one.
                             Cause::Unknown => std::io::stdin().is_terminal() && KEYS.contains(&origin.signal),
                             _ => false,
                         };
                         let received = Received {
                             signal: origin.signal,
                             by_terminal,
+                            at: Instant::now(),
                         };
                         if sender.send(received).is_err() {
                             return;
@@ -194,8 +240,33 @@ mod unix {
                     }
                 });
             }
-            Self { received }
+            Self { received, begun }
         }
+    }
+
+    /// Asks this process to end, as there is no command yet. Asked twice it does so at once, whatever it waits for: a
+    /// server that does not answer, most likely.
+    fn ask(signal: i32) {
+        let exit = match signal {
+            SIGHUP => Exit::HungUp,
+            SIGINT => Exit::Interrupted,
+            SIGQUIT => Exit::OfCommand(131),
+            SIGTERM => Exit::Terminated,
+            _ => return,
+        };
+        if signal::interrupt().asked() > 0 {
+            std::process::exit(signal::exit().status().into());
+        }
+        signal::ask(exit);
+    }
+
+    /// Whether the terminal tells the command, too. It tells all processes of its foreground; that it is closed it tells
+    /// the first process of the session and no other.
+    pub(super) fn hears_terminal(child: &Child, signal: i32) -> bool {
+        let leads = getsid(None).is_ok_and(|session| session == getpid());
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let beside = getpgid(pid).is_ok_and(|group| group == getpgrp());
+        beside && !(leads && matches!(signal, SIGHUP | SIGCONT))
     }
 
     pub(super) fn send(child: &Child, signal: i32) {
@@ -224,7 +295,10 @@ impl Signals {
     /// The system ends both processes, or neither.
     pub fn listen() -> Self {
         let (_, received) = std::sync::mpsc::channel();
-        Self { received }
+        Self {
+            received,
+            begun: Arc::default(),
+        }
     }
 }
 
@@ -232,6 +306,11 @@ impl Signals {
 fn send(_: &Child, _: i32) {}
 
 #[cfg(not(unix))]
-fn shell_status(status: ExitStatus) -> u8 {
+fn hears_terminal(_: &Child, _: i32) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn shell_status(status: std::process::ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use tollgate_engine::{Event, hold_lock};
+use tollgate_engine::{Error, Event, LockError, hold_lock};
 
+use super::acquire::one_line;
 use super::child::{self, Ending};
 use crate::command::Context;
 use crate::command::deploy::milliseconds;
@@ -41,8 +42,8 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     let config = context.config()?;
     let target = project::target(&config, ui)?;
     let options = locking::options(&config, ui, &target)?;
-    let name = match &args.reason {
-        Some(reason) => format!("tollgate lock run: {}", reason.replace(char::is_control, " ")),
+    let name = match args.reason.as_deref().and_then(one_line) {
+        Some(reason) => format!("tollgate lock run: {reason}"),
         None => "tollgate lock run".to_owned(),
     };
     let mut lock = hold_lock(&target, &options, &name, &mut |event| {
@@ -53,6 +54,7 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
     let pass = lock.pass()?.reveal();
     ui.hide(&pass);
     let grace = Duration::from_millis(args.kill_after);
+    let mut untold = None;
     let ending = child::run(
         &args.command,
         (locking::HELD, &pass),
@@ -60,19 +62,36 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
         grace,
         &mut || lock.check(),
         &mut |error| {
-            let report = Report::error(
-                "lock::lost",
-                format!("{error}; the command that runs under it is ended"),
-            );
-            ui.report(
-                &report
-                    .help("another deploy may have begun: look at what the command has done before you run it again"),
-            );
+            let report = lost(&format!("{error}; the command that runs under it is ended"));
+            if ui.json() {
+                untold = Some(report);
+            } else {
+                // Now: it may take its time to end.
+                ui.report(&report);
+            }
         },
     );
     match ending {
-        Ending::Exited(status) => Ok(Exit::OfCommand(status)),
-        Ending::LockLost => Ok(Exit::Failed),
+        Ending::Exited { status, lost: None } => Ok(Exit::OfCommand(status)),
+        Ending::Exited {
+            status,
+            lost: Some(error),
+        } => {
+            let exit = if status == 0 {
+                Exit::Failed
+            } else {
+                Exit::OfCommand(status)
+            };
+            Err(Failure::new(
+                exit,
+                lost(&format!("{error}, before the command had ended")),
+            ))
+        }
+        Ending::LockLost => match untold {
+            Some(report) => Err(Failure::new(Exit::Failed, report)),
+            None => Ok(Exit::Failed),
+        },
+        Ending::Interrupted => Err(Error::from(LockError::Interrupted).into()),
         Ending::NotStarted { status, reason } => {
             let command = args
                 .command
@@ -83,4 +102,11 @@ pub fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, Failure> {
             Err(Failure::new(Exit::OfCommand(status), report))
         }
     }
+}
+
+fn lost(message: &str) -> Report {
+    Report::error("lock::lost", message).help(
+        "another deploy may have begun: look at what the command has done, and whether something that it started still \
+         runs, before you run it again",
+    )
 }
