@@ -44,10 +44,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn fill(connection: &mut PgConnection) -> QueryResult<usize> {
     let mut filled = 0;
     loop {
+        // What is chosen here must be what the update changes: with a row that stays as it is, this never ends.
         let batch = connection.transaction(|connection| {
             let sql = format!(
                 "UPDATE users SET domain = split_part(email, '@', 2) \
-                 WHERE id IN (SELECT id FROM users WHERE domain IS NULL ORDER BY id LIMIT {BATCH} FOR UPDATE)"
+                 WHERE id IN (SELECT id FROM users WHERE domain IS NULL AND email IS NOT NULL \
+                 ORDER BY id LIMIT {BATCH} FOR UPDATE)"
             );
             sql_query(sql).execute(connection)
         })?;

@@ -20,13 +20,23 @@ pub enum WithLockError<E> {
 /// [`connect_postgres`](crate::connect_postgres), which needs no libpq) and to `SQLite`.
 ///
 /// The lock is waited for by asking again and again, at most for [`LockOptions::timeout`]; somebody else's lease is
-/// respected. It is let go of when `work` returns, also early or with an error, and when it panics: then what a
-/// transaction of the connection has done so far is rolled back first. It is not a transaction: work that should be done
-/// whole or not at all begins one.
+/// respected, unless [`LockOptions::token`] is its token. It is let go of when `work` returns, also early or with an error,
+/// and when it panics. After an error or a panic, what a transaction of the connection has done so far is rolled back
+/// first. It is not a transaction: work that should be done whole or not at all begins one, and ends it.
 ///
 /// On PostgreSQL it belongs to the connection's session. The connection must not go through a transaction pooler and must
-/// not be in a transaction yet. It can be taken again inside `work`. On `SQLite` it is the lock on a file beside the
-/// database; a database in memory has nobody to be locked against.
+/// not be in a transaction yet. It can be taken again inside `work`.
+///
+/// On `SQLite` it is the lock on a file beside the database; a database in memory has nobody to be locked against. Inside
+/// `work` it cannot be taken again: that waits for itself until the time is over.
+///
+/// A program that `tollgate lock run` runs goes on under its lock with [`LockOptions::pass`], which
+/// [`LockPass::parse`](crate::LockPass::parse) makes of the variable `TOLLGATE_LOCK_HELD`; without it, it would wait for
+/// whoever runs it. [`LockOptions::direct`] and [`LockOptions::force_release`] mean nothing here: the lock is on this
+/// connection, and it is nobody else's that is taken away.
+///
+/// The connection has to be one of the [`diesel`](crate::diesel) that this crate exports: another major version's traits
+/// are others.
 ///
 /// ```
 /// use std::time::Duration;

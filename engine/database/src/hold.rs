@@ -12,7 +12,7 @@ use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
 use crate::database::ConnectOptions;
 use crate::error::{DatabaseError, ServerError};
-use crate::lock::{Attempt, LockError, LockEvent, LockOptions, poll, respect};
+use crate::lock::{Attempt, LockError, LockEvent, LockOptions, LockPass, poll, respect};
 use crate::postgres::connect::{SessionOptions, open};
 use crate::postgres::connection::PgConnection;
 use crate::postgres::lock::{KEY, TRANSACTIONS, Tried, holds};
@@ -77,6 +77,10 @@ pub trait Lockable: Backend + Sized + sealed::Sealed {
         events: &mut dyn FnMut(LockEvent),
     ) -> Result<Taken, LockError>;
 
+    /// Rolls back a transaction that was begun without diesel's knowledge, should there be one.
+    #[doc(hidden)]
+    fn roll_back<C: LoadConnection<Backend = Self>>(connection: &mut C);
+
     /// Lets go of it.
     #[doc(hidden)]
     fn give_back<C: LoadConnection<Backend = Self>>(connection: &mut C, taken: Taken) -> Result<(), LockError>;
@@ -95,14 +99,18 @@ pub struct Taken(How);
 enum How {
     /// By the connection's own session.
     Session,
+    /// By a session of another process.
+    Lent(LockPass),
     /// By a locked file, as long as it is open.
     File(FileLock),
-    /// By another process, or there is nobody to keep out.
-    ByOthers,
+    /// By a file that another process has locked.
+    LentFile(BorrowedFile),
+    /// There is nobody to keep out.
+    Nobody,
 }
 
 /// A connection that holds the lock. When it is dropped without [`Held::release`], the work did not come to its end:
-/// what a transaction of it has done so far is rolled back first.
+/// what a transaction of it has done so far is rolled back first, however it was begun.
 pub struct Held<'c, C>
 where
     C: LoadConnection,
@@ -174,6 +182,7 @@ where
                 break;
             }
         }
+        <C::Backend as Lockable>::roll_back(self.connection);
         // Should this fail, the lock ends with the session.
         let _ = <C::Backend as Lockable>::give_back(self.connection, taken);
     }
@@ -225,15 +234,19 @@ fn attempt<C: LoadConnection<Backend = Pg>>(connection: &mut C, pid: i32) -> Res
         .map_err(|error| failed(TAKING, &error))?;
     if let Some(tried) = tried.first().filter(|tried| tried.locked) {
         if tried.pid != pid {
-            let _ = unlock(connection, "");
+            let _ = unlock(connection);
             return Err(LockError::Pooler);
         }
         // A transaction of a run that has died may still be at work.
         let over = format!("pg_catalog.pg_try_advisory_lock({KEY}, {TRANSACTIONS})");
-        if ask(connection, &over).map_err(|error| failed(TAKING, &error))? {
-            return Ok(Attempt::Taken);
-        }
-        unlock(connection, "").map_err(|error| failed(TAKING, &error))?;
+        match ask(connection, &over) {
+            Ok(true) => return Ok(Attempt::Taken),
+            Ok(false) => unlock(connection).map_err(|error| failed(TAKING, &error))?,
+            Err(error) => {
+                let _ = unlock(connection);
+                return Err(failed(TAKING, &error));
+            }
+        };
     }
     Ok(Attempt::Held(advisory_holder(connection, KEY)))
 }
@@ -250,7 +263,7 @@ impl Lockable for Pg {
             let held = holds(&pass.pid.to_string(), Some(&pass.token));
             if ask(connection, &held).map_err(|error| failed(TAKING, &error))? {
                 events(LockEvent::Shared { pid: pass.pid });
-                how = How::ByOthers;
+                how = How::Lent(pass.clone());
             }
         }
         if matches!(how, How::Session) {
@@ -273,21 +286,37 @@ impl Lockable for Pg {
         }
     }
 
-    fn give_back<C: LoadConnection<Backend = Self>>(connection: &mut C, taken: Taken) -> Result<(), LockError> {
-        if !matches!(taken.0, How::Session) {
-            return Ok(());
+    fn roll_back<C: LoadConnection<Backend = Self>>(connection: &mut C) {
+        // Asked first: the server warns of a ROLLBACK that ends nothing.
+        if outside_of_transactions(connection).is_err() {
+            let _ = connection.batch_execute("ROLLBACK");
         }
+    }
+
+    fn give_back<C: LoadConnection<Backend = Self>>(connection: &mut C, taken: Taken) -> Result<(), LockError> {
         let lost = |reason: String| LockError::Lost { reason };
-        let both = format!("pg_catalog.pg_advisory_unlock({KEY}, {TRANSACTIONS}) AND ");
-        let mut held = unlock(connection, &both);
+        let (end, otherwise) = match taken.0 {
+            How::Session => (
+                format!(
+                    "pg_catalog.pg_advisory_unlock({KEY}, {TRANSACTIONS}) AND pg_catalog.pg_advisory_unlock({KEY})"
+                ),
+                "the session let go of it before the work was done",
+            ),
+            How::Lent(pass) => (
+                holds(&pass.pid.to_string(), Some(&pass.token)),
+                "the session that took it no longer holds it",
+            ),
+            How::File(_) | How::LentFile(_) | How::Nobody => return Ok(()),
+        };
+        let mut held = ask(connection, &end);
         if held.is_err() {
             // A transaction that was begun without diesel's knowledge, and has failed.
             let _ = connection.batch_execute("ROLLBACK");
-            held = unlock(connection, &both);
+            held = ask(connection, &end);
         }
         match held {
             Ok(true) => Ok(()),
-            Ok(false) => Err(lost("the session let go of it before the work was done".to_owned())),
+            Ok(false) => Err(lost(otherwise.to_owned())),
             Err(error) => Err(lost(error.to_string())),
         }
     }
@@ -306,9 +335,9 @@ fn ask<C: LoadConnection<Backend = Pg>>(connection: &mut C, condition: &str) -> 
     Ok(answers.iter().any(|row| row.answer))
 }
 
-/// Lets go of the lock, after something else.
-fn unlock<C: LoadConnection<Backend = Pg>>(connection: &mut C, first: &str) -> diesel::QueryResult<bool> {
-    ask(connection, &format!("{first}pg_catalog.pg_advisory_unlock({KEY})"))
+/// Lets go of the lock.
+fn unlock<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> diesel::QueryResult<bool> {
+    ask(connection, &format!("pg_catalog.pg_advisory_unlock({KEY})"))
 }
 
 #[derive(QueryableByName)]
@@ -332,17 +361,17 @@ impl Lockable for Sqlite {
             .filter(|path| !path.is_empty());
         let Some(path) = path else {
             // A database in memory: nobody else can get at it.
-            return Ok(Taken(How::ByOthers));
+            return Ok(Taken(How::Nobody));
         };
         let target = SqliteTarget {
             path: PathBuf::from(path),
             busy_timeout: BUSY_TIMEOUT,
         };
         let how = if let Some(pass) = &options.pass
-            && BorrowedFile::open(target.lock_path(), pass)?.is_some()
+            && let Some(lent) = BorrowedFile::open(target.lock_path(), pass)?
         {
             events(LockEvent::Shared { pid: pass.pid });
-            How::ByOthers
+            How::LentFile(lent)
         } else {
             let mut lock = FileLock::new(target.lock_path(), "with_migration_lock");
             poll(options, events, || lock.attempt())?;
@@ -353,10 +382,16 @@ impl Lockable for Sqlite {
         Ok(Taken(how))
     }
 
+    fn roll_back<C: LoadConnection<Backend = Self>>(connection: &mut C) {
+        // Refused where there is none.
+        let _ = connection.batch_execute("ROLLBACK");
+    }
+
     fn give_back<C: LoadConnection<Backend = Self>>(_: &mut C, taken: Taken) -> Result<(), LockError> {
-        if let How::File(mut lock) = taken.0 {
-            return lock.check();
+        match taken.0 {
+            How::File(mut lock) => lock.check(),
+            How::LentFile(mut lock) => lock.check(),
+            How::Session | How::Lent(_) | How::Nobody => Ok(()),
         }
-        Ok(())
     }
 }

@@ -60,20 +60,18 @@ where
     assert!(is_free(fixture));
     assert_eq!(fixture.ask("SELECT count(*) FROM t"), "0");
 
-    // The same in a transaction that diesel knows nothing of.
-    let mut held = hold(connection, &short(), &mut |_| {}).unwrap();
-    held.connection()
-        .batch_execute("BEGIN; INSERT INTO t VALUES (1);")
-        .unwrap();
-    assert!(
+    // The same in a transaction that diesel knows nothing of, whether a statement has failed in it or not.
+    for next in ["INSERT INTO nowhere VALUES (1)", "INSERT INTO t VALUES (2)"] {
+        let mut held = hold(connection, &short(), &mut |_| {}).unwrap();
         held.connection()
-            .batch_execute("INSERT INTO nowhere VALUES (1)")
-            .is_err()
-    );
-    drop(held);
-    assert!(is_free(fixture));
-    // Nothing is done about one that has not failed: it ends with the connection.
-    let _ = connection.batch_execute("ROLLBACK");
+            .batch_execute("BEGIN; INSERT INTO t VALUES (1);")
+            .unwrap();
+        let _ = held.connection().batch_execute(next);
+        drop(held);
+        assert!(is_free(fixture));
+        assert!(connection.batch_execute("COMMIT").is_err() || fixture.is_postgres());
+        assert_eq!(fixture.ask("SELECT count(*) FROM t"), "0", "{next}");
+    }
 
     // A panic.
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -115,6 +113,40 @@ where
     assert!(!is_free_for(fixture, &own, connection));
     other.release_locks(None, &mut |_| {}).unwrap();
     assert!(is_free(fixture));
+}
+
+/// Under another one's lock.
+fn lent<C>(fixture: &Fixture, connection: &mut C)
+where
+    C: LoadConnection,
+    C::Backend: Lockable,
+{
+    let mut owner = connect(&fixture.url());
+    let mut lock = owner.lock(&short(), &mut |_| {}).unwrap();
+    let options = LockOptions {
+        pass: Some(lock.pass().unwrap()),
+        ..short()
+    };
+    hold(connection, &options, &mut |_| {}).unwrap().release().unwrap();
+    lock.check().unwrap();
+    // That it was lost meanwhile is told here as well.
+    let held = hold(connection, &options, &mut |_| {}).unwrap();
+    drop(lock);
+    assert!(matches!(held.release(), Err(LockError::Lost { .. })));
+}
+
+#[test]
+fn a_lock_can_be_lent_to_a_connection() {
+    let fixture = postgres();
+    lent(
+        &fixture,
+        &mut connect_postgres(&target(&fixture), &ConnectOptions::default()).unwrap(),
+    );
+    let fixture = sqlite();
+    lent(
+        &fixture,
+        &mut connect_sqlite(&target(&fixture), &ConnectOptions::default()).unwrap(),
+    );
 }
 
 /// Holds it on the connection, and says whether somebody else could have it meanwhile.
