@@ -7,6 +7,7 @@ mod deploying;
 mod documents;
 mod errors;
 mod guests;
+mod listing;
 mod outside;
 mod real;
 mod resolving;
