@@ -112,7 +112,7 @@ fn resolving_what_is_not_so_is_refused() {
     resolve
 
       × migration "2_posts" cannot be rolled back because it was never applied
-      help: give the whole name of the migration's folder
+      help: give the whole name of the migration's folder; what is pending has no attempt to give up
       the database now: nothing was changed
 
 

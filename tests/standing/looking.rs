@@ -394,3 +394,27 @@ fn of_what_was_not_started_there_is_no_attempt_to_give_up() {
     next: run the rest by hand, then `tollgate resolve --applied 3_more`; or undo by hand what is in, then `tollgate deploy`
     ");
 }
+
+#[test]
+fn a_connection_that_is_lost_meanwhile_leaves_open_what_is_recorded() {
+    let database = Database::postgres();
+    let project = crate::session::on(&database);
+    failed(&project, &database);
+    database.run(
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END'; \
+         CREATE TRIGGER cut AFTER UPDATE ON _prisma_migrations FOR EACH ROW EXECUTE FUNCTION cut();",
+    );
+    assert_snapshot!(session(&project, &["resolve --rolled-back 2_posts"]), @"
+    $ tollgate resolve --rolled-back 2_posts
+    status: 1
+    -- stderr
+    database
+
+      × the connection was lost: failed to record the migrations as rolled back: terminating
+      │ connection due to administrator command
+      help: `tollgate status` shows whether it is recorded; where it is not, run the command again
+      the database now: whether it is recorded cannot be known now
+    ");
+    assert_eq!(ledger(&database), "1_users applied 1\n2_posts unfinished 0\n");
+}

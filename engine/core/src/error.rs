@@ -203,7 +203,7 @@ impl Error {
         match self {
             Self::Folder(_) => "folder",
             Self::Scripts(_) => "script",
-            Self::Database(_) | Self::Resolve(ResolveError::Database(_)) => "database",
+            Self::Database(_) | Self::Resolve(ResolveError::Lost(_) | ResolveError::Database(_)) => "database",
             Self::Catalog(_) => "catalog",
             Self::Lock(_) => "lock",
             Self::Plugin(_) => "plugin",
@@ -257,6 +257,7 @@ impl Error {
             Self::Seed(error) => error.state(),
             Self::Emptied(error) => error.state_after_reset(),
             Self::NotNotified(_) => "everything else was done and recorded".to_owned(),
+            Self::Resolve(ResolveError::Lost(_)) => "whether it is recorded cannot be known now".to_owned(),
             Self::Interrupted {
                 finished,
                 next,

@@ -30,6 +30,9 @@ pub enum ResolveError {
         /// Folder name.
         migration: String,
     },
+    /// The connection was lost while it was written: it is in the ledger, or nothing of it is.
+    #[error("the connection was lost: {0}")]
+    Lost(DatabaseError),
     /// The ledger could not be read or written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -42,7 +45,7 @@ impl ResolveError {
             Self::AlreadyApplied { .. } => Some("P3008"),
             Self::NeverApplied { .. } => Some("P3011"),
             Self::NotFailed { .. } => Some("P3012"),
-            Self::Database(_) => None,
+            Self::Lost(_) | Self::Database(_) => None,
         }
     }
 
@@ -53,7 +56,7 @@ impl ResolveError {
                 similar: Some(name), ..
             } => Some(format!("did you mean \"{name}\"? Give the whole name")),
             Self::NeverApplied { similar: None, .. } => {
-                Some("give the whole name of the migration's folder".to_owned())
+                Some("give the whole name of the migration's folder; what is pending has no attempt to give up".to_owned())
             }
             Self::NotFailed { .. } => Some("use rollback to take back a migration that is applied".to_owned()),
             Self::AlreadyApplied { tried_again: true, .. } => Some(
@@ -61,6 +64,9 @@ impl ResolveError {
                     .to_owned(),
             ),
             Self::AlreadyApplied { tried_again: false, .. } => None,
+            Self::Lost(_) => {
+                Some("`tollgate status` shows whether it is recorded; where it is not, run the command again".to_owned())
+            }
             Self::Database(error) => error.help(),
         }
     }
@@ -82,7 +88,7 @@ impl Database {
             }
             sql += &(self.place.baseline(checksum, name) + "; ");
         }
-        Ok(self.write("record the migrations as applied", &sql)?)
+        self.write("record the migrations as applied", &sql)
     }
 
     /// Gives up the unfinished attempts of migrations: of all or of none. Doing it again is fine.
@@ -93,15 +99,18 @@ impl Database {
             may_be_given_up(&all, name)?;
             sql += &(self.place.give_up(name) + "; ");
         }
-        Ok(self.write("record the migrations as rolled back", &sql)?)
+        self.write("record the migrations as rolled back", &sql)
     }
 
-    fn write(&mut self, doing: &str, sql: &str) -> Result<(), DatabaseError> {
+    fn write(&mut self, doing: &str, sql: &str) -> Result<(), ResolveError> {
         let result = self.connection.run_own(doing, &format!("BEGIN; {sql} COMMIT"));
-        if result.is_err() {
+        result.map_err(|error| {
+            if matches!(&error, DatabaseError::Server { error, .. } if error.connection_lost) {
+                return ResolveError::Lost(error);
+            }
             let _ = self.connection.run("ROLLBACK");
-        }
-        result
+            error.into()
+        })
     }
 }
 

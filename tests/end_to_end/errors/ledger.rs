@@ -177,3 +177,45 @@ fn a_ledger_with_a_value_that_is_no_time() {
       the database now: nothing was changed
     "#);
 }
+
+#[test]
+fn a_ledger_of_somebody_else_that_lets_values_be_absent() {
+    let seen = both(|project, database| {
+        blog(project);
+        let times = if matches!(database, Database::Sqlite(_)) {
+            "text"
+        } else {
+            "timestamptz"
+        };
+        database.run(&format!(
+            "CREATE TABLE _prisma_migrations (id text, checksum text, finished_at {times}, migration_name text, logs text, \
+             rolled_back_at {times}, started_at {times}, applied_steps_count integer, note text); \
+             INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) \
+             VALUES ('x', 'y', '1_users', '2026-01-02T03:04:05Z');"
+        ));
+        let steps = session(project, &["status"]);
+        database.run("UPDATE _prisma_migrations SET checksum = NULL;");
+        steps + &session(project, &["status"])
+    });
+    assert_snapshot!(seen, @r#"
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    unfinished  1_users  another program started it and did not say how it ended
+    pending     2_posts
+    pending     3_views
+    3 migrations: 0 applied, 1 unfinished, 2 pending; next: `tollgate resolve 1_users` looks what of it is in the database
+
+    $ tollgate status
+    status: 1
+    -- stderr
+    database
+
+      × column "checksum" of the migration ledger _prisma_migrations holds NULL in the row of
+      │ "1_users"
+      help: compare the table with the one that Prisma Migrate or Tollgate creates, and put it right
+            by hand
+      the database now: nothing was changed
+    "#);
+}

@@ -177,7 +177,7 @@ fn a_migration_can_be_recorded() {
     resolve
 
       × migration "9_never" cannot be rolled back because it was never applied
-      help: give the whole name of the migration's folder
+      help: give the whole name of the migration's folder; what is pending has no attempt to give up
       the database now: nothing was changed
     "#);
     project.write("migrations/3_done/migration.sql", "CREATE TABLE done (id int);\n");

@@ -281,12 +281,12 @@ pub(crate) fn create(connection: &mut Connection, place: &Place, missing: bool) 
 
 #[derive(QueryableByName)]
 struct Raw {
-    #[diesel(sql_type = Text)]
-    id: String,
-    #[diesel(sql_type = Text)]
-    checksum: String,
-    #[diesel(sql_type = Text)]
-    migration_name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    id: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    checksum: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    migration_name: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     logs: Option<String>,
     #[diesel(sql_type = Text)]
@@ -339,7 +339,7 @@ fn select(connection: &mut Connection, place: &Place, filter: &str) -> Result<Ve
             let (finished, rolled_back, started) = (time("finished"), time("rolled_back"), time("started"));
             sql_query(format!(
                 "SELECT id::text, checksum::text, migration_name::text, logs::text, {finished}, {rolled_back}, {started}, \
-                 applied_steps_count::int8 FROM {table} {filter} ORDER BY {table}.started_at, id"
+                 COALESCE(applied_steps_count, 0)::int8 AS applied_steps_count FROM {table} {filter} ORDER BY {table}.started_at, id"
             ))
             .load::<Raw>(&mut **inner)
         }
@@ -350,7 +350,8 @@ fn select(connection: &mut Connection, place: &Place, filter: &str) -> Result<Ve
             sql_query(format!(
                 "SELECT CAST(id AS TEXT) AS id, CAST(checksum AS TEXT) AS checksum, \
                  CAST(migration_name AS TEXT) AS migration_name, CAST(logs AS TEXT) AS logs, \
-                 {finished}, {rolled_back}, {started}, CAST(applied_steps_count AS INTEGER) AS applied_steps_count \
+                 {finished}, {rolled_back}, {started}, \
+                 CAST(COALESCE(applied_steps_count, 0) AS INTEGER) AS applied_steps_count \
                  FROM {table} {filter}"
             ))
             .load::<Raw>(&mut **inner)
@@ -368,32 +369,30 @@ fn select(connection: &mut Connection, place: &Place, filter: &str) -> Result<Ve
 
 impl Raw {
     fn read(self, place: &Place) -> Result<LedgerRow, DatabaseError> {
-        let time = |column: &'static str, storage: &str, text: Option<&str>| {
+        let name = self.migration_name.clone().or_else(|| self.id.clone());
+        let bad = |column: &'static str, problem: &str| LedgerError::BadValue {
+            table: place.describe(),
+            column,
+            migration: name.clone().unwrap_or_default(),
+            problem: problem.to_owned(),
+        };
+        // Only a table that somebody else has made lets these be absent.
+        let there = |column, value: Option<String>| value.ok_or_else(|| bad(column, "NULL"));
+        let time = |column, storage: &str, text: Option<&str>| {
             let Some(text) = text else { return Ok(None) };
             // PostgreSQL's have been written as RFC 3339 by the query.
             let storage = if storage == "timestamptz" { "text" } else { storage };
-            sqlite_time(storage, text)
-                .map(Some)
-                .ok_or_else(|| LedgerError::BadValue {
-                    table: place.describe(),
-                    column,
-                    migration: self.migration_name.clone(),
-                    problem: "something that is no time".to_owned(),
-                })
+            let time = sqlite_time(storage, text);
+            time.map(Some).ok_or_else(|| bad(column, "something that is no time"))
         };
         let started_at = time("started_at", &self.started_as, self.started_at.as_deref())?;
         Ok(LedgerRow {
             finished_at: time("finished_at", &self.finished_as, self.finished_at.as_deref())?,
             rolled_back_at: time("rolled_back_at", &self.rolled_back_as, self.rolled_back_at.as_deref())?,
-            started_at: started_at.ok_or_else(|| LedgerError::BadValue {
-                table: place.describe(),
-                column: "started_at",
-                migration: self.migration_name.clone(),
-                problem: "NULL".to_owned(),
-            })?,
-            id: self.id,
-            checksum: self.checksum,
-            migration_name: self.migration_name,
+            started_at: started_at.ok_or_else(|| bad("started_at", "NULL"))?,
+            id: there("id", self.id)?,
+            checksum: there("checksum", self.checksum)?,
+            migration_name: there("migration_name", self.migration_name)?,
             logs: self.logs,
             applied_steps_count: self.applied_steps_count,
         })
