@@ -224,7 +224,7 @@ fn cure_by_code(code: &str) -> Option<&'static str> {
 
 /// `SQLite` has codes, too, but diesel passes on only its words, which are the same everywhere.
 fn cure_of_sqlite(message: &str) -> Option<&'static str> {
-    const CURES: [(&str, &str); 5] = [
+    const CURES: [(&str, &str); 6] = [
         (
             "database is locked",
             "another program is writing to the database: run the command again when that is done",
@@ -241,6 +241,11 @@ fn cure_of_sqlite(message: &str) -> Option<&'static str> {
         (
             "disk I/O error",
             "look at the disk of the database: it fails, or is full",
+        ),
+        (
+            "database disk image is malformed",
+            "the file is damaged: put back a backup; where it is the .tollgate.db file beside the database, move it away, \
+             and the next deploy makes a new one, without the rollback plans and leases that were in it",
         ),
     ];
     let cure = CURES.iter().find(|(words, _)| message.contains(words));

@@ -101,7 +101,9 @@ impl DerefMut for SqliteFile {
 impl Drop for SqliteFile {
     fn drop(&mut self) {
         if self.writes {
-            // A wiped journal does no harm where it cannot be removed, because somebody else writes, for example.
+            // A wiped journal does no harm where it cannot be removed, because somebody else writes, for example. So nobody
+            // is waited for.
+            let _ = self.batch_execute("PRAGMA busy_timeout = 0");
             let _ = self.keep_journal("persist", "DELETE");
         }
     }
@@ -294,6 +296,20 @@ mod tests {
         assert!(journal.exists());
         assert_eq!(rows(&mut opened(&path)), 1);
         assert!(!journal.exists());
+    }
+
+    #[test]
+    fn closing_a_file_waits_for_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("a.db"), folder.path().join("a.db-journal"));
+        let mut file = open_file(&path, Access::Create, Duration::from_hours(1), "test").unwrap();
+        file.batch_execute("CREATE TABLE t (a)").unwrap();
+        let mut other = opened(&path);
+        other.batch_execute("BEGIN EXCLUSIVE").unwrap();
+        drop(file);
+        assert!(journal.exists());
+        drop(other);
+        assert!(!journal.exists(), "whoever is the last removes it");
     }
 
     #[test]

@@ -158,3 +158,29 @@ fn sqlite_files_are_named_when_they_cannot_be_used() {
         "the path is taken as it is, as Prisma does"
     );
 }
+
+#[test]
+fn damaged_files_are_said_to_be() {
+    let mut fixture = sqlite();
+    fixture.apply("1_a", "CREATE TABLE a (id INTEGER);").unwrap();
+    let damage = |name: &str| {
+        let path = fixture.folder().join(name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[4096..].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+    };
+    let say = |error: DatabaseError| {
+        let said = format!("{error}\nhelp: {}\n", error.help().unwrap_or_default());
+        said.replace(&fixture.folder().display().to_string(), "FOLDER")
+    };
+    damage("test.tollgate.db");
+    let state = connect(&fixture.url()).state().map(drop).unwrap_err();
+    damage("test.db");
+    let ledger = connect(&fixture.url()).ledger().unwrap_err();
+    assert_snapshot!(say(state) + &say(ledger), @"
+    cannot prepare Tollgate's own tables in FOLDER/test.tollgate.db: database disk image is malformed
+    help: the file is damaged: put back a backup; where it is the .tollgate.db file beside the database, move it away, and the next deploy makes a new one, without the rollback plans and leases that were in it
+    failed to read the migration ledger: database disk image is malformed
+    help: the file is damaged: put back a backup; where it is the .tollgate.db file beside the database, move it away, and the next deploy makes a new one, without the rollback plans and leases that were in it
+    ");
+}
