@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::outside::Database;
-use crate::session::{blog, each, ledger, on, session};
+use crate::session::{blog, both, each, ledger, on, session};
 
 const FILES: &str = "development = true\n[seed]\nfiles = [\"seed/*.sql\", \"more/**/*.sql\"]\n";
 
@@ -53,8 +53,9 @@ fn files_run_in_order_and_no_ledger_knows_of_them() {
        · ────────────────┬────────────────
        ·                 ╰── UNIQUE constraint failed: users.id
        ╰────
-      help: mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING
-      the database now: nothing of the file was kept
+      help: mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING;
+            `tollgate seed` runs all files again
+      the database now: nothing of this file was kept
 
 
     $ tollgate reset --force
@@ -118,8 +119,9 @@ fn files_run_in_order_and_no_ledger_knows_of_them() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (id)=(1) already exists.
-            mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING
-      the database now: nothing of the file was kept
+            mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING;
+            `tollgate seed` runs all files again
+      the database now: nothing of this file was kept
 
 
     $ tollgate reset --force
@@ -190,7 +192,8 @@ fn a_file_is_in_whole_or_not_at_all() {
        · ───────────────────────┬───────────────────────
        ·                        ╰── UNIQUE constraint failed: users.id
        ╰────
-      help: mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING
+      help: mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING;
+            `tollgate seed` runs all files again
       the database now: the file before it is in; nothing of this file was kept
 
 
@@ -226,7 +229,8 @@ fn a_file_is_in_whole_or_not_at_all() {
        ╰────
       help: SQLSTATE: 23505
             detail: Key (id)=(1) already exists.
-            mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING
+            mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING;
+            `tollgate seed` runs all files again
       the database now: the file before it is in; nothing of this file was kept
 
 
@@ -322,9 +326,9 @@ fn prismas_own_seed_command_is_known() {
     seed::command
 
       × the seed command sh failing.sh ended with status 3
-      help: it ran in [project]; it runs without a shell; for one, write it as a list: `command
+      help: it runs in [project]; it runs without a shell; for one, write it as a list: `command
             = ["sh", "-c", "…"]`
-      the database now: whatever the command has done
+      the database now: the seed command may have changed something
     "#);
     project.file("package.json", r#"{ "prisma": { "seed": "no-such-program" } }"#);
     assert_snapshot!(session(&project, &["seed --force"]), @r#"
@@ -335,9 +339,9 @@ fn prismas_own_seed_command_is_known() {
     seed::command
 
       × the seed command no-such-program cannot be started: No such file or directory (os error 2)
-      help: it ran in [project]; it runs without a shell; for one, write it as a list: `command
-            = ["sh", "-c", "…"]`
-      the database now: whatever the command has done
+      help: no-such-program is looked for in node_modules/.bin of [project] and above, then in
+            PATH; it runs without a shell; for one, write it as a list: `command = ["sh", "-c", "…"]`
+      the database now: nothing was changed
     "#);
     project.file("package.json", "{}");
     assert_snapshot!(session(&project, &["seed --force"]), @r#"
@@ -377,4 +381,221 @@ fn a_seed_command_ends_with_its_caller() {
         rustix::process::test_kill_process(child).is_err(),
         "the command goes on"
     );
+}
+
+#[test]
+fn files_of_every_kind() {
+    let seen = both(|project, database| {
+        blog(project);
+        project.succeed(&["deploy"]);
+        project
+            .file("tollgate.toml", FILES)
+            .file("more/a.sql", "")
+            .file("more/b.sql", "-- nothing but a comment\n")
+            .file("seed/1.sql", "\u{feff}INSERT INTO users VALUES (1, 'é');\n");
+        let taken = session(project, &["seed"]);
+        let odd = project.path().join("more/c.sql");
+        std::fs::write(&odd, b"-- one\nINSERT INTO users VALUES (2, '\xe9');\n").unwrap();
+        let foreign = session(project, &["seed"]);
+        std::fs::remove_file(&odd).unwrap();
+        std::os::unix::fs::symlink("nowhere.sql", &odd).unwrap();
+        let lost = session(project, &["seed"]);
+        std::fs::remove_file(&odd).unwrap();
+        std::fs::create_dir(&odd).unwrap();
+        project.file("seed/1.sql", "INSERT INTO users VALUES (3, 'c');\n");
+        let folder = session(project, &["seed"]);
+        taken + &foreign + &lost + &folder + &database.run("SELECT id, email FROM users ORDER BY id")
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate seed
+    status: 0
+    -- stdout
+    seeded seed/1.sql [duration]
+    seeded more/a.sql [duration]
+    seeded more/b.sql [duration]
+
+    $ tollgate seed
+    status: 1
+    -- stderr
+    seed::file
+
+      × more/c.sql is not UTF-8 in line 2
+      help: save it as UTF-8
+      the database now: nothing was changed
+
+
+    $ tollgate seed
+    status: 1
+    -- stderr
+    seed::file
+
+      × cannot read more/c.sql: No such file or directory (os error 2)
+      the database now: nothing was changed
+
+
+    $ tollgate seed
+    status: 0
+    -- stdout
+    seeded seed/1.sql [duration]
+    seeded more/a.sql [duration]
+    seeded more/b.sql [duration]
+
+    1|é
+    3|c
+    ");
+}
+
+#[test]
+fn a_database_that_is_not_there_is_not_made() {
+    let project = crate::session::sqlite();
+    blog(&project);
+    project
+        .file("tollgate.toml", "development = true\n[seed]\nfiles = [\"1.sql\"]\n")
+        .file("1.sql", "INSERT INTO users VALUES (1, 'a');\n");
+    assert_snapshot!(session(&project, &["seed"]), @"
+    $ tollgate seed
+    status: 1
+    -- stderr
+    database
+
+      × SQLite database app.db does not exist
+      help: deploy creates it, or create it yourself
+      the database now: nothing was changed
+    ");
+    assert!(!project.path().join("app.db").exists());
+}
+
+#[test]
+fn what_has_another_reason_is_not_said_of_the_file() {
+    let database = Database::postgres();
+    let project = on(&database);
+    blog(&project);
+    project.succeed(&["deploy"]);
+    project
+        .file(
+            "tollgate.toml",
+            "development = true\n[seed]\nfiles = [\"1.sql\", \"2.sql\", \"3.sql\"]\n",
+        )
+        .file("1.sql", "INSERT INTO users VALUES (1, 'a') ON CONFLICT DO NOTHING;\n")
+        .file("2.sql", "INSERT INTO users VALUES (2, 'b') ON CONFLICT DO NOTHING;\n");
+    let mut seen = String::new();
+    for third in [
+        "SET TRANSACTION READ ONLY;\nDELETE FROM users;\n",
+        "SET LOCAL statement_timeout = 1;\nSELECT pg_sleep(60);\n",
+        "SELECT pg_terminate_backend(pg_backend_pid());\n",
+        "DELETE FROM nowhere;\n",
+    ] {
+        project.file("3.sql", third);
+        seen += &session(&project, &["seed"]);
+    }
+    assert_eq!(database.run("SELECT id FROM users ORDER BY id"), "1\n2\n");
+    assert_snapshot!(seen, @r#"
+    $ tollgate seed
+    status: 1
+    -- stdout
+    seeded 1.sql [duration]
+    seeded 2.sql [duration]
+    -- stderr
+    seed-failed
+
+      × 3.sql: cannot execute DELETE in a read-only transaction
+       ╭─[3.sql:2:1]
+     1 │ SET TRANSACTION READ ONLY;
+     2 │ DELETE FROM users;
+       · ────────┬────────
+       ·         ╰── cannot execute DELETE in a read-only transaction
+       ╰────
+      help: SQLSTATE: 25006
+            give the URL of the primary server, which takes writes; where this is one, look at
+            default_transaction_read_only of the role and the database; `tollgate seed` runs all files
+            again
+      the database now: the 2 files before it are in; nothing of this file was kept
+
+
+    $ tollgate seed
+    status: 1
+    -- stdout
+    seeded 1.sql [duration]
+    seeded 2.sql [duration]
+    -- stderr
+    seed-failed
+
+      × 3.sql: canceling statement due to statement timeout
+       ╭─[3.sql:2:1]
+     1 │ SET LOCAL statement_timeout = 1;
+     2 │ SELECT pg_sleep(60);
+       · ─────────┬─────────
+       ·          ╰── canceling statement due to statement timeout
+       ╰────
+      help: SQLSTATE: 57014
+            give it more time: SET LOCAL statement_timeout = '30min' at the top of the file; `tollgate
+            seed` runs all files again
+      the database now: the 2 files before it are in; nothing of this file was kept
+
+
+    $ tollgate seed
+    status: 1
+    -- stdout
+    seeded 1.sql [duration]
+    seeded 2.sql [duration]
+    -- stderr
+    seed-failed
+
+      × 3.sql: the connection was lost: terminating connection due to administrator command
+       ╭─[3.sql:1:1]
+     1 │ SELECT pg_terminate_backend(pg_backend_pid());
+       · ──────────────────────┬──────────────────────
+       ·                       ╰── the connection was lost: terminating connection due to administrator command
+       ╰────
+      help: SQLSTATE: 57P01
+            wait until the server answers; `tollgate seed` runs all files again
+      the database now: the 2 files before it are in; nothing of this file was kept
+
+
+    $ tollgate seed
+    status: 1
+    -- stdout
+    seeded 1.sql [duration]
+    seeded 2.sql [duration]
+    -- stderr
+    seed-failed
+
+      × 3.sql: relation "nowhere" does not exist
+       ╭─[3.sql:1:13]
+     1 │ DELETE FROM nowhere;
+       ·             ───┬───
+       ·                ╰── relation "nowhere" does not exist
+       ╰────
+      help: SQLSTATE: 42P01
+            mend the file; `tollgate seed` runs all files again
+      the database now: the 2 files before it are in; nothing of this file was kept
+    "#);
+}
+
+#[test]
+fn a_program_that_fails_after_files() {
+    let database = Database::sqlite();
+    let project = on(&database);
+    blog(&project);
+    project.succeed(&["deploy"]);
+    project
+        .file(
+            "tollgate.toml",
+            "development = true\n[seed]\nfiles = [\"1.sql\"]\ncommand = [\"sh\", \"-c\", \"exit 3\"]\n",
+        )
+        .file("1.sql", "INSERT INTO users VALUES (1, 'a');\n");
+    assert_snapshot!(session(&project, &["seed"]), @r#"
+    $ tollgate seed
+    status: 1
+    -- stdout
+    seeded 1.sql [duration]
+    -- stderr
+    running sh -c exit 3
+    seed::command
+
+      × the seed command sh -c exit 3 ended with status 3
+      help: it runs in [project]; it runs without a shell; for one, write it as a list: `command
+            = ["sh", "-c", "…"]`
+      the database now: the seed file is in; the seed command may have changed something
+    "#);
 }

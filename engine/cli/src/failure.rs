@@ -10,6 +10,10 @@ use crate::config::error::{Place, Problem, Weakened};
 use crate::exit::Exit;
 use crate::output::path::shown;
 use crate::output::report::{Report, Snippet};
+use crate::signal;
+
+/// What a report says of a database that is as it was.
+const UNCHANGED: &str = "nothing was changed";
 
 /// An unsuccessful end.
 #[derive(Debug)]
@@ -52,6 +56,28 @@ impl Failure {
             report.database = Some(state.to_owned());
         }
         self
+    }
+
+    /// The same where this had been done before, and is still true of the database.
+    #[must_use]
+    pub fn after(mut self, done: &str) -> Self {
+        for report in &mut self.reports {
+            let state = report.database.take().filter(|state| state != UNCHANGED);
+            report.database = Some(match state {
+                Some(state) => format!("{done}; {state}"),
+                None => done.to_owned(),
+            });
+        }
+        self
+    }
+
+    /// A question that was not answered: there is nobody, which this reports, or whoever was asked ends the program.
+    pub fn unanswered(nobody: Report) -> Self {
+        if signal::interrupt().asked() == 0 {
+            return Self::new(Exit::Usage, nobody);
+        }
+        let report = Report::error("interrupted", "interrupted before anything was done");
+        Self::new(signal::exit(), report.database(UNCHANGED))
     }
 
     /// Migrations that were done before.

@@ -96,7 +96,7 @@ pub(crate) fn next_step(failed: &ExecuteError, taking_back: bool) -> String {
 }
 
 /// What to do about the cause, where more is known than that the statement failed.
-fn why(failed: &ExecuteError) -> Option<String> {
+pub(crate) fn why(failed: &ExecuteError) -> Option<String> {
     let error = failed.server()?;
     if error.connection_lost {
         return Some("wait until the server answers".to_owned());
@@ -124,7 +124,7 @@ fn why(failed: &ExecuteError) -> Option<String> {
 }
 
 /// Rows are not as a constraint wants them: those that were there before, or the file's.
-fn breaks_constraint(error: &ServerError) -> bool {
+pub(crate) fn breaks_constraint(error: &ServerError) -> bool {
     match error.sqlstate.as_deref() {
         Some(code) => code.starts_with("23"),
         None => error.message.contains("constraint failed"),

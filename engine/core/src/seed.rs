@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use tollgate_database::{ConnectOptions, Database, ExecuteError, Problem, Seed};
+use tollgate_database::{ConnectOptions, Database, ExecuteError, LockError, Problem, Seed};
 use tollgate_sql::operation::{Operation, TransactionControl};
 use tollgate_sql::{ParseError, Script, Span, Statement};
 
 use crate::deploy::take_lock;
 use crate::error::{Error, count};
 use crate::event::{Event, Observer};
+use crate::failed;
 use crate::project::Project;
 
 /// A file to run.
@@ -53,6 +54,9 @@ pub enum SeedProblem {
     /// The run was asked to stop before it.
     #[error("interrupted before this file")]
     Interrupted,
+    /// The lock was gone before it could begin.
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 impl SeedError {
@@ -62,7 +66,7 @@ impl SeedError {
             SeedProblem::Parse(error) => Some(error.span),
             SeedProblem::NotOneTransaction { span } => Some(*span),
             SeedProblem::Execution(error) => error.span(),
-            SeedProblem::Interrupted => None,
+            SeedProblem::Interrupted | SeedProblem::Lock(_) => None,
         }
     }
 
@@ -84,14 +88,18 @@ impl SeedError {
     }
 
     pub(crate) fn state(&self) -> String {
-        match (self.finished, &self.problem) {
-            (0, SeedProblem::Execution(_)) => "nothing of the file was kept".to_owned(),
-            (0, _) => "nothing was changed".to_owned(),
-            (1, _) => "the file before it is in; nothing of this file was kept".to_owned(),
-            (done, _) => format!(
-                "the {} before it are in; nothing of this file was kept",
-                count(done, "file")
-            ),
+        let before = match self.finished {
+            0 => String::new(),
+            1 => "the file before it is in; ".to_owned(),
+            done => format!("the {} before it are in; ", count(done, "file")),
+        };
+        match &self.problem {
+            SeedProblem::Execution(error) if lost_at_the_end(error) => {
+                format!("{before}the connection was lost, and whether this file is in cannot be known now")
+            }
+            SeedProblem::Execution(_) => format!("{before}nothing of this file was kept"),
+            _ if self.finished > 0 => format!("{before}nothing of this file was run"),
+            _ => "nothing was changed".to_owned(),
         }
     }
 
@@ -103,13 +111,30 @@ impl SeedError {
             }
             _ if self.is_interrupted() => Some("run the command again: it runs all files".to_owned()),
             SeedProblem::Interrupted => None,
-            SeedProblem::Execution(error) => match &*error.problem {
-                Problem::Database(error) => error.help(),
-                _ => {
-                    Some("mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING".to_owned())
-                }
-            },
+            SeedProblem::Lock(error) => error.help(),
+            SeedProblem::Execution(error) => Some(next_step(error)),
         }
+    }
+}
+
+/// It may be in: what was lost is the answer to the commit.
+fn lost_at_the_end(error: &ExecuteError) -> bool {
+    error.problem.is_lost() && matches!(&*error.problem, Problem::Commit { .. })
+}
+
+/// What to do about a file that was refused.
+fn next_step(error: &ExecuteError) -> String {
+    let again = "`tollgate seed` runs all files again";
+    if error.sqlstate() == Some("57014") {
+        return format!("give it more time: SET LOCAL statement_timeout = '30min' at the top of the file; {again}");
+    }
+    match (&*error.problem, failed::why(error)) {
+        (Problem::Database(error), None) => error.help().unwrap_or_else(|| again.to_owned()),
+        (_, Some(cause)) => format!("{cause}; {again}"),
+        (_, None) if error.server().is_some_and(failed::breaks_constraint) => {
+            format!("mend the file; rows that are there already are best met by ON CONFLICT DO NOTHING; {again}")
+        }
+        (_, None) => format!("mend the file; {again}"),
     }
 }
 
@@ -144,9 +169,10 @@ pub fn seed(project: &Project, files: &[SeedFile], observe: Observer<'_>) -> Res
     for (finished, ready) in ready.iter().enumerate() {
         let interrupt = &project.settings.execute.interrupt;
         if interrupt.asked() > 0 {
-            return Err(failed(ready.file, SeedProblem::Interrupted, finished));
+            return Err(refused(ready.file, SeedProblem::Interrupted, finished));
         }
-        lock.check()?;
+        lock.check()
+            .map_err(|error| refused(ready.file, SeedProblem::Lock(error), finished))?;
         let began = Instant::now();
         let unit = Seed {
             name: &ready.file.name,
@@ -157,7 +183,7 @@ pub fn seed(project: &Project, files: &[SeedFile], observe: Observer<'_>) -> Res
         };
         database
             .seed(&unit)
-            .map_err(|error| failed(ready.file, SeedProblem::Execution(Box::new(error)), finished))?;
+            .map_err(|error| refused(ready.file, SeedProblem::Execution(Box::new(error)), finished))?;
         observe(Event::Seeded {
             file: ready.file.name.clone(),
             took: began.elapsed(),
@@ -166,7 +192,7 @@ pub fn seed(project: &Project, files: &[SeedFile], observe: Observer<'_>) -> Res
     Ok(())
 }
 
-fn failed(file: &SeedFile, problem: SeedProblem, finished: usize) -> Error {
+fn refused(file: &SeedFile, problem: SeedProblem, finished: usize) -> Error {
     Error::Seed(Box::new(SeedError {
         file: file.clone(),
         problem,
@@ -176,8 +202,8 @@ fn failed(file: &SeedFile, problem: SeedProblem, finished: usize) -> Error {
 
 fn read<'a>(project: &Project, file: &'a SeedFile) -> Result<Ready<'a>, Error> {
     let script =
-        tollgate_sql::parse(project.target.dialect(), &file.text).map_err(|error| failed(file, error.into(), 0))?;
-    let (before, without) = arrange(&script).map_err(|problem| failed(file, problem, 0))?;
+        tollgate_sql::parse(project.target.dialect(), &file.text).map_err(|error| refused(file, error.into(), 0))?;
+    let (before, without) = arrange(&script).map_err(|problem| refused(file, problem, 0))?;
     Ok(Ready {
         file,
         script,

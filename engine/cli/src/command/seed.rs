@@ -84,7 +84,7 @@ fn may(config: &Config, ui: &Ui, target: &str) -> Result<bool, Failure> {
         )
         .help("if this database is to be seeded all the same, run it with --force; or write `development = true` there")
         .database("nothing was changed");
-        Failure::new(Exit::Usage, report)
+        Failure::unanswered(report)
     })
 }
 

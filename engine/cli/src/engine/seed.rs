@@ -87,7 +87,11 @@ impl Seeds {
         seed(project, &self.files, &mut |event| show.event(event))?;
         drop(show);
         if let Some(command) = &self.command {
-            command.run(ui)?;
+            command.run(ui).map_err(|failure| match self.files.len() {
+                0 => failure,
+                1 => failure.after("the seed file is in"),
+                number => failure.after(&format!("the {number} seed files are in")),
+            })?;
         }
         Ok(SeedDocument {
             files: self.files.iter().map(|file| file.name.clone()).collect(),
@@ -110,23 +114,45 @@ fn files(config: &Config, patterns: &[String]) -> Result<Vec<SeedFile>, Failure>
         let whole = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(pattern);
         let paths = glob::glob(&whole.to_string_lossy())
             .map_err(|error| wrong(format!("seed.files: {pattern} is no pattern: {}", error.msg)))?;
-        let mut paths: Vec<PathBuf> = paths.flatten().filter(|path| path.is_file()).collect();
-        if paths.is_empty() {
+        let mut files = Vec::new();
+        for path in paths {
+            // A folder that cannot be looked into may hold files that are wanted.
+            let path = path.map_err(|error| unreadable(error.path(), error.error()))?;
+            if !path.is_dir() {
+                files.push(path);
+            }
+        }
+        if files.is_empty() {
             return Err(wrong(format!("seed.files: there is no file {pattern}")));
         }
-        paths.sort();
-        let new: Vec<PathBuf> = paths.into_iter().filter(|path| !found.contains(path)).collect();
+        files.sort();
+        let new: Vec<PathBuf> = files.into_iter().filter(|path| !found.contains(path)).collect();
         found.extend(new);
     }
-    let read = |path: PathBuf| match std::fs::read(&path) {
-        Ok(bytes) => Ok(SeedFile {
-            name: shown(&path),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            path,
-        }),
-        Err(error) => Err(Failure::file("seed::file", "read", &path, &error)),
-    };
     found.into_iter().map(read).collect()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::file("seed::file", "read", path, error).in_state("nothing was changed")
+}
+
+fn read(path: PathBuf) -> Result<SeedFile, Failure> {
+    let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+    // What replaces a byte that is none of UTF-8 would be kept in the database for the letter that was meant.
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let right = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = right.filter(|byte| **byte == b'\n').count() + 1;
+        let report = Report::error("seed::file", format!("{} is not UTF-8 in line {line}", shown(&path)));
+        Failure::new(
+            Exit::Failed,
+            report.help("save it as UTF-8").database("nothing was changed"),
+        )
+    })?;
+    Ok(SeedFile {
+        name: shown(&path),
+        text,
+        path,
+    })
 }
 
 /// `prisma.seed` of the nearest package.json.
@@ -184,17 +210,14 @@ impl SeedCommand {
             // Standard output is the document's; what the program says there goes where messages go.
             command.stdout(Stdio::from(std::io::stderr()));
         }
-        let result = command.spawn().and_then(|mut child| wait(&mut child));
-        let status = result.map_err(|error| {
-            let message = format!("the seed command {line} cannot be started: {error}");
+        let mut child = command.spawn().map_err(|error| self.not_started(&line, &error))?;
+        let status = wait(&mut child).map_err(|error| {
+            let message = format!("how the seed command {line} ends cannot be seen: {error}");
             Failure::new(Exit::Failed, self.report(message))
         })?;
         if signal::interrupt().asked() > 0 && !status.success() {
             let report = Report::error("interrupted", format!("interrupted while the seed command {line} ran"));
-            return Err(Failure::new(
-                signal::exit(),
-                report.database("whatever the command has done"),
-            ));
+            return Err(Failure::new(signal::exit(), report.database(LEFT)));
         }
         if status.success() {
             ui.line(format!("{} {}", paint(GOOD, "seeded"), paint(NAME, &line)));
@@ -204,11 +227,23 @@ impl SeedCommand {
         Err(Failure::new(Exit::Failed, self.report(message)))
     }
 
+    fn not_started(&self, line: &str, error: &std::io::Error) -> Failure {
+        let mut report = self.report(format!("the seed command {line} cannot be started: {error}"));
+        if error.kind() == std::io::ErrorKind::NotFound {
+            let folder = shown(&self.folder);
+            let place = format!(
+                "{} is looked for in node_modules/.bin of {folder} and above, then in PATH",
+                self.words[0]
+            );
+            report = report.help(format!("{place}; {NO_SHELL}"));
+        }
+        Failure::new(Exit::Failed, report.database("nothing was changed"))
+    }
+
     fn report(&self, message: String) -> Report {
-        let help = "it runs without a shell; for one, write it as a list: `command = [\"sh\", \"-c\", \"…\"]`";
         Report::error("seed::command", message)
-            .help(format!("it ran in {}; {help}", shown(&self.folder)))
-            .database("whatever the command has done")
+            .help(format!("it runs in {}; {NO_SHELL}", shown(&self.folder)))
+            .database(LEFT)
     }
 
     /// Programs of the project's own packages first, as npm and npx arrange it.
@@ -220,6 +255,12 @@ impl SeedCommand {
         std::env::join_paths(all).unwrap_or(others)
     }
 }
+
+/// What a program that did not come through has done to the database, as far as anybody can tell.
+const LEFT: &str = "the seed command may have changed something";
+
+/// What surprises those who write a line for a shell.
+const NO_SHELL: &str = "it runs without a shell; for one, write it as a list: `command = [\"sh\", \"-c\", \"…\"]`";
 
 /// How often is looked whether the program has ended.
 const LOOK: Duration = Duration::from_millis(20);
