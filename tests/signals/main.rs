@@ -8,6 +8,7 @@
 mod lock;
 mod outside;
 mod reading;
+mod resetting;
 mod rolling_back;
 mod seeding;
 mod sqlite;

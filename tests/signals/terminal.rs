@@ -145,3 +145,54 @@ fn ctrl_c_is_an_answer_too() {
     assert_eq!(stage.tables(), "a");
     stage.goes_on();
 }
+
+#[test]
+fn ctrl_c_is_an_answer_to_every_question() {
+    let stage = Stage::new();
+    stage.project.file("seed.sql", "INSERT INTO a VALUES (1);\n");
+    let seeds = "[seed]\nfiles = [\"seed.sql\"]\n";
+    stage.project.succeed(&["deploy"]);
+    for (command, configuration) in [
+        ("reset", format!("development = true\n{seeds}")),
+        ("seed", seeds.to_owned()),
+    ] {
+        stage.project.file("tollgate.toml", &configuration);
+        let window = Window::open(&stage, &[command], false);
+        window.watch();
+        window.shows("[y/N]");
+        let mut keys = window.master.take_writer().unwrap();
+        keys.write_all(b"\x03").unwrap();
+        window.shows("interrupted before anything was done");
+        assert_eq!(window.status(), 130, "{command}");
+        assert_eq!(stage.database.psql("SELECT count(*) FROM a"), "0\n", "{command}");
+    }
+    stage.goes_on();
+}
+
+#[test]
+fn nothing_but_yes_is_one() {
+    let stage = Stage::new();
+    stage.project.file("tollgate.toml", "development = true\n");
+    stage.project.succeed(&["deploy"]);
+    stage.database.psql("INSERT INTO a VALUES (1);");
+    for (answer, status, rows) in [
+        ("\n", 1, "1"),
+        ("n\n", 1, "1"),
+        ("maybe\n", 1, "1"),
+        ("\x04", 1, "1"),
+        ("Yes\n", 0, "0"),
+    ] {
+        let window = Window::open(&stage, &["reset"], false);
+        window.watch();
+        window.shows("Drop everything? [y/N]");
+        let mut keys = window.master.take_writer().unwrap();
+        keys.write_all(answer.as_bytes()).unwrap();
+        assert_eq!(window.status(), status, "{answer:?}");
+        assert_eq!(
+            stage.database.psql("SELECT count(*) FROM a"),
+            format!("{rows}\n"),
+            "{answer:?}"
+        );
+    }
+    stage.goes_on();
+}

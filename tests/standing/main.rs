@@ -10,9 +10,11 @@ mod outside;
 mod session;
 
 mod baseline;
+mod dependents;
 mod emptied;
 mod looking;
 mod presence;
+mod refused;
 mod reset;
 mod seed;
 mod unfinished;

@@ -276,9 +276,8 @@ impl Error {
     /// The same when a reset had dropped everything before.
     pub fn state_after_reset(&self) -> String {
         let after = match self {
-            Self::Execution { .. } | Self::Interrupted { .. } | Self::Stopped { .. } | Self::NotNotified(_) => {
-                self.state()
-            }
+            Self::Execution { .. } | Self::NotNotified(_) => self.state(),
+            Self::Interrupted { finished, .. } | Self::Stopped { finished, .. } if !finished.is_empty() => self.state(),
             _ => "no migration was applied again".to_owned(),
         };
         format!("everything that was there was dropped; {after}")

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tollgate_database::{AlsoEmptied, ConnectOptions, Database, DatabaseError};
+use tollgate_database::{AlsoEmptied, ConnectOptions, Database, DatabaseError, Emptying};
 use tollgate_schema::Schema;
 use tollgate_sql::operation::Operation;
 
@@ -31,8 +31,11 @@ pub struct ResetPlan {
     pub relations: Vec<String>,
     /// Other schemas that are dropped, because the migrations make them.
     pub schemas: Vec<String>,
-    /// Extensions that are dropped, because the migrations make them.
+    /// Extensions that are dropped: those that the migrations make, and those in the target's schema.
     pub extensions: Vec<String>,
+    /// What lies outside of all that and is dropped with it, because it depends on it: a view or a column in another
+    /// schema, for example.
+    pub dependents: Vec<String>,
     /// Migrations that are applied.
     pub migrations: Vec<String>,
 }
@@ -53,7 +56,7 @@ pub struct ResetReport {
 /// Drops everything that is in the target's schema or file and applies all migrations again.
 ///
 /// Before anything is dropped, every script is read, the policies are asked about them as for an empty database, and
-/// `confirm` has to agree.
+/// `confirm` has to agree. A run that is asked to stop while it drops has dropped nothing.
 ///
 /// # Errors
 /// The environment is no development environment, a script cannot be read, somebody else holds the lock, or something
@@ -78,7 +81,13 @@ pub fn reset(
         emptied: false,
         deploy: None,
     };
-    if blocked || !confirm(&report.plan) {
+    if blocked {
+        return Ok(report);
+    }
+    let agreed = confirm(&report.plan);
+    // Ctrl-C is an answer, too.
+    project.settings.go_on()?;
+    if !agreed {
         return Ok(report);
     }
     let connect = ConnectOptions {
@@ -91,7 +100,12 @@ pub fn reset(
         schemas: report.plan.schemas.clone(),
         extensions: report.plan.extensions.clone(),
     };
-    database.empty(&also, project.settings.execute.lock_timeout)?;
+    let execute = &project.settings.execute;
+    let at_work = execute.interrupt.work();
+    if database.empty(&also, execute.lock_timeout, &execute.interrupt)? == Emptying::Interrupted {
+        project.settings.go_on()?;
+    }
+    drop(at_work);
     report.emptied = true;
     if report.plan.database_exists {
         observe(Event::Emptied);
@@ -117,6 +131,7 @@ fn look(project: &Project, checked: &[CheckedMigration], observe: Observer<'_>) 
         relations: Vec::new(),
         schemas: Vec::new(),
         extensions: Vec::new(),
+        dependents: Vec::new(),
         migrations: checked.iter().map(|migration| migration.name.clone()).collect(),
     };
     let options = ConnectOptions {
@@ -141,11 +156,18 @@ fn look(project: &Project, checked: &[CheckedMigration], observe: Observer<'_>) 
         )));
     }
     plan.schemas.retain(|schema| !kept.contains(schema));
-    let there = connected.extensions()?;
-    plan.extensions = extensions
-        .into_iter()
-        .filter(|extension| there.iter().any(|(name, _)| name == extension))
-        .collect();
+    let extensions = database.extensions_at_hand(&extensions)?;
+    for extension in &extensions.kept {
+        observe(Event::Warning(format!(
+            "the extension {extension} belongs to another role and is left alone, although the migrations create it"
+        )));
+    }
+    plan.extensions = extensions.dropped;
+    let also = AlsoEmptied {
+        schemas: plan.schemas.clone(),
+        extensions: plan.extensions.clone(),
+    };
+    plan.dependents = database.hanging_on(&also)?;
     for name in connected.relations()? {
         let schema = name.schema.as_deref();
         if schema == own || schema.is_some_and(|schema| plan.schemas.iter().any(|gone| gone == schema)) {

@@ -48,7 +48,7 @@ pub use ledger::{LedgerError, LedgerRow};
 pub use lock::{LockError, LockEvent, LockOptions, LockPass, Released, RunLock};
 pub use observe::{Observation, ObservedLock};
 pub use postgres::connection::{Notice, PgConnection};
-pub use reset::AlsoEmptied;
+pub use reset::{AlsoEmptied, Emptying, ExtensionsAtHand};
 pub use resolve::ResolveError;
 pub use scratch::{Scratch, ScratchOptions, Start};
 pub use state::progress::{Direction, Progress};

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::Serialize;
 use tollgate_engine::host::Kind;
-use tollgate_engine::{Event, ResetOptions, ResetPlan, ResetReport, reset};
+use tollgate_engine::{Event, Project, ResetOptions, ResetPlan, ResetReport, reset};
 
 use super::Context;
 use crate::engine::approvals;
@@ -24,7 +24,8 @@ use crate::output::style::{BAD, DIM, GOOD, NAME, paint};
 ///
 /// Works only where the configuration says `development = true`: in the environment that --env chooses, or at the top of
 /// the file when none is chosen. On PostgreSQL everything in the schema of the URL goes, and the other schemas and the
-/// extensions that the migrations create; on SQLite everything in the file. What Tollgate knows about that ledger goes too.
+/// extensions that the migrations create, with whatever depends on any of it elsewhere, which is shown before; on SQLite
+/// everything in the file. What Tollgate knows about that ledger goes too.
 /// Scripts, policies and seed files are looked at before anything is dropped. On a terminal you are asked; elsewhere --force
 /// is needed.
 #[derive(Debug, clap::Args)]
@@ -52,8 +53,10 @@ pub struct Reset {
     relations: Vec<String>,
     /// Other schemas that are dropped, because the migrations make them.
     schemas: Vec<String>,
-    /// Extensions that are dropped, because the migrations make them.
+    /// Extensions that are dropped: those that the migrations make, and those in the schema of the URL.
     extensions: Vec<String>,
+    /// What lies outside of all that and is dropped with it, because it depends on it.
+    dependents: Vec<String>,
     /// Migrations that are applied.
     migrations: Vec<String>,
     /// What the policies found.
@@ -106,7 +109,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     }
     summary(args, ui, &report, counts);
     let seeded = match &seeds {
-        Some(seeds) if report.emptied && !report.blocked => Some(seeds.run(&project, ui)?),
+        Some(seeds) if report.emptied && !report.blocked => Some(seed(seeds, &project, &report, ui)?),
         _ => None,
     };
     let outcome = outcome(args, &report);
@@ -115,6 +118,24 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         "blocked" => Exit::Blocked,
         "declined" => Exit::Failed,
         _ => Exit::Done,
+    })
+}
+
+/// Seeds what was made anew. What goes wrong then is said with what was done before.
+fn seed(seeds: &Seeds, project: &Project, report: &ResetReport, ui: &Ui) -> Result<SeedDocument, Failure> {
+    let applied = report.deploy.iter().flat_map(|deploy| &deploy.applied);
+    let applied: Vec<String> = applied.map(|migration| migration.name.clone()).collect();
+    seeds.run(project, ui).map_err(|failure| {
+        let made = match applied.len() {
+            1 => "1 migration is applied".to_owned(),
+            number => format!("{} are applied", count(number, "migration")),
+        };
+        let done = if report.plan.database_exists {
+            format!("everything that was there was dropped; {made}")
+        } else {
+            made
+        };
+        failure.after(&done).finished(applied)
     })
 }
 
@@ -139,6 +160,14 @@ fn outcome(args: &Args, report: &ResetReport) -> &'static str {
 fn confirm(args: &Args, ui: &Ui, target: &str, plan: &ResetPlan, seeded: bool, nobody_to_ask: &Cell<bool>) -> bool {
     ui.line(paint(DIM, shortened(target)));
     ui.line(drops(plan));
+    if !plan.dependents.is_empty() {
+        let what = "what depends on that elsewhere";
+        ui.line(format!(
+            "{} {what}: {}",
+            paint(BAD, "drops"),
+            some(&plan.dependents).join(", ")
+        ));
+    }
     let then = if seeded { ", then seeds" } else { "" };
     ui.line(format!("applies {}{then}", count(plan.migrations.len(), "migration")));
     if args.dry_run {
@@ -152,8 +181,14 @@ fn confirm(args: &Args, ui: &Ui, target: &str, plan: &ResetPlan, seeded: bool, n
     answer.unwrap_or(false)
 }
 
-/// The most names of tables in one line.
+/// The most names in one line.
 const NAMES: usize = 10;
+
+/// The first of many names.
+fn some(names: &[String]) -> Vec<&str> {
+    let more = (names.len() > NAMES).then_some("…");
+    names.iter().take(NAMES).map(String::as_str).chain(more).collect()
+}
 
 fn drops(plan: &ResetPlan) -> String {
     if !plan.database_exists {
@@ -161,10 +196,7 @@ fn drops(plan: &ResetPlan) -> String {
     }
     let mut parts = Vec::new();
     if !plan.relations.is_empty() {
-        let mut names: Vec<&str> = plan.relations.iter().take(NAMES).map(String::as_str).collect();
-        if plan.relations.len() > NAMES {
-            names.push("…");
-        }
+        let names = some(&plan.relations);
         let word = if plan.relations.len() == 1 {
             "table or view"
         } else {
@@ -233,6 +265,7 @@ fn document(
         relations: plan.relations,
         schemas: plan.schemas,
         extensions: plan.extensions,
+        dependents: plan.dependents,
         migrations: plan.migrations,
         judged,
         seeded,
