@@ -231,6 +231,36 @@ fn a_commit_that_is_refused_leaves_nothing() {
     "#);
 }
 
+#[test]
+fn a_commit_of_the_files_own_that_is_refused_is_pointed_at() {
+    let (project, _database) = postgres();
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (id int PRIMARY KEY, up int REFERENCES a DEFERRABLE INITIALLY DEFERRED);\n\
+         BEGIN;\nINSERT INTO a VALUES (1, 1);\nCOMMIT;\nBEGIN;\nINSERT INTO a VALUES (2, 3);\nCOMMIT;\n",
+    );
+    assert_snapshot!(run(&project, &["deploy"]), @r#"
+    status: 1
+    -- stderr
+    migration-failed
+
+      × migration "1_a" failed: the transaction could not be committed: insert or update on table "a"
+      │ violates foreign key constraint "a_up_fkey"
+       ╭─[migrations/1_a/migration.sql:7:1]
+     6 │ INSERT INTO a VALUES (2, 3);
+     7 │ COMMIT;
+       · ───┬──
+       ·    ╰── the transaction could not be committed: insert or update on table "a" violates foreign key constraint "a_up_fkey"
+       ╰────
+      help: SQLSTATE: 23503
+            detail: Key (up)=(3) is not present in table "a".
+            mend the cause (what stands up to line 4 must stay as it is) and go on with `tollgate
+            deploy --resume`; or finish or undo it by hand and record that with `tollgate resolve
+            --applied 1_a` or `tollgate resolve --rolled-back 1_a`
+      the database now: the first 4 of 7 statements are in, up to line 4
+    "#);
+}
+
 /// A procedure that had committed something before it failed.
 #[test]
 fn what_a_statement_may_have_left_is_said() {

@@ -170,6 +170,11 @@ mod tests {
         for (statement, line) in script.statements.iter().zip(script.lines()) {
             assert_eq!(Position::of(text, statement.span.start).line, line);
         }
-        assert!(crate::parse(Dialect::Postgres, "-- nothing\n").unwrap().lines().is_empty());
+        assert!(
+            crate::parse(Dialect::Postgres, "-- nothing\n")
+                .unwrap()
+                .lines()
+                .is_empty()
+        );
     }
 }

@@ -3,6 +3,7 @@
 use tollgate_sql::{Position, Script, Span};
 
 use crate::error::{DatabaseError, ServerError};
+use crate::execute::groups::control;
 use crate::interrupt::Interrupt;
 use crate::ledger::INTERRUPTED;
 use crate::sessions::LockHolder;
@@ -20,6 +21,8 @@ pub struct ExecuteError {
     pub state: DatabaseState,
     /// The line on which each statement of its file begins. Empty: the file was not looked at.
     pub lines: Vec<usize>,
+    /// The COMMIT of the file that the server refused.
+    pub commit: Option<Span>,
 }
 
 /// What went wrong.
@@ -173,6 +176,7 @@ impl ExecuteError {
             problem: Box::new(problem.into()),
             state,
             lines: Vec::new(),
+            commit: None,
         }
     }
 
@@ -180,6 +184,12 @@ impl ExecuteError {
     #[must_use]
     pub(crate) fn of(mut self, script: &Script) -> Self {
         self.lines = script.lines();
+        if let Problem::Commit { statements, .. } = &*self.problem {
+            let last = script.statements.get(statements.1);
+            self.commit = last
+                .filter(|statement| control(statement).is_some())
+                .map(|statement| statement.span);
+        }
         self
     }
 
@@ -215,6 +225,7 @@ impl ExecuteError {
         match &*self.problem {
             Problem::Statement { span, .. } => Some(*span),
             Problem::Changed { place, .. } => place.map(|(span, _)| span),
+            Problem::Commit { .. } => self.commit,
             _ => None,
         }
     }

@@ -181,7 +181,8 @@ fn is_stray(control: &TransactionControl) -> bool {
     )
 }
 
-fn control(statement: &Statement) -> Option<&TransactionControl> {
+/// What a statement says of transactions.
+pub(crate) fn control(statement: &Statement) -> Option<&TransactionControl> {
     match &statement.effects.first()?.operation {
         Operation::Transaction(control) => Some(control),
         _ => None,
