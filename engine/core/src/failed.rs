@@ -1,6 +1,6 @@
 //! A script that failed while it ran, in words: what of it is in the database now, and the command that goes on.
 
-use tollgate_database::{DatabaseState, ExecuteError, Problem, ServerError};
+use tollgate_database::{DatabaseState, ExecuteError, LockHolder, Problem, ServerError};
 
 use crate::error::count;
 use crate::shell::quoted;
@@ -101,11 +101,17 @@ pub(crate) fn why(failed: &ExecuteError) -> Option<String> {
     if error.connection_lost {
         return Some("wait until the server answers".to_owned());
     }
-    if let Some(blocker) = failed.problem.blockers().first() {
+    if let Some((first, others)) = failed.problem.blockers().split_first() {
+        let ending: Vec<String> = failed.problem.blockers().iter().map(LockHolder::ending).collect();
+        let (more, are, them) = match others.len() {
+            0 => (String::new(), "is", "it"),
+            1 => (" and one more".to_owned(), "are", "them"),
+            number => (format!(" and {number} more"), "are", "them"),
+        };
         return Some(format!(
-            "wait until {} is done, or end it with SELECT pg_terminate_backend({})",
-            blocker.as_blocker(),
-            blocker.pid
+            "wait until {}{more} {are} done, or end {them} with {}",
+            first.as_blocker(),
+            ending.join("; ")
         ));
     }
     match error.sqlstate.as_deref() {

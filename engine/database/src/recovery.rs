@@ -384,6 +384,10 @@ impl Database {
         let forget = if unchanged { self.forgetting(row) } else { String::new() };
         if self.connection.is_postgres() {
             sql += &forget;
+            if !sql.is_empty() {
+                // Whoever has locked the ledger may be why it failed, and keeps nobody waiting for more than words.
+                sql = format!("SET LOCAL lock_timeout = {RECORD_PATIENCE}; {sql}");
+            }
         }
         if !sql.is_empty() {
             let written = self
@@ -400,6 +404,9 @@ impl Database {
         Ok(())
     }
 }
+
+/// How long the record of a failure may wait for a lock, in milliseconds.
+const RECORD_PATIENCE: u32 = 5_000;
 
 /// How far a failed run came.
 struct After {

@@ -13,13 +13,17 @@ use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::postgres::lock::TRANSACTIONS;
 use crate::query_text::excerpt;
+use crate::sql_text::literal;
 use crate::target::TargetKind;
 
-/// A session that holds a lock.
+/// A session that holds a lock, or a transaction that goes on holding it without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LockHolder {
-    /// Server process, or process of this machine for `SQLite`.
+    /// Server process, or process of this machine for `SQLite`. 0: it has none, see [`LockHolder::prepared`].
     pub pid: i32,
+    /// Identifier of a transaction that was prepared (`PREPARE TRANSACTION`): it keeps its locks until somebody commits it
+    /// or rolls it back.
+    pub prepared: Option<String>,
     /// Role.
     pub user: Option<String>,
     /// `application_name`. Prisma's commands have none unless their URL says one.
@@ -44,7 +48,26 @@ pub(crate) const COLUMNS: &str = "a.pid, a.usename::text AS username, NULLIF(a.a
     pg_catalog.host(a.client_addr) AS client, a.state, \
     (extract(epoch FROM a.query_start) * 1000000)::int8 AS query_start, \
     (extract(epoch FROM pg_catalog.statement_timestamp() - a.query_start) * 1000000)::int8 AS query_age, \
-    pg_catalog.left(NULLIF(NULLIF(a.query, ''), '<insufficient privilege>'), 1000) AS query";
+    pg_catalog.left(NULLIF(NULLIF(a.query, ''), '<insufficient privilege>'), 1000) AS query, NULL::text AS prepared";
+
+/// Prepared transactions `p` and the locks `l` that they hold. The server says of such a lock only that it has the virtual
+/// transaction of another one: that on the transaction itself.
+const PREPARED: &str = "SELECT 0 AS pid, p.owner::text AS username, NULL::text AS application, \
+    (extract(epoch FROM p.prepared) * 1000000)::int8 AS since, NULL::text AS client, \
+    'prepared as ' || p.gid AS state, NULL::int8 AS query_start, NULL::int8 AS query_age, NULL::text AS query, \
+    p.gid AS prepared \
+    FROM pg_catalog.pg_prepared_xacts p WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_locks x JOIN pg_catalog.pg_locks l \
+    ON l.virtualtransaction = x.virtualtransaction AND l.pid IS NULL \
+    WHERE x.locktype = 'transactionid' AND x.pid IS NULL AND x.transactionid = p.transaction AND ";
+
+/// Prepared transactions that hold a lock which is like this in `pg_locks l`, the oldest first.
+pub(crate) fn prepared_with<C: LoadConnection<Backend = Pg>>(
+    connection: &mut C,
+    like: &str,
+) -> Result<Vec<LockHolder>, diesel::result::Error> {
+    let rows: Vec<SessionRow> = sql_query(format!("{PREPARED}{like}) ORDER BY p.prepared")).load(connection)?;
+    Ok(rows.into_iter().map(SessionRow::into_public).collect())
+}
 
 /// A row of [`COLUMNS`].
 #[derive(QueryableByName)]
@@ -67,6 +90,8 @@ pub(crate) struct SessionRow {
     query_age: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     query: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    prepared: Option<String>,
 }
 
 impl SessionRow {
@@ -74,6 +99,7 @@ impl SessionRow {
         let time = |micros: Option<i64>| micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
         LockHolder {
             pid: self.pid,
+            prepared: self.prepared,
             user: self.username,
             application: self.application,
             since: time(self.since),
@@ -95,8 +121,23 @@ impl LockHolder {
         Some(excerpt(self.query.as_deref()?, width))
     }
 
+    /// What ends it, as a statement.
+    pub fn ending(&self) -> String {
+        match &self.prepared {
+            Some(gid) => {
+                let gid = literal(gid);
+                format!("COMMIT PREPARED {gid} or ROLLBACK PREPARED {gid}")
+            }
+            None => format!("SELECT pg_terminate_backend({})", self.pid),
+        }
+    }
+
     /// Who it is, in brackets: `PID 123 (user app, application tollgate, since 2026-01-01T00:00:00Z)`.
     pub fn describe(&self) -> String {
+        let name = match &self.prepared {
+            Some(gid) => format!("the prepared transaction \"{gid}\""),
+            None => format!("PID {}", self.pid),
+        };
         let mut about = Vec::new();
         if let Some(user) = &self.user {
             about.push(format!("user {user}"));
@@ -104,16 +145,18 @@ impl LockHolder {
         match &self.application {
             Some(application) => about.push(format!("application {application}")),
             // Of a role's session that names itself nothing; a file's holder always does.
-            None if self.user.is_some() => about.push("no application name, as Prisma's commands".to_owned()),
+            None if self.user.is_some() && self.prepared.is_none() => {
+                about.push("no application name, as Prisma's commands".to_owned())
+            }
             None => {}
         }
         if let Some(since) = self.since {
             about.push(format!("since {since:.0}"));
         }
         if about.is_empty() {
-            return format!("PID {}", self.pid);
+            return name;
         }
-        format!("PID {} ({})", self.pid, about.join(", "))
+        format!("{name} ({})", about.join(", "))
     }
 }
 
@@ -122,16 +165,19 @@ pub(crate) fn advisory_holders<C: LoadConnection<Backend = Pg>>(
     connection: &mut C,
     key: i32,
 ) -> Result<Vec<LockHolder>, diesel::result::Error> {
+    let like = format!(
+        "l.locktype = 'advisory' AND l.granted AND ((l.classid = 0 AND l.objid = {key} AND l.objsubid = 1) \
+         OR (l.classid = {key} AND l.objid = {TRANSACTIONS} AND l.objsubid = 2)) \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+    );
     let query = format!(
         "SELECT {COLUMNS} FROM pg_catalog.pg_stat_activity a WHERE a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l \
-         WHERE l.locktype = 'advisory' AND l.granted \
-         AND ((l.classid = 0 AND l.objid = $1::int4::oid AND l.objsubid = 1) \
-         OR (l.classid = $1::int4::oid AND l.objid = {TRANSACTIONS} AND l.objsubid = 2)) \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
-         ORDER BY a.pid"
+         WHERE {like}) ORDER BY a.pid"
     );
-    let rows: Vec<SessionRow> = sql_query(query).bind::<Integer, _>(key).load(connection)?;
-    Ok(rows.into_iter().map(SessionRow::into_public).collect())
+    let rows: Vec<SessionRow> = sql_query(query).load(connection)?;
+    let mut holders: Vec<LockHolder> = rows.into_iter().map(SessionRow::into_public).collect();
+    holders.extend(prepared_with(connection, &like)?);
+    Ok(holders)
 }
 
 /// Who holds the advisory lock, where that can be seen. A courtesy: that it cannot be said must hide nothing else.
@@ -193,5 +239,19 @@ mod tests {
             "PID 123 (user app, no application name, as Prisma's commands)"
         );
         assert_eq!(running("").describe(), "PID 7");
+        let prepared = LockHolder {
+            pid: 0,
+            prepared: Some("it's".to_owned()),
+            application: None,
+            ..full
+        };
+        assert_eq!(
+            prepared.describe(),
+            "the prepared transaction \"it's\" (user app, since 2026-01-02T03:04:05Z)"
+        );
+        assert_eq!(
+            prepared.ending(),
+            "COMMIT PREPARED 'it''s' or ROLLBACK PREPARED 'it''s'"
+        );
     }
 }

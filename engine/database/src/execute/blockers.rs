@@ -10,8 +10,9 @@ use tollgate_sql::{Dialect, Statement};
 
 use crate::connection::Connection;
 use crate::error::ServerError;
+use crate::postgres::connection::PgConnection;
 use crate::query_text::SHOWN;
-use crate::sessions::{COLUMNS, LockHolder, SessionRow};
+use crate::sessions::{COLUMNS, LockHolder, SessionRow, prepared_with};
 use crate::sql_text::literal;
 
 /// More of them tell nobody more.
@@ -25,24 +26,42 @@ struct Raw {
     conflicts: bool,
 }
 
-/// Sessions that keep `statement` from getting its locks, those that do so for certain first. Asked after the fact, so
-/// one may have gone already; that nothing can be said must not hide what it is said about.
+/// Sessions and prepared transactions that keep `statement` from getting its locks. Asked after the fact, so one may have
+/// gone already; that nothing can be said must not hide what it is said about.
 pub(crate) fn find(connection: &mut Connection, statement: &Statement, error: &ServerError) -> Vec<LockHolder> {
-    let query = match error.more.detail.as_deref().map(blocked_by) {
-        Some(pids) if error.is("40P01") && !pids.is_empty() => of_processes(&pids),
-        _ => match of_locks(statement) {
-            Some(query) => query,
-            None => return Vec::new(),
-        },
-    };
     let Connection::Postgres(connection) = connection else {
         return Vec::new();
     };
-    let mut found: Vec<Raw> = sql_query(query).load(&mut **connection).unwrap_or_default();
-    if found.iter().any(|raw| raw.conflicts) {
-        found.retain(|raw| raw.conflicts);
+    let pids = error.more.detail.as_deref().map(blocked_by).unwrap_or_default();
+    if error.is("40P01") && !pids.is_empty() {
+        return load(connection, &of_processes(&pids))
+            .into_iter()
+            .map(Raw::into_public)
+            .collect();
     }
-    found.into_iter().map(|raw| raw.session.into_public()).collect()
+    let Some(named) = named(statement) else {
+        return Vec::new();
+    };
+    let found = load(connection, &of_locks(&named, statement));
+    let (certain, possible): (Vec<Raw>, Vec<Raw>) = found.into_iter().partition(|raw| raw.conflicts);
+    if certain.is_empty() && possible.len() == 1 {
+        return possible.into_iter().map(Raw::into_public).collect();
+    }
+    // Whoever changes rows may have changed others. Of several nobody is accused: another attempt sees whom it waits for.
+    let mut found: Vec<LockHolder> = certain.into_iter().map(Raw::into_public).collect();
+    let like = format!("{} AND {}", on(&named), modes(in_conflict(statement)));
+    found.extend(prepared_with(&mut **connection, &like).unwrap_or_default());
+    found
+}
+
+fn load(connection: &mut PgConnection, query: &str) -> Vec<Raw> {
+    sql_query(query).load(connection).unwrap_or_default()
+}
+
+impl Raw {
+    fn into_public(self) -> LockHolder {
+        self.session.into_public()
+    }
 }
 
 /// `Process 4711 waits for ShareLock on transaction 5; blocked by process 4712.`: who blocks. The victim is ourselves.
@@ -64,8 +83,8 @@ fn of_processes(pids: &[i32]) -> String {
     )
 }
 
-/// Who holds, or waits for, locks on the relations that the statement names.
-fn of_locks(statement: &Statement) -> Option<String> {
+/// The relations that the statement names, as an array of SQL.
+fn named(statement: &Statement) -> Option<String> {
     let relations: Vec<String> = statement
         .objects()
         .iter()
@@ -76,28 +95,36 @@ fn of_locks(statement: &Statement) -> Option<String> {
             )
         })
         .collect();
-    if relations.is_empty() {
-        return None;
-    }
-    let modes: Vec<String> = in_conflict(statement)
-        .iter()
-        .map(|mode| format!("'{mode}Lock'"))
-        .collect();
-    let conflicts = format!("l.mode IN ({})", modes.join(", "));
-    // What is done to a table is done to its partitions and children.
-    Some(format!(
-        "WITH named AS (SELECT pg_catalog.unnest(ARRAY[{}]) AS oid) \
-         SELECT {COLUMNS}, l.conflicts FROM (\
+    (!relations.is_empty()).then(|| format!("ARRAY[{}]", relations.join(", ")))
+}
+
+/// The condition that a lock `l` is on one of these relations. What is done to a table is done to its partitions and children.
+fn on(named: &str) -> String {
+    format!(
+        "l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND (l.relation = ANY ({named}) \
+         OR l.relation IN (SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY ({named})))"
+    )
+}
+
+/// The condition that a lock `l` is in one of these modes.
+fn modes(modes: &[&str]) -> String {
+    let modes: Vec<String> = modes.iter().map(|mode| format!("'{mode}Lock'")).collect();
+    format!("l.mode = ANY (ARRAY[{}]::text[])", modes.join(", "))
+}
+
+/// Who holds, or waits for, locks on these relations that the statement has to wait for, or may have to.
+fn of_locks(named: &str, statement: &Statement) -> String {
+    let (conflicts, may_conflict) = (modes(in_conflict(statement)), modes(with_rows(statement)));
+    format!(
+        "SELECT {COLUMNS}, l.conflicts FROM (\
            SELECT l.pid, bool_or({conflicts}) AS conflicts, bool_or(l.granted AND {conflicts}) AS holds \
-           FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.relation IN (\
-             SELECT oid FROM named UNION \
-             SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent IN (SELECT oid FROM named)) \
-           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+           FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND {} AND ({conflicts} OR {may_conflict}) \
            GROUP BY l.pid\
          ) l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          ORDER BY l.conflicts DESC, l.holds DESC, a.xact_start NULLS LAST LIMIT {MOST}",
-        relations.join(", ")
-    ))
+        on(named)
+    )
 }
 
 /// Who keeps another session waiting at this moment.
@@ -109,34 +136,58 @@ pub(crate) fn of_waiting(connection: &mut Connection, pid: i32) -> Vec<LockHolde
         "SELECT {COLUMNS}, true AS conflicts FROM pg_catalog.pg_stat_activity a \
          WHERE a.pid = ANY (pg_catalog.pg_blocking_pids({pid})) ORDER BY a.xact_start NULLS LAST LIMIT {MOST}"
     );
-    let found: Vec<Raw> = sql_query(query).load(&mut **connection).unwrap_or_default();
-    found.into_iter().map(|raw| raw.session.into_public()).collect()
+    let mut found: Vec<LockHolder> = load(connection, &query).into_iter().map(Raw::into_public).collect();
+    // The server says process 0 for each prepared transaction.
+    let what =
+        "{0}locktype, {0}database, {0}relation, {0}page, {0}tuple, {0}transactionid, {0}classid, {0}objid, {0}objsubid";
+    let (waited_for, held) = (what.replace("{0}", "w."), what.replace("{0}", "l."));
+    let like = format!(
+        "0 = ANY (pg_catalog.pg_blocking_pids({pid})) AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks w \
+         WHERE w.pid = {pid} AND NOT w.granted AND ({waited_for}) IS NOT DISTINCT FROM ({held}))"
+    );
+    found.extend(prepared_with(&mut **connection, &like).unwrap_or_default());
+    found
 }
 
-/// Table-level lock modes that the statement has to wait for: those in conflict with the one that it takes. Rows are
-/// changed under a mode that does not conflict with itself; who holds the row then is one of those who change rows.
+const MODES: [&str; 8] = [
+    "AccessShare",
+    "RowShare",
+    "RowExclusive",
+    "ShareUpdateExclusive",
+    "Share",
+    "ShareRowExclusive",
+    "Exclusive",
+    "AccessExclusive",
+];
+
+/// Table-level lock modes that the statement has to wait for: those in conflict with the one that it takes.
 fn in_conflict(statement: &Statement) -> &'static [&'static str] {
-    const ALL: [&str; 8] = [
-        "AccessShare",
-        "RowShare",
-        "RowExclusive",
-        "ShareUpdateExclusive",
-        "Share",
-        "ShareRowExclusive",
-        "Exclusive",
-        "AccessExclusive",
-    ];
-    let rows = |operation: &Operation| {
+    let index = |operation: &Operation| matches!(operation, Operation::CreateIndex(_));
+    if changes_rows(statement) {
+        &MODES[4..]
+    } else if all(statement, index) {
+        &MODES[2..]
+    } else {
+        &MODES
+    }
+}
+
+/// Those of sessions that may have locked the rows themselves which the statement wants.
+fn with_rows(statement: &Statement) -> &'static [&'static str] {
+    if changes_rows(statement) { &MODES[1..3] } else { &[] }
+}
+
+fn changes_rows(statement: &Statement) -> bool {
+    all(statement, |operation| {
         matches!(
             operation,
             Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_)
         )
-    };
-    let index = |operation: &Operation| matches!(operation, Operation::CreateIndex(_));
-    let all = |test: &dyn Fn(&Operation) -> bool| {
-        !statement.effects.is_empty() && statement.effects.iter().all(|effect| test(&effect.operation))
-    };
-    if all(&rows) || all(&index) { &ALL[2..] } else { &ALL }
+    })
+}
+
+fn all(statement: &Statement, test: impl Fn(&Operation) -> bool) -> bool {
+    !statement.effects.is_empty() && statement.effects.iter().all(|effect| test(&effect.operation))
 }
 
 impl LockHolder {
@@ -150,6 +201,9 @@ impl LockHolder {
     /// Who stands in the way and what it does: `session 4711 (user app, application psql, idle in transaction, open for
     /// 3 min, last query 2 min ago: "UPDATE t SET …")`.
     pub fn as_blocker(&self) -> String {
+        if self.prepared.is_some() {
+            return self.describe();
+        }
         let mut about: Vec<String> = Vec::new();
         about.extend(self.user.iter().map(|user| format!("user {user}")));
         about.extend(

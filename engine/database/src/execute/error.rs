@@ -48,6 +48,8 @@ pub enum Problem {
         statements: (usize, usize),
         /// What the server said.
         error: ServerError,
+        /// Who stood in the way, as far as that could be seen.
+        blockers: Vec<LockHolder>,
     },
     /// An earlier attempt is unfinished, and it is not certain that nothing of it is in the database.
     #[error("an earlier attempt is unfinished")]
@@ -110,6 +112,15 @@ pub enum DatabaseState {
 }
 
 impl Problem {
+    /// The server refused to commit these statements.
+    pub(crate) fn commit(statements: (usize, usize), error: ServerError) -> Self {
+        Self::Commit {
+            statements,
+            error,
+            blockers: Vec::new(),
+        }
+    }
+
     /// The part of the file that is in the database was changed, first statement `first`.
     pub(crate) fn changed(script: &Script, statements: usize, first: Option<usize>) -> Self {
         let place = first.and_then(|index| script.statements.get(index)).map(|statement| {
@@ -138,6 +149,7 @@ impl Problem {
     pub fn blockers(&self) -> &[LockHolder] {
         match self {
             Self::Statement { about, .. } => &about.blockers,
+            Self::Commit { blockers, .. } => blockers,
             _ => &[],
         }
     }

@@ -114,12 +114,9 @@ impl Run<'_> {
         prepared.map_err(|error| self.refused(group.statements[0], error, attempt))?;
         let restores = carries && session::disturbs(self.script);
         let failure = self.carry_out(group, carries, restores);
-        let commit = |error| Problem::Commit {
-            statements: (
-                group.statements.first().copied().unwrap_or(0),
-                group.statements.last().copied().unwrap_or(0),
-            ),
-            error,
+        let commit = |error| {
+            let first = group.statements.first().copied().unwrap_or(0);
+            Problem::commit((first, group.statements.last().copied().unwrap_or(0)), error)
         };
         match failure {
             Some(Failure {

@@ -56,8 +56,8 @@ pub(crate) struct Run<'a> {
     pub tracked: bool,
     /// The session is as it was before.
     pub restored: bool,
-    /// Somebody stood in the way of the last attempt, and it could not be seen who.
-    unnamed: bool,
+    /// Somebody stood in the way of the last attempt.
+    blocked: bool,
     finished: bool,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
             atomic: true,
             tracked: true,
             restored: false,
-            unnamed: false,
+            blocked: false,
             finished: false,
         }
     }
@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
     }
 
     fn attempt(&mut self, group: &Group, carries: bool, attempt: u32) -> Result<(), Problem> {
-        let watch = if self.unnamed {
+        let watch = if self.blocked {
             Watch::start(self.database, self.options.lock_timeout)
         } else {
             None
@@ -235,8 +235,10 @@ impl<'a> Run<'a> {
         };
         let seen = watch.map(Watch::end).unwrap_or_default();
         tried.map_err(|mut problem| {
-            if let Problem::Statement { about, .. } = &mut problem {
-                about.blockers = seen;
+            match &mut problem {
+                Problem::Statement { about, .. } => about.blockers = seen,
+                Problem::Commit { blockers, .. } => *blockers = seen,
+                _ => {}
             }
             problem
         })
@@ -266,10 +268,7 @@ impl<'a> Run<'a> {
             }
             self.statement(index).map_err(|error| {
                 if ends {
-                    Problem::Commit {
-                        statements: (first, last),
-                        error,
-                    }
+                    Problem::commit((first, last), error)
                 } else {
                     self.refused(index, error, attempt)
                 }
@@ -281,10 +280,8 @@ impl<'a> Run<'a> {
         }
         if ours {
             let end = format!("{} COMMIT", self.seal(carries, group.end()));
-            self.database.connection.run(&end).map_err(|error| Problem::Commit {
-                statements: (first, last),
-                error,
-            })?;
+            let ended = self.database.connection.run(&end);
+            ended.map_err(|error| Problem::commit((first, last), error))?;
         }
         Ok(())
     }
@@ -408,18 +405,17 @@ impl<'a> Run<'a> {
         (error.is("55P04") && !additions.is_empty()).then_some(additions)
     }
 
-    /// The same problem with who stood in the way, where somebody did.
+    /// The same problem with who stood in the way, where somebody did. Who keeps a commit waiting is seen at the next attempt.
     pub(super) fn name_blockers(&mut self, mut problem: Problem) -> Problem {
+        self.blocked = problem.server().is_some_and(session::is_blocked);
         if let Problem::Statement {
             index, error, about, ..
         } = &mut problem
-            && session::is_blocked(error)
+            && self.blocked
+            && about.blockers.is_empty()
         {
-            if about.blockers.is_empty() {
-                let statement = &self.script.statements[*index];
-                about.blockers = blockers::find(&mut self.database.connection, statement, error);
-            }
-            self.unnamed = about.blockers.is_empty();
+            let statement = &self.script.statements[*index];
+            about.blockers = blockers::find(&mut self.database.connection, statement, error);
         }
         problem
     }

@@ -70,10 +70,8 @@ impl Database {
         for index in (first..count).filter(wanted) {
             run(self, index)?;
         }
-        self.connection.run("COMMIT").map_err(|error| Problem::Commit {
-            statements: (first, count.saturating_sub(1)),
-            error,
-        })
+        let ended = self.connection.run("COMMIT");
+        ended.map_err(|error| Problem::commit((first, count.saturating_sub(1)), error))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Looking who keeps a statement waiting while it waits, where that could not be seen afterwards: from another session,
+//! Looking who keeps a statement waiting while it waits, which cannot be seen for certain afterwards: from another session,
 //! as the one that waits cannot ask.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -13,7 +13,10 @@ use crate::sessions::LockHolder;
 /// When to look, at the latest: whoever still waits then is kept waiting by somebody.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// Somebody who looks, once, in a while.
+/// How long to wait at least before looking again.
+const SOONEST: Duration = Duration::from_millis(50);
+
+/// Somebody who looks, in a while and until there is something to be seen.
 pub(crate) struct Watch {
     /// Dropped to say that it is no use any more.
     stop: Sender<()>,
@@ -29,6 +32,7 @@ impl Watch {
             read_only: true,
             ..database.options.clone()
         };
+        let limit = limit.filter(|limit| !limit.is_zero());
         let after = limit.map_or(LATEST, |limit| (limit / 2).min(LATEST));
         let (stop, stopped) = channel::<()>();
         let began = Instant::now();
@@ -37,10 +41,16 @@ impl Watch {
             let Ok(mut connection) = Connection::open(&target, &options) else {
                 return Vec::new();
             };
-            match stopped.recv_timeout(after.saturating_sub(began.elapsed())) {
-                Err(RecvTimeoutError::Timeout) => blockers::of_waiting(&mut connection, pid),
-                _ => Vec::new(),
+            let mut pause = after.saturating_sub(began.elapsed());
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let seen = blockers::of_waiting(&mut connection, pid);
+                if !seen.is_empty() {
+                    return seen;
+                }
+                // It does not wait yet: statements before it may take their time.
+                pause = after.max(SOONEST);
             }
+            Vec::new()
         };
         let looking = Builder::new().name("blockers".to_owned()).spawn(look).ok()?;
         Some(Self { stop, looking })

@@ -97,6 +97,14 @@ impl Database {
 
     /// Ends a session and waits until the lock is free of it. `false`: it was gone already.
     fn end_holder(&mut self, holder: &LockHolder) -> Result<bool, LockError> {
+        if holder.prepared.is_some() {
+            return Err(LockError::NotEnded {
+                holder: Box::new(holder.clone()),
+                reason: "it belongs to no session, and its changes are kept or lost as whoever prepared it decides"
+                    .to_owned(),
+                help: format!("in that database, {}", holder.ending()),
+            });
+        }
         match (&mut self.connection, &self.target.kind) {
             (Connection::Postgres(connection), _) => end_session(connection, holder),
             (Connection::Sqlite(_), TargetKind::Sqlite(target)) => {
