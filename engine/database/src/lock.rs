@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::database::Database;
+use crate::error::DatabaseError;
 use crate::guard::Hold;
 use crate::interrupt::Interrupt;
 use crate::postgres::lock::{AdvisoryLock, BorrowedLock};
@@ -161,13 +162,21 @@ impl Database {
                     None => target,
                 };
                 let ahead = self.ahead.take().and_then(|ahead| ahead.into_connection(target));
-                let mut lock = AdvisoryLock::open(target, &self.options.application_name, &mut self.connection, ahead)?;
-                poll(options, events, || lock.attempt())?;
+                let name = &self.options.application_name;
+                let opened = AdvisoryLock::open(target, name, &mut self.connection, ahead);
+                let mut lock = match (opened, &options.direct) {
+                    // The database that is migrated is there.
+                    (Err(LockError::Database(DatabaseError::Missing { .. })), Some(direct)) => {
+                        return Err(elsewhere(direct));
+                    }
+                    (opened, _) => opened?,
+                };
                 if let (Some(direct), Connection::Postgres(main)) = (&options.direct, &mut self.connection)
                     && !lock.is_seen_by(main)?
                 {
                     return Err(elsewhere(direct));
                 }
+                poll(options, events, || lock.attempt())?;
                 lock.share()?;
                 Ok(Kind::Advisory(Box::new(lock)))
             }

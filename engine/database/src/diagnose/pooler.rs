@@ -87,9 +87,13 @@ fn pid(connection: &mut Connection) -> Result<i32, DatabaseError> {
 }
 
 /// While one connection keeps its server process busy with a transaction, another one gets that same process, or a
-/// second one: so it is behind a pooler, and never else.
+/// second one: so it is behind a pooler, and never else. One that lends them out in turn does not give anybody the same one
+/// twice running.
 pub(crate) fn is_pooled(first: &mut Connection, other: &mut Connection) -> Result<bool, DatabaseError> {
     let before = pid(first)?;
+    if pid(first)? != before {
+        return Ok(true);
+    }
     other.run_own("begin to look for a pooler", "BEGIN READ ONLY")?;
     let busy = pid(other)?;
     let after = pid(first);

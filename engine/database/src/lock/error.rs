@@ -56,6 +56,11 @@ pub enum LockError {
     /// Session locks mean nothing behind a transaction pooler.
     #[error("the lock's connection goes through a transaction pooler, where a lock protects nothing")]
     Pooler,
+    /// The URL says that there is one.
+    #[error(
+        "the URL of the lock's connection says pgbouncer=true, and behind a transaction pooler a lock protects nothing"
+    )]
+    SaidPooler,
     /// The URL for the lock leads somewhere else than the database's own.
     #[error("the lock would be taken in another database than the one that is migrated: {lock}, not {database}")]
     Elsewhere {
@@ -109,10 +114,15 @@ impl LockError {
     /// What to do.
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Held { .. } => {
-                "`tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if it \
-                hangs, `tollgate lock release --force` ends it"
-                    .to_owned()
+            Self::Held { holder, waited } => {
+                let ending = match holder.as_deref().filter(|holder| holder.prepared.is_some()) {
+                    Some(holder) => format!("if nobody ends it, {} does", holder.ending()),
+                    None => "if it hangs, `tollgate lock release --force` ends it".to_owned(),
+                };
+                format!(
+                    "`tollgate lock status` shows what it does; LOCK_TIMEOUT_MS={} waits for it longer; {ending}",
+                    longer(*waited)
+                )
             }
             Self::Leased(_) => {
                 "wait until it ends, or have its owner run `tollgate lock release`; whoever has its token goes \
@@ -122,6 +132,11 @@ impl LockError {
             Self::Pooler => {
                 "set lock.url (or TOLLGATE_LOCK_URL) to a URL that leads to the same database directly; or have \
                 all of the run use it, as database.url"
+                    .to_owned()
+            }
+            Self::SaidPooler => {
+                "set lock.url (or TOLLGATE_LOCK_URL) to a URL that leads to the same database directly; or take \
+                pgbouncer=true out of the URL if no transaction pooler is there"
                     .to_owned()
             }
             Self::Elsewhere { .. } => {
@@ -149,6 +164,12 @@ impl LockError {
     }
 }
 
+/// A time to wait, in milliseconds, for whom this was too short.
+fn longer(waited: Duration) -> u64 {
+    const MINUTE: u64 = 60_000;
+    (waited.as_secs() / 60 + 1).saturating_mul(2 * MINUTE)
+}
+
 fn leased(lease: &Lease) -> String {
     let reason = lease
         .reason
@@ -160,4 +181,29 @@ fn leased(lease: &Lease) -> String {
         lease.acquired_at,
         lease.expires_at
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn who_should_wait_longer_is_told_a_longer_time() {
+        for (waited, longer) in [
+            (0, 120_000),
+            (30, 120_000),
+            (119, 240_000),
+            (120, 360_000),
+            (1_000, 2_040_000),
+        ] {
+            let error = LockError::Held {
+                holder: None,
+                waited: Duration::from_secs(waited),
+            };
+            let help = error.help().unwrap();
+            assert!(help.contains(&format!("LOCK_TIMEOUT_MS={longer} ")), "{help}");
+        }
+    }
 }

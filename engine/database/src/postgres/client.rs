@@ -36,6 +36,10 @@ struct Wire {
     hear: Box<dyn FnMut(DbError) + Send>,
     /// A notice that came after the answer that was waited for.
     held: Option<DbError>,
+    /// How long an answer may take. `None`: as long as it takes.
+    limit: Option<Duration>,
+    /// One has not come within that time.
+    silent: bool,
 }
 
 /// What came back for a message of several statements.
@@ -99,6 +103,8 @@ impl Client {
                 poller: Some(Box::new(move |context| connection.poll_message(context))),
                 hear: Box::new(hear),
                 held: None,
+                limit: None,
+                silent: false,
             },
         })
     }
@@ -166,11 +172,15 @@ impl Client {
         wire.drive(client.query_typed(sql, parameters))
     }
 
-    /// Asks the server whether it is there. `None`: it did not answer in time.
-    pub(crate) fn is_valid(&mut self, timeout: Duration) -> Option<Result<(), Error>> {
-        let (client, wire) = self.halves();
-        let answer = async { Ok(tokio::time::timeout(timeout, client.batch_execute("")).await.ok()) };
-        wire.drive(answer).unwrap_or_else(|error| Some(Err(error)))
+    /// Gives every answer this long from now on: a line that was cut without a word would be listened at for ever. Once one
+    /// does not come in time, the connection is closed.
+    pub(crate) fn limit_answers(&mut self, limit: Duration) {
+        self.wire.limit = Some(limit);
+    }
+
+    /// How long was listened in vain, where that has closed the connection.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.wire.limit.filter(|_| self.wire.silent)
     }
 
     /// What cancels the statement that runs.
@@ -192,8 +202,20 @@ impl Wire {
             poller,
             hear,
             held,
+            limit,
+            silent,
         } = self;
-        runtime.block_on(poll_fn(|context| read(context, poller, hear, held, answer)))
+        let reading = poll_fn(|context| read(context, poller, hear, held, answer));
+        let Some(limit) = *limit else {
+            return runtime.block_on(reading);
+        };
+        if let Ok(answered) = runtime.block_on(async { tokio::time::timeout(limit, reading).await }) {
+            return answered;
+        }
+        *silent = true;
+        // Nobody reads any more what may still come; so whoever waits for it is told that the connection is closed.
+        *poller = None;
+        runtime.block_on(poll_fn(answer))
     }
 }
 

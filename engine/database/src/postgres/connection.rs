@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::RunQueryDsl;
 use diesel::connection::{
@@ -110,7 +111,7 @@ impl PgConnection {
         let sql = self.guarded(sql);
         self.client
             .batch_execute(&sql)
-            .map_err(|error| server_error(&error, &sql))
+            .map_err(|error| self.problem(&error, &sql))
     }
 
     /// Sends several texts, each as one message, without waiting for answers, and tells of each answer with what the
@@ -166,19 +167,24 @@ impl PgConnection {
         self.client.cancel_token()
     }
 
-    /// Asks the server whether it is there.
-    pub(crate) fn is_alive(&mut self, timeout: std::time::Duration) -> Result<(), ServerError> {
-        match self.client.is_valid(timeout) {
-            Some(answer) => answer.map_err(|error| server_error(&error, "")),
-            None => Err(ServerError {
+    /// Gives every answer this long from now on; then the connection counts as lost.
+    pub(crate) fn limit_answers(&mut self, limit: Duration) {
+        self.client.limit_answers(limit);
+    }
+
+    /// What went wrong with what was sent.
+    fn problem(&self, error: &postgres::Error, sent: &str) -> ServerError {
+        match self.client.silence() {
+            Some(limit) => ServerError {
                 connection_lost: true,
-                ..ServerError::text(format!("no answer within {} s", timeout.as_secs()))
-            }),
+                ..ServerError::text(format!("no answer within {} s", limit.as_secs()))
+            },
+            None => server_error(error, sent),
         }
     }
 
     fn fail(&mut self, error: &postgres::Error, sent: &str) -> DieselError {
-        let error = server_error(error, sent);
+        let error = self.problem(error, sent);
         let for_diesel = diesel_error(&error);
         self.last_error = Some(error);
         for_diesel

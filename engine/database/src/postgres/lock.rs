@@ -1,7 +1,7 @@
 //! Prisma's advisory lock on a session of its own.
 
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::sql_types::{Bool, Integer};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
@@ -22,11 +22,9 @@ pub(crate) const KEY: i32 = 72_707_369;
 /// because the server gives nobody a share of that while another program, as Prisma does, waits in its queue.
 pub(crate) const TRANSACTIONS: i32 = 1;
 
-/// After this long without an answer the session is asked, with a time limit, whether it is there.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// How long the server may take to say that it is there.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take for an answer on the lock's session, which is asked nothing that takes any time. A line
+/// that was cut without a word would be listened at for ever, by somebody who wants to wait for the lock for a second only.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session that holds the lock, or is about to.
 pub(crate) struct AdvisoryLock {
@@ -35,8 +33,6 @@ pub(crate) struct AdvisoryLock {
     /// Second half of a key that only this session holds: so others can tell cheaply that it is alive.
     run: i32,
     held: bool,
-    /// When the session answered last.
-    answered: Instant,
 }
 
 #[derive(QueryableByName)]
@@ -159,16 +155,18 @@ impl AdvisoryLock {
         ahead: Option<PgConnection>,
     ) -> Result<Self, LockError> {
         if target.pooler {
-            return Err(LockError::Pooler);
+            return Err(LockError::SaidPooler);
         }
         let mut connection = match ahead {
             Some(connection) => connection,
             None => open(target, &session_of(application_name))?,
         };
+        connection.limit_answers(PATIENCE);
         let pid = pid_of(&mut connection)?;
         if let Connection::Postgres(main) = main {
-            // Two connections, one server process: only a pooler that lends it out per transaction does that.
-            if pid_of(main)? == pid || pid_of(&mut connection)? != pid {
+            // Two connections, one server process: only a pooler that lends it out per transaction does that. One that lends
+            // them out in turn does not give anybody the same one twice running.
+            if pid_of(main)? == pid || pid_of(&mut connection)? != pid || pid_of(&mut connection)? != pid {
                 return Err(LockError::Pooler);
             }
         }
@@ -178,7 +176,6 @@ impl AdvisoryLock {
             pid,
             run: rand::random_range(TRANSACTIONS + 1..i32::MAX),
             held: false,
-            answered: Instant::now(),
         })
     }
 
@@ -234,11 +231,22 @@ impl AdvisoryLock {
             .map_err(|error| DatabaseError::server("take the migration lock", error).into())
     }
 
-    /// Whether another connection sees that this session has the lock: both are in one database.
-    pub(crate) fn is_seen_by(&self, main: &mut PgConnection) -> Result<bool, LockError> {
-        let rows: Result<Vec<Answer>, _> =
-            sql_query(format!("SELECT {} AS locked", holds(&self.pid.to_string(), None))).load(main);
-        let rows = rows.map_err(|error| DatabaseError::server("look for the migration lock", main.explain(&error)))?;
+    /// Whether another connection sees this session: both are in one database. Asked before the lock is waited for, which
+    /// somebody may hold where this one leads.
+    pub(crate) fn is_seen_by(&mut self, main: &mut PgConnection) -> Result<bool, LockError> {
+        let sql = format!("SELECT pg_catalog.pg_advisory_lock({KEY}, {})", self.run);
+        let doing = "see where the migration lock is taken";
+        self.connection
+            .execute_script(&sql)
+            .map_err(|error| DatabaseError::server(doing, error))?;
+        let seen = format!(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND classid = {KEY} \
+             AND objid = {} AND objsubid = 2 AND pid = {} AND database = \
+             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) AS locked",
+            self.run, self.pid
+        );
+        let rows: Result<Vec<Answer>, _> = sql_query(seen).load(main);
+        let rows = rows.map_err(|error| DatabaseError::server(doing, main.explain(&error)))?;
         Ok(rows.iter().any(|row| row.locked))
     }
 
@@ -265,10 +273,6 @@ impl AdvisoryLock {
     /// Whether the session is there and has the lock.
     pub(crate) fn check(&mut self) -> Result<(), LockError> {
         let lost = |error: ServerError| LockError::Lost { reason: error.message };
-        // A line that was silent for long may have been cut without a word, and a question on it waits for ever.
-        if self.answered.elapsed() > SILENCE {
-            self.connection.is_alive(CHECK_TIMEOUT).map_err(lost)?;
-        }
         let query = format!(
             "SELECT pg_catalog.pg_backend_pid() = {} AND {} AS locked",
             self.pid,
@@ -277,7 +281,6 @@ impl AdvisoryLock {
         let rows: Result<Vec<Answer>, _> = sql_query(query).load(&mut self.connection);
         let rows = rows.map_err(|error| lost(self.connection.explain(&error)))?;
         if rows.iter().any(|row| row.locked) {
-            self.answered = Instant::now();
             Ok(())
         } else {
             Err(LockError::Lost {
@@ -319,6 +322,7 @@ impl BorrowedLock {
             connection: open(target, &session)?,
             pass: pass.clone(),
         };
+        lock.connection.limit_answers(PATIENCE);
         if !lock.is_held()? {
             return Ok(None);
         }

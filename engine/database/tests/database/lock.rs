@@ -87,7 +87,7 @@ fn a_pooler_is_refused() {
     );
     let mut database = connect(&url);
     let error = database.lock(&short(), &mut |_| {}).err().unwrap();
-    assert_eq!(error, LockError::Pooler);
+    assert_eq!(error, LockError::SaidPooler);
     assert!(error.help().unwrap().contains("lock.url"));
     assert!(Target::parse(&url, std::path::Path::new("/")).is_ok());
 }
