@@ -71,6 +71,70 @@ fn the_migration_lock_and_other_advisory_locks() {
 }
 
 #[test]
+fn a_deploy_that_is_at_work() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    let mut holder = database.session("application");
+    holder.run("SELECT pg_advisory_lock(4711);");
+    project.migration("3_waits", "SELECT pg_advisory_xact_lock(4711);\n");
+    let mut deploy = project
+        .command(&["deploy"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    database.psql(
+        "DO $$ BEGIN FOR i IN 1..6000 LOOP PERFORM pg_stat_clear_snapshot(); \
+         EXIT WHEN EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = 'tollgate' AND wait_event_type = 'Lock' \
+         AND datname = current_database()); PERFORM pg_sleep(0.01); END LOOP; END $$;",
+    );
+    let diagnosis = Diagnosis::of(&project);
+    let lock = "SELECT pid FROM pg_locks WHERE classid = 72707369 AND objid <> 1 AND objsubid = 2 AND database = \
+                (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let lock = database.psql(lock);
+    holder.run("SELECT pg_advisory_unlock(4711);");
+    assert!(deploy.wait().unwrap().success());
+    // Ending that session ends the run; ending the one at work does not.
+    let said = diagnosis.says("migration-lock");
+    assert!(
+        said.contains(&format!("is held by process {}, ", lock.trim())),
+        "{said}"
+    );
+    assert!(said.ends_with(&format!("--terminate {}`", lock.trim())), "{said}");
+    assert_eq!(diagnosis.details("migration-lock").lines().count(), 2);
+    // The application's own, and the migration's that waits for it.
+    assert_eq!(diagnosis.says("advisory-locks"), "ok 2 other advisory locks, not ours");
+    assert!(!diagnosis.details("advisory-locks").contains("72707369"));
+}
+
+#[test]
+fn only_the_first_of_many_are_shown_unasked() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    database.psql(
+        "CREATE TABLE t (id integer); ALTER TABLE t ADD CHECK (id > 0) NOT VALID, ADD CHECK (id > 1) NOT VALID, \
+         ADD CHECK (id > 2) NOT VALID, ADD CHECK (id > 3) NOT VALID, ADD CHECK (id > 4) NOT VALID, \
+         ADD CHECK (id > 5) NOT VALID, ADD CHECK (id > 6) NOT VALID, ADD CHECK (id > 7) NOT VALID, \
+         ADD CHECK (id > 8) NOT VALID, ADD CHECK (id > 9) NOT VALID, ADD CHECK (id > 10) NOT VALID, \
+         ADD CHECK (id > 11) NOT VALID, ADD CHECK (id > 12) NOT VALID, ADD CHECK (id > 13) NOT VALID;",
+    );
+    let constraints = |arguments: &[&str]| {
+        let shown = project.run(arguments).stdout;
+        let alone = |line: &&str| line.trim_start().starts_with("t_id_check") && line.ends_with(" on public.t");
+        let lines = shown.lines().filter(alone);
+        (lines.count(), shown.contains("… and 1 more: --verbose shows all"))
+    };
+    assert_eq!(constraints(&["doctor"]), (10, true));
+    assert_eq!(constraints(&["doctor", "--verbose"]), (11, false));
+    assert_eq!(
+        Diagnosis::of(&project)
+            .details("unvalidated-constraints")
+            .lines()
+            .count(),
+        14
+    );
+}
+
+#[test]
 fn a_lease() {
     let database = cluster().database();
     let project = on(&database.url());
@@ -110,13 +174,16 @@ fn a_ledger_that_somebody_has_to_himself() {
     let mut holder = database.session("holder");
     holder.run("BEGIN; LOCK TABLE _prisma_migrations IN ACCESS EXCLUSIVE MODE;");
     let diagnosis = Diagnosis::of(&project);
-    holder.run("ROLLBACK;");
     assert_eq!(diagnosis.status, Some(0));
     assert_snapshot!(diagnosis.says("ledger"), @"
     skipped could not be looked at: canceling statement due to lock timeout
       → another session uses it: `tollgate doctor` shows who; run the command again when that is done
     ");
     assert_eq!(diagnosis.finding("size")["status"], "ok", "the rest is looked at");
+    let quiet = project.run(&["doctor", "--quiet"]).stdout;
+    holder.run("ROLLBACK;");
+    assert!(quiet.contains("1 not looked at; "), "{quiet}");
+    assert!(quiet.contains("could not be looked at: "), "{quiet}");
 }
 
 #[test]

@@ -91,16 +91,70 @@ fn extensions_that_are_wanted() {
     };
     let all = said(&database.url()) + &said(&database.url_as(&role, None)).replace(&role, "ROLE");
     cluster().admin(&format!("DROP ROLE {role};")).unwrap();
-    assert_snapshot!(all, @r#"
+    let all = all.replace(&database.name, "DATABASE");
+    assert_snapshot!(all, @"
     Some(5)
     bad no_such_extension, which 0_extensions creates, is not available on the server → install it on the server
     ok pageinspect, which 0_extensions creates, is available
     ok pgcrypto, which 0_extensions creates, is available
     Some(5)
     bad no_such_extension, which 0_extensions creates, is not available on the server → install it on the server
-    bad pageinspect, which 0_extensions creates, can only be created by a superuser → let an administrator run: CREATE EXTENSION "pageinspect"; ROLE needs nothing more then
-    ok pgcrypto, which 0_extensions creates, is available
-    "#);
+    bad pageinspect, which 0_extensions creates, can only be created by a superuser → let an administrator run: CREATE EXTENSION pageinspect, and have the migration say CREATE EXTENSION IF NOT EXISTS
+    bad pgcrypto, which 0_extensions creates, needs CREATE on the database → GRANT CREATE ON DATABASE DATABASE TO ROLE, or let an administrator run: CREATE EXTENSION pgcrypto
+    ");
+}
+
+#[test]
+fn an_extension_that_is_gone() {
+    let database = cluster().database();
+    let project = on(&database.url());
+    project.migration("0_extension", "CREATE EXTENSION citext;\n");
+    project.succeed(&["deploy"]);
+    assert!(!Diagnosis::of(&project).has("wanted-extension"));
+    database.psql("DROP EXTENSION citext");
+    let diagnosis = Diagnosis::of(&project);
+    assert_eq!(diagnosis.status, Some(0), "a deploy does not need it");
+    assert_snapshot!(diagnosis.says("wanted-extension"), @"
+    warn citext, which 0_extension has created, is not installed any more
+      → no deploy creates it again: CREATE EXTENSION citext, unless it was dropped on purpose
+    ");
+}
+
+#[test]
+fn a_role_that_is_read_only() {
+    let database = cluster().database();
+    let (role, name) = (format!("{}_reads", database.name), &database.name);
+    cluster()
+        .admin(&format!(
+            "CREATE ROLE {role} LOGIN VALID UNTIL '2020-01-01'; \
+             ALTER ROLE {role} IN DATABASE {name} SET default_transaction_read_only = on;"
+        ))
+        .unwrap();
+    let here = Diagnosis::of(&on(&database.url_as(&role, None)));
+    cluster()
+        .admin(&format!(
+            "ALTER ROLE {role} IN DATABASE {name} RESET default_transaction_read_only; \
+             ALTER ROLE {role} SET default_transaction_read_only = on;"
+        ))
+        .unwrap();
+    let anywhere = Diagnosis::of(&on(&database.url_as(&role, None)));
+    let options = "options=-c%20default_transaction_read_only%3Don";
+    let session = Diagnosis::of(&on(&format!("{}?{options}", database.url())));
+    cluster().admin(&format!("DROP ROLE {role};")).unwrap();
+    let said = [&here, &anywhere, &session].map(|diagnosis| diagnosis.says("writable"));
+    let said = said.join("\n").replace(&role, "ROLE").replace(name, "DATABASE");
+    assert_snapshot!(said, @"
+    bad transactions are read-only by default for this role in this database: nothing can be applied
+      → find out who wanted that, then ALTER ROLE ROLE IN DATABASE DATABASE RESET default_transaction_read_only
+    bad transactions are read-only by default for this role: nothing can be applied
+      → find out who wanted that, then ALTER ROLE ROLE RESET default_transaction_read_only
+    bad transactions are read-only by default for this connection: nothing can be applied
+      → find out who wanted that, then take default_transaction_read_only out of `options` in the URL
+    ");
+    assert_snapshot!(anywhere.says("password-expiry").replace(&role, "ROLE"), @"
+    note its password was good until 2020-01-01T00:00:00+00:00: it gets in without one only
+      → ALTER ROLE ROLE VALID UNTIL 'infinity', or set a new one in time
+    ");
 }
 
 #[test]

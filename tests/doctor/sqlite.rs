@@ -141,3 +141,55 @@ fn a_lock_that_somebody_holds() {
         "ok nobody holds the migration lock"
     );
 }
+
+#[test]
+fn another_file_in_the_place_of_tollgates_own() {
+    let file = sqlite_file();
+    let project = on(&file.url());
+    project.succeed(&["deploy"]);
+    let state = file.path().with_extension("tollgate.db");
+    fs::write(
+        &state,
+        "this is no database, though it is long enough to be taken for one",
+    )
+    .unwrap();
+    let diagnosis = Diagnosis::of(&project);
+    assert_eq!(diagnosis.status, Some(5), "a deploy fails");
+    let folder = file.folder().display().to_string();
+    assert_snapshot!(diagnosis.says("state").replace(&folder, "[folder]"), @"
+    bad cannot open [folder]/test.tollgate.db: file is not a database
+      → Tollgate keeps its own tables there, and the file holds something else: move it away, or put back a backup; the next deploy makes a new one, without the rollback plans and leases that were in it
+    ");
+    fs::remove_file(&state).unwrap();
+    fs::create_dir(&state).unwrap();
+    assert_snapshot!(Diagnosis::of(&project).says("state").replace(&folder, "[folder]"), @"
+    bad [folder]/test.tollgate.db cannot be used: it is a folder
+      → Tollgate keeps its own tables there: move it away
+    ");
+}
+
+#[test]
+fn a_transaction_that_a_crash_has_cut_off() {
+    let file = sqlite_file();
+    file.sqlite3("CREATE TABLE t (a); INSERT INTO t VALUES (1);");
+    let journal = file.path().with_extension("db-journal");
+    // A program in the middle of a transaction: its copy is what a crash leaves.
+    let crashed = sqlite_file();
+    let copy =
+        |from: &std::path::Path, to: &std::path::Path| format!(".shell cp {} {}\n", from.display(), to.display());
+    let session = format!(
+        "PRAGMA cache_size = 1;\nBEGIN;\nINSERT INTO t SELECT randomblob(2000) FROM generate_series(1, 500);\n{}{}ROLLBACK;\n",
+        copy(&file.path(), &crashed.path()),
+        copy(&journal, &crashed.path().with_extension("db-journal"))
+    );
+    file.sqlite3(&session);
+    let project = on(&crashed.url());
+    let diagnosis = Diagnosis::of(&project);
+    assert_snapshot!(diagnosis.says("journal-file"), @"
+    note a transaction is not finished: its program is at work, or has ended in the middle
+      → nothing to do: where the program is gone, SQLite puts the file back as it was before as soon as anybody opens it, as happens now
+    ");
+    assert_eq!(diagnosis.finding("integrity")["status"], "ok");
+    assert_eq!(crashed.sqlite3("SELECT a FROM t"), "1\n");
+    assert!(!Diagnosis::of(&project).has("journal-file"));
+}

@@ -34,7 +34,7 @@ fn a_port_where_nobody_listens() {
     Migrations
       ok folder                  all 2 migrations of the folder can be read
 
-    1 problem; 2 in order; nothing was changed
+    1 problem, 1 not looked at; 2 in order; nothing was changed
     "#);
     let diagnosis = Diagnosis::of(&project);
     assert_eq!(diagnosis.status, Some(1));
@@ -81,6 +81,39 @@ fn something_that_listens_and_says_nothing() {
     assert_eq!(diagnosis.status, Some(1));
     assert_eq!(diagnosis.finding("tcp")["status"], "ok");
     assert_eq!(diagnosis.finding("tls")["status"], "bad");
+}
+
+#[test]
+fn a_server_that_agrees_to_encrypt_and_then_does_nothing() {
+    let mut said = String::new();
+    for closes in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 8]).unwrap();
+            stream.write_all(b"S").unwrap();
+            if closes {
+                // What was sent has to be read for the end to be a plain one.
+                let _ = stream.read(&mut [0; 4096]);
+            } else {
+                let _ = ended.recv();
+            }
+        });
+        let url = format!("postgresql://app@127.0.0.1:{port}/shop?connect_timeout=1");
+        let diagnosis = Diagnosis::of(&on(&url));
+        drop(end);
+        server.join().unwrap();
+        assert_eq!(diagnosis.status, Some(1));
+        said += &format!("{}\n", diagnosis.says("tls"));
+    }
+    assert_snapshot!(said, @"
+    bad the server agreed to TLS, and then nothing came back within 1 s
+      → the server's log may say why; a server that is overloaded or stopped in the middle answers nothing, and something in between may let no TLS through
+    bad the server agreed to TLS, and then broke off: unexpected end of file
+      → the server's log may say why; a server that is overloaded or stopped in the middle answers nothing, and something in between may let no TLS through
+    ");
 }
 
 #[test]

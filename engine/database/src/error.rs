@@ -148,6 +148,14 @@ pub enum DatabaseError {
     /// The ledger is not what Prisma or Tollgate writes.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The lock file beside an `SQLite` database could not be made, read or locked.
+    #[error("cannot use the lock file {path}: {reason}")]
+    LockFile {
+        /// Which file.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
     /// The state tables could not be made or read.
     #[error("cannot prepare Tollgate's own tables in {place}: {reason}")]
     State {
@@ -198,7 +206,11 @@ impl DatabaseError {
             Self::Missing { .. } => Some("deploy creates it, or create it yourself".to_owned()),
             Self::NotCreated { help, .. } => Some(help.clone()),
             Self::Tls { help, .. } | Self::State { help, .. } => help.clone(),
-            Self::NotOpened { reason, .. } => Some(not_opened(reason).to_owned()),
+            Self::NotOpened { target, reason } => Some(not_opened(target, reason).to_owned()),
+            Self::LockFile { .. } => Some(
+                "the lock file is made beside the database: this user has to be able to write the folder, and the file"
+                    .to_owned(),
+            ),
             Self::Server { error, .. } => error.cure().map(str::to_owned).or_else(|| error.more.hint.clone()),
             Self::Ledger(error) => Some(error.help()),
             Self::Unsupported { .. } => None,
@@ -252,8 +264,11 @@ fn cure_of_sqlite(message: &str) -> Option<&'static str> {
     cure.map(|(_, cure)| *cure)
 }
 
-fn not_opened(reason: &str) -> &'static str {
-    if reason.contains("not a database") {
+fn not_opened(target: &str, reason: &str) -> &'static str {
+    if reason.contains("not a database") && target.ends_with(".tollgate.db") {
+        "Tollgate keeps its own tables there, and the file holds something else: move it away, or put back a backup; the \
+         next deploy makes a new one, without the rollback plans and leases that were in it"
+    } else if reason.contains("not a database") {
         "the file holds something else: name another one in the URL"
     } else if reason.contains("locked") {
         "another program is using it: run the command again when that is done"

@@ -19,7 +19,8 @@ use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 /// Look at everything that a deploy depends on: connection, privileges, locks, load, ledger
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Changes nothing and takes no lock. --verbose shows what is in order in detail, too; --quiet only what is not.
+Changes nothing and takes no lock. (What a crash has left in the journal of an SQLite file, SQLite itself clears up as
+soon as anybody opens the file.) --verbose shows what is in order in detail, too; --quiet only what is not.
 Ends with 5 when something would make a deploy fail, and with 1 when the database cannot be reached.")]
 pub struct Args {}
 
@@ -151,6 +152,9 @@ fn document(finding: &Finding, context: &Context<'_>) -> FindingDocument {
 /// How far the names of findings reach: the longest has this many letters.
 const NAMES: usize = 23;
 
+/// The most things behind a line that are shown unasked.
+const DETAILS: usize = 10;
+
 /// Prints findings as they come, group by group.
 struct Printer<'a> {
     context: &'a Context<'a>,
@@ -160,7 +164,7 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn show(&mut self, finding: &Finding) {
         let verbosity = self.context.ui.verbosity();
-        if self.context.ui.json() || (verbosity == Verbosity::Quiet && finding.status <= Status::Ok) {
+        if self.context.ui.json() || (verbosity == Verbosity::Quiet && finding.status == Status::Ok) {
             return;
         }
         if self.group != Some(finding.group) {
@@ -188,8 +192,18 @@ impl Printer<'_> {
                 .details
                 .iter()
                 .filter(|detail| !finding.line.contains(detail.as_str()));
-            for detail in new {
-                self.wrapped(&" ".repeat(NAMES + 6), &shortened(detail));
+            let shown = if verbosity == Verbosity::Verbose {
+                usize::MAX
+            } else {
+                DETAILS
+            };
+            let new: Vec<&String> = new.collect();
+            let indent = " ".repeat(NAMES + 6);
+            for detail in new.iter().take(shown) {
+                self.wrapped(&indent, &shortened(detail));
+            }
+            if let Some(more) = new.len().checked_sub(shown).filter(|more| *more > 0) {
+                self.wrapped(&indent, &format!("… and {more} more: --verbose shows all"));
             }
         }
         if let Some(help) = &finding.help {
@@ -237,13 +251,14 @@ fn heading(group: Group) -> &'static str {
 
 fn summary(counts: &Counts) -> String {
     let parts: Vec<String> = [
-        (counts.bad, "problem", BAD),
-        (counts.warn, "warning", WARN),
-        (counts.note, "note", NAME),
+        (counts.bad, count(counts.bad, "problem"), BAD),
+        (counts.warn, count(counts.warn, "warning"), WARN),
+        (counts.note, count(counts.note, "note"), NAME),
+        (counts.skipped, format!("{} not looked at", counts.skipped), DIM),
     ]
     .into_iter()
     .filter(|(number, ..)| *number > 0)
-    .map(|(number, what, style)| paint(style, count(number, what)))
+    .map(|(_, text, style)| paint(style, text))
     .collect();
     if parts.is_empty() {
         return format!("\n{}", paint(GOOD, "everything is in order"));

@@ -4,10 +4,10 @@ use crate::connection::Connection;
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::load::describe;
 use crate::diagnose::run::Request;
-use crate::diagnose::session::{Session, VERY_LONG};
+use crate::diagnose::session::{Row, Session, VERY_LONG};
 use crate::diagnose::words::{age, count};
 use crate::error::DatabaseError;
-use crate::postgres::lock::KEY;
+use crate::postgres::lock::{KEY, TRANSACTIONS};
 use crate::state::{Lease, leases};
 
 fn finding(name: &'static str, status: Status, line: impl Into<String>) -> Finding {
@@ -22,52 +22,65 @@ const LOCKS: &str = "SELECT l.pid, l.granted, a.usename::text AS username, NULLI
      key FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.database = \
      (SELECT oid FROM pg_database WHERE datname = current_database())";
 
+/// The condition that it is Prisma's lock, or one of those that a run of ours holds beside it.
+fn ours() -> String {
+    format!("((l.classid = 0 AND l.objid = {KEY} AND l.objsubid = 1) OR (l.classid = {KEY} AND l.objsubid = 2))")
+}
+
 pub(super) fn migration_lock(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
+    // The session that a run has for the lock comes first: when that ends, so does the run. Another one's place could be
+    // taken by a new one.
     let rows = session.rows(&format!(
-        "{LOCKS} AND l.classid = 0 AND l.objid = {KEY} AND l.objsubid = 1 ORDER BY l.granted DESC, a.backend_start"
+        "{LOCKS} AND {} ORDER BY l.granted DESC, l.objsubid = 2 AND l.objid <> {TRANSACTIONS} DESC, a.backend_start, l.pid",
+        ours()
     ))?;
-    let Some(holder) = rows.iter().find(|row| row.flag("granted")) else {
+    let mut holders: Vec<&Row> = Vec::new();
+    for row in rows.iter().filter(|row| row.flag("granted")) {
+        if holders.iter().all(|holder| holder.int("pid") != row.int("pid")) {
+            holders.push(row);
+        }
+    }
+    let waiting: Vec<&Row> = rows.iter().filter(|row| !row.flag("granted")).collect();
+    Ok(vec![judge_lock(&holders, &waiting)])
+}
+
+fn judge_lock(holders: &[&Row], waiting: &[&Row]) -> Finding {
+    let Some(holder) = holders.first() else {
         let line = format!("nobody holds the migration lock ({KEY})");
-        return Ok(vec![finding("migration-lock", Status::Ok, line)]);
+        return finding("migration-lock", Status::Ok, line);
     };
-    let waiting = rows.iter().filter(|row| !row.flag("granted")).count();
     let mut line = format!("the migration lock ({KEY}) is held by {}", describe(holder));
     if let Some(since) = holder.some("since") {
         line.push_str(&format!(", connected since {since}"));
     }
-    if waiting > 0 {
-        line.push_str(&format!(
-            "; {} for it",
-            if waiting == 1 {
-                "1 waits".to_owned()
-            } else {
-                format!("{waiting} wait")
-            }
-        ));
+    match waiting.len() {
+        0 => {}
+        1 => line.push_str("; 1 waits for it"),
+        several => line.push_str(&format!("; {several} wait for it")),
     }
     let status = if holder.seconds("held") >= VERY_LONG.as_secs_f64() {
         Status::Warn
     } else {
         Status::Note
     };
-    let held = holder
-        .number("held")
-        .map_or_else(String::new, |held| format!(" (connected for {})", age(held)));
-    Ok(vec![
-        finding("migration-lock", status, line)
-            .help(format!(
-                "a deploy waits for it: let that run end; if it hangs, `tollgate lock release --terminate {}`",
-                holder.int("pid")
-            ))
-            .details(rows.iter().map(|row| describe(row) + &held).collect()),
-    ])
+    let about = |row: &&Row| {
+        let held = row
+            .number("held")
+            .map_or_else(String::new, |held| format!(" (connected for {})", age(held)));
+        let waits = if row.flag("granted") { "" } else { ", waits for it" };
+        format!("{}{held}{waits}", describe(row))
+    };
+    finding("migration-lock", status, line)
+        .help(format!(
+            "a deploy waits for it: let that run end; if it hangs, `tollgate lock release --terminate {}`",
+            holder.int("pid")
+        ))
+        .details(holders.iter().chain(waiting).map(about).collect())
 }
 
 /// Advisory locks that are not ours are the application's business; seen all the same.
 pub(super) fn others(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
-    let rows = session.rows(&format!(
-        "{LOCKS} AND NOT (l.classid = 0 AND l.objid = {KEY} AND l.objsubid = 1) ORDER BY l.pid, key"
-    ))?;
+    let rows = session.rows(&format!("{LOCKS} AND NOT {} ORDER BY l.pid, key", ours()))?;
     let line = match rows.len() {
         0 => "no other advisory locks".to_owned(),
         number => format!(

@@ -36,7 +36,9 @@ pub(super) fn missing_database(session: &mut Session<'_>, _: &Request) -> Result
 pub(super) fn role(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     let row = session.row(
         "SELECT current_user::text AS role, session_user::text AS login, r.rolsuper AS superuser, r.rolcreatedb AS \
-         databases, r.rolcreaterole AS roles, r.rolvaliduntil AS until, \
+         databases, r.rolcreaterole AS roles, \
+         (SELECT l.rolvaliduntil FROM pg_roles l WHERE l.rolname = session_user) AS until, \
+         (SELECT l.rolvaliduntil < now() FROM pg_roles l WHERE l.rolname = session_user) AS over, \
          has_database_privilege(current_user, current_database(), 'CONNECT') AS connect, \
          (SELECT string_agg(g.rolname, ', ' ORDER BY g.rolname) FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid \
          WHERE m.member = r.oid) AS groups FROM pg_roles r WHERE r.rolname = current_user",
@@ -60,17 +62,15 @@ pub(super) fn role(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding
     }
     let mut findings = vec![finding("role", Status::Ok, line).details(details)];
     if let Some(until) = row.some("until").filter(|until| until != "infinity") {
-        findings.push(
-            finding(
-                "password-expiry",
-                Status::Note,
-                format!("its password is good until {until}"),
-            )
-            .help(format!(
-                "ALTER ROLE {} VALID UNTIL 'infinity', or set a new one in time",
-                sql_name(&session.facts.role)
-            )),
-        );
+        let line = if row.flag("over") {
+            format!("its password was good until {until}: it gets in without one only")
+        } else {
+            format!("its password is good until {until}")
+        };
+        findings.push(finding("password-expiry", Status::Note, line).help(format!(
+            "ALTER ROLE {} VALID UNTIL 'infinity', or set a new one in time",
+            sql_name(&row.text("login"))
+        )));
     }
     if !row.flag("connect") {
         findings.push(

@@ -320,6 +320,21 @@ fn handshake(target: &PostgresTarget, line: Line, begin: Instant, sink: &mut Sin
     })
 }
 
+/// What to do when a server takes part in no handshake.
+const NOT_SHAKEN: &str = "the server's log may say why; a server that is overloaded or stopped in the middle answers \
+                          nothing, and something in between may let no TLS through";
+
+/// The server agreed to encrypt, and then broke off or said nothing.
+fn not_shaken(target: &PostgresTarget, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!(
+            "the server agreed to TLS, and then nothing came back within {} s",
+            patience(target).as_secs()
+        ),
+        _ => format!("the server agreed to TLS, and then broke off: {error}"),
+    }
+}
+
 /// A stream that is encrypted, and by what; or what went wrong and what to do.
 type Shaken = Result<(Box<dyn Stream>, String), (String, Option<String>)>;
 
@@ -331,6 +346,9 @@ fn shake(target: &PostgresTarget, stream: Box<dyn Stream>) -> Shaken {
     let failed = |error: &(dyn std::error::Error + 'static)| {
         tls_problem(target, error).unwrap_or_else(|| (format!("no encrypted connection: {error}"), None))
     };
+    let broken = |error: &std::io::Error| {
+        tls_problem(target, error).unwrap_or_else(|| (not_shaken(target, error), Some(NOT_SHAKEN.to_owned())))
+    };
     let config = tls::client_config(target).map_err(ours)?;
     let name = ServerName::try_from(target.host.clone()).map_err(|error| failed(&error))?;
     let client = ClientConnection::new(Arc::new(config), name).map_err(|error| failed(&error))?;
@@ -339,7 +357,7 @@ fn shake(target: &PostgresTarget, stream: Box<dyn Stream>) -> Shaken {
         stream
             .conn
             .complete_io(&mut stream.sock)
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| broken(&error))?;
     }
     let version = match stream.conn.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3".to_owned(),

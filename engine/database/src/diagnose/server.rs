@@ -76,26 +76,32 @@ pub(super) fn writable(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
         ]);
     }
     let row = session.row(
-        "SELECT setting, source, (SELECT setting FROM pg_settings WHERE name = 'transaction_read_only') AS now \
-         FROM pg_settings WHERE name = 'default_transaction_read_only'",
+        "SELECT setting, source, session_user::text AS login FROM pg_settings \
+         WHERE name = 'default_transaction_read_only'",
     )?;
     if row.text("setting") != "on" {
         return Ok(vec![server("writable", Status::Ok, "the server takes writes")]);
     }
-    let (whose, reset) = match row.text("source").as_str() {
-        "user" | "database user" => ("this role", format!("ALTER ROLE {}", sql_name(&session.facts.role))),
-        "database" => (
-            "this database",
-            format!("ALTER DATABASE {}", sql_name(&session.target.database)),
+    let (role, database) = (sql_name(&row.text("login")), sql_name(&session.target.database));
+    let setting = "RESET default_transaction_read_only";
+    let (whose, undo) = match row.text("source").as_str() {
+        "user" => ("this role", format!("ALTER ROLE {role} {setting}")),
+        "database user" => (
+            "this role in this database",
+            format!("ALTER ROLE {role} IN DATABASE {database} {setting}"),
         ),
+        "database" => ("this database", format!("ALTER DATABASE {database} {setting}")),
         "client" => (
             "this connection",
-            "take it out of `options` in the URL, or ALTER ROLE …".to_owned(),
+            "take default_transaction_read_only out of `options` in the URL".to_owned(),
         ),
-        _ => ("the whole server", "ALTER SYSTEM".to_owned()),
+        _ => (
+            "the whole server",
+            format!("take it out of postgresql.conf, or ALTER SYSTEM {setting}; SELECT pg_reload_conf() makes it hold"),
+        ),
     };
     let line = format!("transactions are read-only by default for {whose}: nothing can be applied");
-    let help = format!("find out who wanted that, then {reset} RESET default_transaction_read_only");
+    let help = format!("find out who wanted that, then {undo}");
     Ok(vec![server("writable", Status::Bad, line).help(help)])
 }
 

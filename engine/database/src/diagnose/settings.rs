@@ -61,13 +61,13 @@ pub(super) fn settings(session: &mut Session<'_>, _: &Request) -> Result<Vec<Fin
     Ok(findings)
 }
 
-/// Limits that end a long statement or session of ours.
+/// Limits of the server that end a long statement or transaction of a migration. A deploy sets limits of its own for waiting
+/// and for idle sessions.
 pub(super) fn time_limits(session: &mut Session<'_>, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     // reset_val is what a new session of this role begins with; our own limits hold for this question alone.
     let rows = session.rows(
-        "SELECT name, reset_val AS value, source FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', \
-         'idle_in_transaction_session_timeout', 'transaction_timeout', 'idle_session_timeout') AND reset_val <> '0' \
-         ORDER BY name",
+        "SELECT name, reset_val AS value FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout') AND \
+         reset_val <> '0' ORDER BY name",
     )?;
     if rows.is_empty() {
         return Ok(vec![server(
@@ -81,7 +81,14 @@ pub(super) fn time_limits(session: &mut Session<'_>, _: &Request) -> Result<Vec<
         .map(|row| format!("{} = {} ms", row.text("name"), row.text("value")))
         .collect();
     let line = format!("the server limits this role: {}", limits.join(", "));
-    Ok(vec![server("time-limits", Status::Note, line).help(
-        "a longer statement of a migration is cancelled: `-- tollgate:timeout 30min` in its file or deploy.statement_timeout_ms says otherwise",
-    )])
+    let statement = "a longer statement of a migration is cancelled: `-- tollgate:timeout 30min` in its file or \
+                     deploy.statement_timeout_ms says otherwise";
+    let transaction =
+        "a longer transaction of a migration is cut off: options=-c%20transaction_timeout%3D0 in the URL lifts that";
+    let help: Vec<&str> = [("statement_timeout", statement), ("transaction_timeout", transaction)]
+        .into_iter()
+        .filter(|(name, _)| rows.iter().any(|row| row.text("name") == *name))
+        .map(|(_, help)| help)
+        .collect();
+    Ok(vec![server("time-limits", Status::Note, line).help(help.join("; "))])
 }

@@ -24,6 +24,9 @@ use crate::state::leases;
 /// A larger file is not read from end to end.
 const READ_WHOLE: i64 = 1 << 30;
 
+/// What to do about something else in the place of the file with Tollgate's own tables.
+const SIDECAR_IN_THE_WAY: &str = "Tollgate keeps its own tables there: move it away";
+
 /// How many defects are listed.
 const DEFECTS: usize = 20;
 
@@ -252,8 +255,15 @@ fn sidecar(target: &SqliteTarget, table: &str) -> Result<Option<Connection>, Dat
 
 fn state(_: &mut Connection, target: &SqliteTarget, _: &Request) -> Result<Vec<Finding>, DatabaseError> {
     let table = "__diesel_schema_migrations";
-    let Some(mut sidecar) = sidecar(target, table)? else {
-        return Ok(vec![ledger::no_state()]);
+    let mut sidecar = match sidecar(target, table) {
+        Ok(Some(sidecar)) => sidecar,
+        Ok(None) => return Ok(vec![ledger::no_state()]),
+        Err(error @ (DatabaseError::NotOpened { .. } | DatabaseError::Unsupported { .. })) => {
+            let help = error.help();
+            let broken = ledger::finding("state", Status::Bad, error.to_string());
+            return Ok(vec![broken.help(help.unwrap_or_else(|| SIDECAR_IN_THE_WAY.to_owned()))]);
+        }
+        Err(error) => return Err(error),
     };
     let row = row(
         &mut sidecar,

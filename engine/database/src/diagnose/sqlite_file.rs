@@ -1,5 +1,6 @@
 //! The file of an `SQLite` database and the folder around it: looked at by asking the system, never by writing.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::connection::Connection;
@@ -42,6 +43,7 @@ pub(super) fn missing(target: &SqliteTarget) -> Finding {
 /// Looks at a file that is there.
 pub(super) fn look(target: &SqliteTarget) -> Vec<Finding> {
     let mut findings = vec![file(target), access(target)];
+    findings.extend(left_over(target));
     findings.extend(space(target));
     findings.extend(network(target));
     findings
@@ -65,6 +67,26 @@ fn file(target: &SqliteTarget) -> Finding {
         })
         .collect();
     finding("file", Status::Ok, line).details(beside)
+}
+
+/// What a journal begins with while it counts: `SQLite` wipes or removes it at the end of a transaction.
+const JOURNAL: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
+
+/// A transaction that has not come to its end. `SQLite` undoes it for whoever opens the file next, us too, once its program
+/// is no more.
+fn left_over(target: &SqliteTarget) -> Option<Finding> {
+    let mut path = target.path.canonicalize().ok()?.into_os_string();
+    path.push("-journal");
+    let mut begin = [0; 8];
+    let read = std::fs::File::open(&path).and_then(|mut file| file.read_exact(&mut begin));
+    if read.is_err() || begin != JOURNAL {
+        return None;
+    }
+    let line = "a transaction is not finished: its program is at work, or has ended in the middle";
+    Some(finding("journal-file", Status::Note, line).help(
+        "nothing to do: where the program is gone, SQLite puts the file back as it was before as soon as anybody opens it, as \
+         happens now",
+    ))
 }
 
 /// Besides the file itself SQLite makes its journal in the folder, and we make the lock and our own tables there.

@@ -1,11 +1,14 @@
 //! What is stored: sizes, broken indexes, constraints that nobody checked, extensions.
 
+use std::collections::BTreeSet;
+
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::{Request, WantedExtension};
 use crate::diagnose::session::{Row, Session};
 use crate::diagnose::words::{bytes, count, some, sql_name};
 use crate::error::DatabaseError;
-use crate::sql_text::literal;
+use crate::ledger::TABLE;
+use crate::sql_text::{identifier, literal};
 
 /// How many tables are named.
 const TABLES: usize = 10;
@@ -156,13 +159,28 @@ pub(super) fn extensions(session: &mut Session<'_>, request: &Request) -> Result
     if wanted.is_empty() {
         return Ok(findings);
     }
+    let applied = applied(session);
     let major = session.facts.version.0;
     let role = sql_name(&session.facts.role);
+    let database = sql_name(&session.target.database);
     for extension in wanted {
-        let offer = offered(session, &extension.name)?;
-        findings.push(judge_wanted(extension, &offer, major, &role));
+        findings.push(if applied.contains(&extension.migration) {
+            judge_lost(extension)
+        } else {
+            let offer = offered(session, &extension.name)?;
+            judge_wanted(extension, &offer, major, (&role, &database))
+        });
     }
     Ok(findings)
+}
+
+/// Migrations that will not run again. None where the ledger cannot be read: that is said elsewhere.
+fn applied(session: &mut Session<'_>) -> BTreeSet<String> {
+    let rows = session.rows(&format!(
+        "SELECT migration_name AS name FROM {}.{TABLE} WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
+        identifier(&session.target.schema)
+    ));
+    rows.unwrap_or_default().iter().map(|row| row.text("name")).collect()
 }
 
 fn installed_extensions(installed: &[Row]) -> Finding {
@@ -196,6 +214,8 @@ enum Offer {
     Missing,
     /// It may be created.
     Free,
+    /// By whoever may create in the database, and this role may not.
+    Trusted,
     /// Only by a superuser.
     Superuser,
 }
@@ -208,18 +228,32 @@ fn offered(session: &mut Session<'_>, name: &str) -> Result<Offer, DatabaseError
         "false"
     };
     let rows = session.rows(&format!(
-        "SELECT v.superuser AND NOT {trusted} AS closed FROM pg_available_extensions a JOIN pg_available_extension_versions \
+        "SELECT v.superuser AS restricted, {trusted} AS trusted, \
+         has_database_privilege(current_user, current_database(), 'CREATE') AS creates \
+         FROM pg_available_extensions a JOIN pg_available_extension_versions \
          v ON v.name = a.name AND v.version = a.default_version WHERE a.name = {}",
         literal(name)
     ))?;
     Ok(match rows.first() {
         None => Offer::Missing,
-        Some(row) if row.flag("closed") && !session.facts.superuser => Offer::Superuser,
-        Some(_) => Offer::Free,
+        Some(row) if session.facts.superuser || !row.flag("restricted") => Offer::Free,
+        Some(row) if !row.flag("trusted") => Offer::Superuser,
+        Some(row) if row.flag("creates") => Offer::Free,
+        Some(_) => Offer::Trusted,
     })
 }
 
-fn judge_wanted(wanted: &WantedExtension, offer: &Offer, major: i64, role: &str) -> Finding {
+/// An extension that a migration has created and that is gone since.
+fn judge_lost(wanted: &WantedExtension) -> Finding {
+    let WantedExtension { name, migration } = wanted;
+    let line = format!("{name}, which {migration} has created, is not installed any more");
+    finding("wanted-extension", Status::Warn, line).help(format!(
+        "no deploy creates it again: CREATE EXTENSION {}, unless it was dropped on purpose",
+        sql_name(name)
+    ))
+}
+
+fn judge_wanted(wanted: &WantedExtension, offer: &Offer, major: i64, (role, database): (&str, &str)) -> Finding {
     let WantedExtension { name, migration } = wanted;
     match offer {
         Offer::Free => finding(
@@ -227,10 +261,18 @@ fn judge_wanted(wanted: &WantedExtension, offer: &Offer, major: i64, role: &str)
             Status::Ok,
             format!("{name}, which {migration} creates, is available"),
         ),
+        Offer::Trusted => {
+            let line = format!("{name}, which {migration} creates, needs CREATE on the database");
+            finding("wanted-extension", Status::Bad, line).help(format!(
+                "GRANT CREATE ON DATABASE {database} TO {role}, or let an administrator run: CREATE EXTENSION {}",
+                sql_name(name)
+            ))
+        }
         Offer::Superuser => {
             let line = format!("{name}, which {migration} creates, can only be created by a superuser");
             finding("wanted-extension", Status::Bad, line).help(format!(
-                "let an administrator run: CREATE EXTENSION \"{name}\"; {role} needs nothing more then"
+                "let an administrator run: CREATE EXTENSION {}, and have the migration say CREATE EXTENSION IF NOT EXISTS",
+                sql_name(name)
             ))
         }
         Offer::Missing => {

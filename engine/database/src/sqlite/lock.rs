@@ -84,11 +84,7 @@ impl FileLock {
     }
 
     fn failure(&self, error: &std::io::Error) -> DatabaseError {
-        DatabaseError::State {
-            place: self.path.display().to_string(),
-            reason: error.to_string(),
-            help: Some("the lock file is made beside the database: its folder has to be writable".to_owned()),
-        }
+        lock_file(&self.path, error)
     }
 }
 
@@ -167,25 +163,27 @@ fn open(path: &Path, create: bool) -> std::io::Result<(File, bool)> {
     }
 }
 
+fn lock_file(path: &Path, error: &std::io::Error) -> DatabaseError {
+    DatabaseError::LockFile {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    }
+}
+
 /// Somebody has locked the file; who, when it says so.
 struct Holding(Option<Entry>);
 
 /// Who has locked the file at `path`. `None`: nobody has.
 fn locked_by(path: &Path) -> Result<Option<Holding>, DatabaseError> {
-    let failed = |error: &std::io::Error| DatabaseError::State {
-        place: path.display().to_string(),
-        reason: error.to_string(),
-        help: None,
-    };
     let mut file = match open(path, false) {
         Ok((file, _)) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(&error)),
+        Err(error) => return Err(lock_file(path, &error)),
     };
     match file.try_lock() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(Holding(Entry::read(&mut file)))),
-        Err(TryLockError::Error(error)) => Err(failed(&error)),
+        Err(TryLockError::Error(error)) => Err(lock_file(path, &error)),
     }
 }
 
