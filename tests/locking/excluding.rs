@@ -1,7 +1,11 @@
 //! Two runs exclude each other, Prisma's among them, and nothing waits for ever.
 
+use insta::assert_snapshot;
+use tollgate_testing::postgres::cluster;
+use tollgate_testing::proxy::Proxy;
+
 use crate::outside::Database;
-use crate::people::{databases, person};
+use crate::people::{databases, person, same_everywhere};
 use crate::session::tables;
 use crate::support::{Running, Session, Stage, until};
 
@@ -204,4 +208,67 @@ fn all_ways_to_an_sqlite_file_have_one_lock() {
     holder.wait().unwrap();
     anna.succeed(&["lock", "acquire"]);
     assert_eq!(bob.run(&["deploy"]).status, Some(4));
+}
+
+/// The line stays open, and nothing comes over it any more: a server that hangs, or a network that has lost the connection
+/// without telling anybody.
+fn through_a_proxy() -> Option<(Stage, Proxy)> {
+    let Some(port) = cluster().port() else {
+        println!("skipped: the server's port is not known");
+        return None;
+    };
+    let proxy = Proxy::start(port).unwrap();
+    let mut stage = Stage::new();
+    stage.project.set("DATABASE_URL", &proxy.url(&stage.database.url()));
+    Some((stage, proxy))
+}
+
+#[test]
+fn a_server_that_falls_silent_is_not_waited_for_longer_than_for_the_lock() {
+    let Some((stage, proxy)) = through_a_proxy() else {
+        return;
+    };
+    let holder = Session::holding(&stage.database, "SELECT pg_advisory_lock(72707369);");
+    let deploy = Running::start(&stage.project, &["deploy"]);
+    deploy.says("lock already held");
+    proxy.stall(true);
+    let outcome = deploy.end(&stage.project);
+    assert_snapshot!(same_everywhere(&outcome.to_string()), @"
+    status: 1
+    -- stderr
+    lock already held by PID [number] (user postgres, application somebody, since [time]): waiting for up to [duration]; `tollgate lock status` shows what it does
+    lock
+
+      × failed to take the migration lock: no answer within [duration]
+      help: run the command again once the server answers
+      the database now: nothing was changed
+    ");
+    proxy.stall(false);
+    holder.end();
+    stage.goes_on();
+}
+
+/// It lost the connection on which it works, and cannot tell the lock's session good-bye.
+#[test]
+fn a_deploy_whose_server_falls_silent_comes_to_its_end() {
+    let Some((stage, proxy)) = through_a_proxy() else {
+        return;
+    };
+    stage
+        .project
+        .migration("2_b", "SELECT pg_advisory_xact_lock(4711);\nCREATE TABLE b (id int);\n");
+    let gate = Session::holding(&stage.database, "SELECT pg_advisory_lock(4711);");
+    let deploy = Running::start(&stage.project, &["deploy"]);
+    stage.waits();
+    let port =
+        "SELECT client_port FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
+    let port = stage.database.psql(port).trim().parse().unwrap();
+    proxy.stall(true);
+    assert!(proxy.cut_port(port));
+    let outcome = deploy.end(&stage.project);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("cannot be known now"), "{outcome}");
+    proxy.stall(false);
+    gate.end();
+    stage.goes_on();
 }

@@ -45,6 +45,59 @@ fn who_has_it_and_what_to_do_about_it() {
     holder.end();
 }
 
+/// It belongs to no session, so nothing that ends sessions ends it.
+#[test]
+fn a_prepared_transaction_holds_it() {
+    let stage = Stage::new();
+    if stage.database.cluster().port().is_none() {
+        println!("skipped: another server may allow no prepared transactions");
+        return;
+    }
+    stage
+        .database
+        .psql("BEGIN; SELECT pg_advisory_xact_lock(72707369); PREPARE TRANSACTION 'two phases'");
+    let seen: Vec<String> = [
+        &["deploy", "--lock-timeout", "0"][..],
+        &["lock", "status"],
+        &["lock", "release", "--force"],
+    ]
+    .iter()
+    .map(|arguments| same_everywhere(&stage.project.run(arguments).to_string()))
+    .collect();
+    stage.database.psql("ROLLBACK PREPARED 'two phases'");
+    assert_snapshot!(seen.join("\n"), @r#"
+    status: 4
+    -- stderr
+    lock
+
+      × lock already held by the prepared transaction "two phases" (user postgres, since [time])
+      help: `tollgate lock status` shows what it does; LOCK_TIMEOUT_MS=120000 waits for it longer; if
+            nobody ends it, COMMIT PREPARED 'two phases' or ROLLBACK PREPARED 'two phases' does
+      the database now: nothing was changed
+
+
+    status: 0
+    -- stdout
+    THE DATABASE
+    the lock is held by
+    ──────────────────────────────────────────────────────────
+     user       state                    since
+    ══════════════════════════════════════════════════════════
+     postgres   prepared as two phases   [time]
+    ──────────────────────────────────────────────────────────
+    COMMIT PREPARED 'two phases' or ROLLBACK PREPARED 'two phases' ends it
+
+    status: 1
+    -- stderr
+    lock
+
+      × the prepared transaction "two phases" (user postgres, since [time]) could not be ended: it belongs to no session, and its changes are kept or lost as whoever prepared it decides
+      help: in that database, COMMIT PREPARED 'two phases' or ROLLBACK PREPARED 'two phases'
+      the database now: nothing was changed
+    "#);
+    stage.goes_on();
+}
+
 #[test]
 fn who_has_a_lease() {
     let seen = databases().map(|database| {

@@ -7,7 +7,7 @@ use tollgate_testing::pooler::{Mode, Pooler};
 use tollgate_testing::postgres::{TestDatabase, cluster};
 use tollgate_tests::Project;
 
-use crate::session::{APPLIED, BLOG_APPLIED, Visitor, blog, on, session};
+use crate::session::{APPLIED, BLOG_APPLIED, Visitor, blog, on, session, words};
 
 /// A project that reaches its database through a pooler; none where the server is not ours to put one in front of.
 fn behind(mode: Mode) -> Option<(TestDatabase<'static>, Pooler, Project)> {
@@ -154,6 +154,82 @@ fn transaction_mode_is_found_out_in_a_crowd() {
     }
     drop((visitors, busy));
     assert_eq!(database.psql("SELECT to_regclass('users')"), "\n");
+}
+
+/// With two sessions that are lent out in turn, each of two connections could get the same one every second time.
+#[test]
+fn transaction_mode_is_found_out_where_sessions_are_lent_in_turn() {
+    for sessions in 1..=3 {
+        let Some((database, pooler, mut project)) = behind(Mode::InTurn) else {
+            return;
+        };
+        let url = pooler.url_of(&database.name);
+        let busy: Vec<Visitor> = (0..sessions)
+            .map(|_| Visitor::new(cluster(), &url, "BEGIN; SELECT 1;"))
+            .collect();
+        busy.into_iter().for_each(|visitor| visitor.tell("COMMIT;"));
+        let refused = project.run(&["deploy"]);
+        assert_eq!(refused.status, Some(1), "{sessions}: {refused}");
+        assert!(refused.stderr.contains("transaction pooler"), "{sessions}: {refused}");
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database \
+                    WHERE datname = current_database())";
+        assert_eq!(database.psql(held), "0\n", "{sessions}");
+        // The way round it is taken, too.
+        project.set("TOLLGATE_LOCK_URL", &database.url());
+        let sets = "SET statement_timeout = '7s';\nCREATE TABLE left_behind (id integer);\n";
+        project.migration("4_sets", sets).succeed(&["deploy"]);
+        assert_eq!(settings(&url).len(), 1, "{sessions}");
+    }
+}
+
+/// What the URL says is believed, and who is mistaken learns what to do about it.
+#[test]
+fn a_url_that_speaks_of_a_pooler_is_refused_by_that_name() {
+    let database = cluster().database();
+    let url = database.url();
+    let project = on(&format!(
+        "{url}{}pgbouncer=true",
+        if url.contains('?') { '&' } else { '?' }
+    ));
+    blog(&project);
+    assert_snapshot!(session(&project, &["deploy"]), @"
+    $ tollgate deploy
+    status: 1
+    -- stderr
+    lock
+
+      × the URL of the lock's connection says pgbouncer=true, and behind a transaction pooler a lock
+      │ protects nothing
+      help: set lock.url (or TOLLGATE_LOCK_URL) to a URL that leads to the same database directly; or
+            take pgbouncer=true out of the URL if no transaction pooler is there
+      the database now: nothing was changed
+    ");
+}
+
+/// Nobody waits for a lock in the wrong place.
+#[test]
+fn where_the_url_of_the_lock_leads_is_looked_at_before_the_lock_is_waited_for() {
+    let (database, other) = (cluster().database(), cluster().database());
+    let mut project = on(&database.url());
+    blog(&project);
+    let holder = Visitor::new(cluster(), &other.url(), "SELECT pg_advisory_lock(72707369);");
+    project.set("TOLLGATE_LOCK_URL", &other.url());
+    let refused = project.run(&["deploy"]);
+    assert_eq!(refused.status, Some(2), "{refused}");
+    assert!(
+        words(&refused.stderr).contains("taken in another database"),
+        "{refused}"
+    );
+    drop(holder);
+    // One that is not there is another one, too, and no deploy makes it.
+    let nowhere = other.url().replace(&other.name, &format!("{}_nowhere", other.name));
+    project.set("TOLLGATE_LOCK_URL", &nowhere);
+    let refused = project.run(&["deploy"]);
+    assert_eq!(refused.status, Some(2), "{refused}");
+    assert!(
+        words(&refused.stderr).contains("taken in another database"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -115,6 +115,12 @@ impl Visitor {
         }
         panic!("psql could not connect")
     }
+
+    /// Says one more thing and goes.
+    pub(crate) fn tell(mut self, sql: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        input.write_all(format!("{sql}\n").as_bytes()).unwrap();
+    }
 }
 
 impl Drop for Visitor {

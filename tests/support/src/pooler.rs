@@ -33,6 +33,8 @@ pub enum Mode {
     Session,
     /// Until its transaction ends.
     Transaction,
+    /// The same, and the next one gets the session that was idle longest.
+    InTurn,
     /// Until its statement ends.
     Statement,
 }
@@ -41,7 +43,7 @@ impl Mode {
     fn name(self) -> &'static str {
         match self {
             Self::Session => "session",
-            Self::Transaction => "transaction",
+            Self::Transaction | Self::InTurn => "transaction",
             Self::Statement => "statement",
         }
     }
@@ -118,9 +120,10 @@ fn write(folder: &Path, port: u16, server: u16, mode: Mode) -> std::io::Result<(
     let settings = format!(
         "[databases]\n* = host=127.0.0.1 port={server}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir = {}\nauth_type = trust\nauth_file = users.txt\npool_mode = {}\nmax_client_conn = 200\n\
-         default_pool_size = 20\n",
+         default_pool_size = 20\nserver_round_robin = {}\n",
         folder.display(),
         mode.name(),
+        u8::from(mode == Mode::InTurn),
     );
     std::fs::write(folder.join("pgbouncer.ini"), settings)?;
     let users = format!("\"postgres\" \"\"\n\"{PASSWORD_ROLE}\" \"{PASSWORD}\"\n");

@@ -154,7 +154,11 @@ impl LockError {
             Self::NotHolder { .. } => "`tollgate lock status` lists those that do".to_owned(),
             Self::NotEnded { help, .. } => help.clone(),
             Self::Interrupted => return None,
-            Self::Database(error) => return error.help(),
+            Self::Database(error) => {
+                let lost = matches!(error, DatabaseError::Server { error, .. } if error.connection_lost);
+                let again = || lost.then(|| "run the command again once the server answers".to_owned());
+                return error.help().or_else(again);
+            }
         })
     }
 

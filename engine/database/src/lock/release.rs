@@ -69,6 +69,10 @@ impl Database {
         if released.is_empty() {
             return Ok(released);
         }
+        // Nothing is ended where something stays that cannot be.
+        if let Some(prepared) = released.holders.iter().find(|holder| holder.prepared.is_some()) {
+            self.end_holder(prepared)?;
+        }
         events(LockEvent::Releasing {
             holders: released.holders.clone(),
             leases: released.leases.clone(),

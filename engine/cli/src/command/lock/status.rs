@@ -93,7 +93,7 @@ const HOLDERS: [Column; 9] = [
 fn holders(holders: &[LockHolder], width: usize) -> String {
     let row = |holder: &LockHolder, query: bool| {
         [
-            Some(holder.pid.to_string()),
+            Some(holder.pid).filter(|pid| *pid != 0).map(|pid| pid.to_string()),
             holder.user.clone(),
             holder.application.clone(),
             holder.client.clone(),
@@ -109,6 +109,9 @@ fn holders(holders: &[LockHolder], width: usize) -> String {
     let Some(mut text) = table(HOLDERS, &rows(wide), width) else {
         return list(HOLDERS, &rows(true));
     };
+    for holder in holders.iter().filter(|holder| holder.prepared.is_some()) {
+        text.push_str(&format!("\n{} ends it", holder.ending()));
+    }
     for holder in holders.iter().filter(|_| !wide) {
         if let Some(query) = holder.excerpt(EXCERPT) {
             text.push_str(&format!("\n{} runs, or ran last: {query}", holder.pid));
