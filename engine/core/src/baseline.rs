@@ -158,7 +158,8 @@ fn choose(project: &Project, options: &BaselineOptions, states: &[Schema], conne
             ..extra
         }));
         let fits = fatal.is_empty();
-        if named.is_none_or(|named| named + 1 == count) {
+        let wanted = named.is_none_or(|named| named + 1 == count);
+        if wanted && best.as_ref().is_none_or(|best| fatal.len() <= best.fatal.len()) {
             let mut wording = compare(state, connected, Compared::Texts)?;
             wording.retain(|difference| !structure.contains(difference));
             let fit = Fit {
