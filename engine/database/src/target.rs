@@ -7,6 +7,7 @@ use std::time::Duration;
 use tollgate_sql::Dialect;
 
 use crate::postgres::target::PostgresTarget;
+use crate::sqlite::connect::exists;
 use crate::sqlite::target::SqliteTarget;
 use crate::url::UrlError;
 
@@ -75,7 +76,7 @@ impl Target {
 
     /// Whether it is a file that is not there.
     pub fn is_missing_file(&self) -> bool {
-        matches!(&self.kind, TargetKind::Sqlite(target) if matches!(target.path.try_exists(), Ok(false)))
+        matches!(&self.kind, TargetKind::Sqlite(target) if matches!(exists(&target.path), Ok(false)))
     }
 
     /// Which grammar its scripts are written in.

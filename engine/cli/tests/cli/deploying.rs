@@ -255,7 +255,8 @@ fn a_rollback_that_fails_says_that_the_migration_is_still_applied() {
        ·            ────┬────
        ·                ╰── no such table: elsewhere
        ╰────
-      help: mend the cause, then run the command again
+      help: mend the cause, then run the command again; `--steps` counts from what is applied now:
+            give 1 less
       the database now: 1 migration was taken back before; 1_users is applied as it was; nothing of its rollback was kept
     ");
 }

@@ -166,23 +166,26 @@ fn establish(
     Ok((connection, brake))
 }
 
+/// Whether the file is there. In a folder that this user may not pass that cannot be said.
+pub(crate) fn exists(path: &Path) -> std::io::Result<bool> {
+    match path.try_exists() {
+        // There is a file in the place of a folder.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(false),
+        found => found,
+    }
+}
+
 /// What to tell the library to open, once that is known to be possible.
 fn address(path: &Path, access: Access, describe: &str) -> Result<String, DatabaseError> {
-    // Whether it is there cannot be seen in a folder that this user may not pass.
-    let found = path
-        .try_exists()
-        .map_err(|error| not_opened(describe, error.to_string()))?;
-    if !found {
+    if !exists(path).map_err(|error| not_opened(describe, error.to_string()))? {
         if access != Access::Create {
             return Err(DatabaseError::Missing {
                 target: describe.to_owned(),
             });
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| DatabaseError::NotOpened {
-                target: describe.to_owned(),
-                reason: format!("cannot make the folder {}: {error}", folder.display()),
-            })?;
+            let refused = |error| format!("cannot make the folder {}: {error}", folder.display());
+            std::fs::create_dir_all(folder).map_err(|error| not_opened(describe, refused(error)))?;
         }
     }
     if path.is_dir() {
