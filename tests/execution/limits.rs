@@ -50,6 +50,76 @@ fn limits_are_those_of_configuration_environment_flags_and_file() {
     assert_eq!(limits("a6"), "1s 2s 4s", "the next file knows nothing of it");
 }
 
+/// The server may have limits of its own for the role, which a person may want to have no part in.
+#[test]
+fn zero_is_no_limit_and_what_is_not_set_is_left_to_the_server() {
+    let (mut project, database) = postgres();
+    let limits = |name: &str| database.psql(&format!("SELECT limits FROM {name}")).trim().to_owned();
+    database.psql(&format!(
+        "ALTER DATABASE {0} SET statement_timeout = '7min'; ALTER DATABASE {0} SET lock_timeout = '8min'; \
+         ALTER DATABASE {0} SET idle_in_transaction_session_timeout = '9min'",
+        database.name
+    ));
+    project.migration("a1", &asking("a1"));
+    project.succeed(&["deploy"]);
+    assert_eq!(limits("a1"), "5s 7min 1min");
+    project.set("TOLLGATE_DEPLOY_IDLE_TIMEOUT_MS", "0");
+    project.migration("a2", &asking("a2"));
+    project.succeed(&["deploy", "--statement-timeout", "0", "--statement-lock-timeout", "0"]);
+    assert_eq!(limits("a2"), "0 0 0");
+}
+
+/// Where a file is busy, no limit means to wait, too.
+#[test]
+fn zero_is_no_limit_on_sqlite_either() {
+    let (project, file) = sqlite();
+    let settings = format!("[deploy]\nretries = 0\n{ALONE}");
+    project.file("tollgate.toml", &settings);
+    project.migration("1_a", "CREATE TABLE a AS SELECT timeout FROM pragma_busy_timeout;\n");
+    project.succeed(&["deploy", "--statement-lock-timeout", "0"]);
+    assert_eq!(file.sqlite3("SELECT timeout FROM a").trim(), i32::MAX.to_string());
+}
+
+/// Such a number would be refused by the server, in the middle of a deploy.
+#[test]
+fn a_limit_that_no_server_keeps_is_refused_before_anything() {
+    let (mut project, database) = postgres();
+    project.migration("1_a", "CREATE TABLE a (id int);\n");
+    assert_snapshot!(run(&project, &["deploy", "--statement-timeout", "99999min"]), @"
+    status: 2
+    -- stderr
+    config::time-limit
+
+      × deploy.statement_timeout_ms is [duration], and servers count up to 2147483647, which is 24
+      │ days
+      help: 0 is no limit; it is from --statement-timeout
+    ");
+    let settings = format!("[deploy]\nstatement_lock_timeout_ms = 2147483648\n{ALONE}");
+    project.file("tollgate.toml", &settings);
+    assert_snapshot!(run(&project, &["deploy"]), @"
+    status: 2
+    -- stderr
+    config::time-limit
+
+      × deploy.statement_lock_timeout_ms is [duration], and servers count up to 2147483647, which
+      │ is 24 days
+      help: 0 is no limit; it is from tollgate.toml
+    ");
+    project.set("TOLLGATE_DEPLOY_STATEMENT_LOCK_TIMEOUT_MS", "2147483647");
+    project.set("TOLLGATE_DEPLOY_IDLE_TIMEOUT_MS", "99999999999");
+    assert_snapshot!(run(&project, &["deploy"]), @"
+    status: 2
+    -- stderr
+    config::time-limit
+
+      × deploy.idle_timeout_ms is [duration], and servers count up to 2147483647, which is 24 days
+      help: 0 is no limit; it is from TOLLGATE_DEPLOY_IDLE_TIMEOUT_MS
+    ");
+    assert_eq!(database.psql("SELECT to_regclass('_prisma_migrations')").trim(), "");
+    project.set("TOLLGATE_DEPLOY_IDLE_TIMEOUT_MS", "2147483647");
+    project.succeed(&["deploy"]);
+}
+
 /// Outside a transaction waiting for locks has no limit but the file's own.
 #[test]
 fn limits_outside_transactions_are_the_files_own() {

@@ -58,7 +58,7 @@ pub struct Args {
     /// [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     statement_lock_timeout: Option<u64>,
-    /// How long a statement inside a transaction may run; 0: no limit [default: no limit]
+    /// How long a statement inside a transaction may run; 0: no limit [default: as the server is configured]
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     statement_timeout: Option<u64>,
 }

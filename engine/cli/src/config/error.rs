@@ -325,6 +325,7 @@ fn in_words(expected: &str) -> String {
 fn kind_of(found: &Actual) -> &'static str {
     match found {
         Actual::Bool(_) => "true or false",
+        Actual::Signed(number) if *number < 0 => "less than 0",
         Actual::Unsigned(_) | Actual::Signed(_) => "a whole number",
         Actual::Float(_) => "a fraction",
         Actual::Str(_) | Actual::Char(_) => "a text",

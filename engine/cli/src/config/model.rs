@@ -174,11 +174,11 @@ pub enum Severity {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deploy {
-    /// How long to wait for another deploy to finish.
+    /// How long to wait for another deploy to finish; 0: not at all.
     pub lock_timeout_ms: Option<u64>,
     /// How long a statement may wait for a lock on a table, and keep others waiting behind it.
     pub statement_lock_timeout_ms: Option<u64>,
-    /// How long a statement may run.
+    /// How long a statement may run. Not set: as the server is configured.
     pub statement_timeout_ms: Option<u64>,
     /// How long the server waits in the middle of a transaction for the next statement before it takes the transaction
     /// back: a suspended deploy must not keep its locks.
@@ -396,7 +396,7 @@ pub fn defaults() -> Settings {
         deploy: Deploy {
             lock_timeout_ms: Some(30_000),
             statement_lock_timeout_ms: Some(5_000),
-            statement_timeout_ms: Some(0),
+            statement_timeout_ms: None,
             idle_timeout_ms: Some(60_000),
             retries: Some(5),
             synchronous_commit: Some(SynchronousCommit::Last),

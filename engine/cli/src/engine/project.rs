@@ -76,7 +76,7 @@ pub fn without_plugins(config: &Config, ui: &Ui) -> Result<Project, Failure> {
     unused(config, ui);
     let folder = folder(config, ui)?;
     let target = target(config, ui)?;
-    let settings = settings(config, locking::options(config, ui, &target)?);
+    let settings = settings(config, locking::options(config, ui, &target)?)?;
     Ok(Project {
         folder,
         target,
@@ -99,11 +99,12 @@ fn unused(config: &Config, ui: &Ui) {
     }
 }
 
-fn settings(config: &Config, lock: LockOptions) -> Settings {
+fn settings(config: &Config, lock: LockOptions) -> Result<Settings, Failure> {
     let deploy = &config.settings.deploy;
     let migrations = &config.settings.migrations;
     let defaults = Settings::default();
-    Settings {
+    let limit = |key, milliseconds| limit(config, key, milliseconds);
+    Ok(Settings {
         environment: config.environment.clone(),
         actor: config.actor(),
         commit: config.commit(),
@@ -114,9 +115,9 @@ fn settings(config: &Config, lock: LockOptions) -> Settings {
         edited: migrations.edited.map_or(defaults.edited, tolerance),
         lock,
         execute: ExecuteOptions {
-            lock_timeout: limit(deploy.statement_lock_timeout_ms),
-            statement_timeout: limit(deploy.statement_timeout_ms),
-            idle_timeout: limit(deploy.idle_timeout_ms),
+            lock_timeout: limit("deploy.statement_lock_timeout_ms", deploy.statement_lock_timeout_ms)?,
+            statement_timeout: limit("deploy.statement_timeout_ms", deploy.statement_timeout_ms)?,
+            idle_timeout: limit("deploy.idle_timeout_ms", deploy.idle_timeout_ms)?,
             retries: deploy.retries.unwrap_or_default(),
             interrupt: signal::interrupt(),
             ..ExecuteOptions::default()
@@ -125,7 +126,7 @@ fn settings(config: &Config, lock: LockOptions) -> Settings {
             .synchronous_commit
             .map_or(defaults.synchronous_commit, synchronous_commit),
         ..defaults
-    }
+    })
 }
 
 /// How long a statement of a deploy may wait and run, as policies hear of it.
@@ -137,11 +138,20 @@ pub fn time_limits(config: &Config) -> TimeLimits {
     }
 }
 
-/// 0 means no limit.
-fn limit(milliseconds: Option<u64>) -> Option<Duration> {
-    milliseconds
-        .filter(|&milliseconds| milliseconds > 0)
-        .map(Duration::from_millis)
+/// The longest limit that servers take, in milliseconds.
+const LONGEST: u64 = i32::MAX.unsigned_abs() as u64;
+
+/// A limit that a server can keep. 0 is none, whatever the server says of itself; what is not set is left to the server.
+fn limit(config: &Config, key: &str, milliseconds: Option<u64>) -> Result<Option<Duration>, Failure> {
+    if let Some(long) = milliseconds.filter(|milliseconds| *milliseconds > LONGEST) {
+        let message = format!("{key} is {long} ms, and servers count up to {LONGEST}, which is 24 days");
+        let help = format!("0 is no limit; it is from {}", config.origin(key));
+        return Err(Failure::new(
+            Exit::Usage,
+            Report::error("config::time-limit", message).help(help),
+        ));
+    }
+    Ok(milliseconds.map(Duration::from_millis))
 }
 
 fn synchronous_commit(which: model::SynchronousCommit) -> SynchronousCommit {

@@ -70,7 +70,7 @@ chek.block_at = "low"
       8 │ lock_timeout_ms = "soon"
       9 │ retries = -1
         ·           ─┬
-        ·            ╰── this is a whole number
+        ·            ╰── this is less than 0
      10 │
         ╰────
 

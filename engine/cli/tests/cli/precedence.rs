@@ -233,7 +233,6 @@ check.block_at = "medium"
     lock_timeout_ms = 30000  # from default
     retries = 5  # from default
     statement_lock_timeout_ms = 5000  # from default
-    statement_timeout_ms = 0  # from default
     synchronous_commit = "last"  # from default
 
     [lock]

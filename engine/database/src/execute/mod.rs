@@ -77,11 +77,11 @@ pub struct RollbackRequest<'a> {
 /// How to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecuteOptions {
-    /// How long a statement may wait for a lock. `None`: as the server is configured. It does not hold for statements
-    /// outside a transaction behind which nobody queues: CREATE INDEX CONCURRENTLY has to wait, harms nobody by it, and
-    /// would leave an invalid index behind.
+    /// How long a statement may wait for a lock; zero: as long as it takes. `None`: as the server is configured. It does
+    /// not hold for statements outside a transaction behind which nobody queues: CREATE INDEX CONCURRENTLY has to wait,
+    /// harms nobody by it, and would leave an invalid index behind.
     pub lock_timeout: Option<Duration>,
-    /// How long a statement inside a transaction may take. `None`: as the server is configured.
+    /// How long a statement inside a transaction may take; zero: no limit. `None`: as the server is configured.
     pub statement_timeout: Option<Duration>,
     /// How long the server waits in the middle of a transaction for the next statement, before it takes the transaction
     /// back and lets go of its locks: a suspended process must not keep applications waiting. `None`: as the server is
