@@ -112,6 +112,12 @@ fn a_folder_that_may_not_be_written() {
       → give the user that deploys the right to write the folder, too
     ");
     mode(&data, 0o755);
+    mode(&data.join("app.tollgate.db"), 0o444);
+    assert_snapshot!(run().says("access").replace(&folder, "[project]"), @"
+    bad [project]/data/app.tollgate.db may not be written
+      → give the user that deploys the right to write the file and its folder, or look whether the disk is read-only
+    ");
+    mode(&data.join("app.tollgate.db"), 0o644);
     mode(&data.join("app.db"), 0o444);
     assert_snapshot!(run().says("access").replace(&folder, "[project]"), @"
     bad [project]/data/app.db may not be written

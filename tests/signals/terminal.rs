@@ -155,8 +155,12 @@ fn ctrl_c_is_an_answer_to_every_question() {
     for (command, configuration) in [
         ("reset", format!("development = true\n{seeds}")),
         ("seed", seeds.to_owned()),
+        ("baseline", String::new()),
     ] {
         stage.project.file("tollgate.toml", &configuration);
+        if command == "baseline" {
+            stage.database.psql("DROP TABLE _prisma_migrations");
+        }
         let window = Window::open(&stage, &[command], false);
         window.watch();
         window.shows("[y/N]");
@@ -166,6 +170,7 @@ fn ctrl_c_is_an_answer_to_every_question() {
         assert_eq!(window.status(), 130, "{command}");
         assert_eq!(stage.database.psql("SELECT count(*) FROM a"), "0\n", "{command}");
     }
+    stage.project.succeed(&["baseline", "--yes"]);
     stage.goes_on();
 }
 

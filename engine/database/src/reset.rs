@@ -348,6 +348,12 @@ fn hanging(own: &str, also: &AlsoEmptied) -> String {
     let gone: Vec<String> = also.schemas.iter().cloned().chain([own.to_owned()]).collect();
     let quote = |schema: &String| format!("pg_catalog.quote_ident({})", literal(schema));
     let quoted: Vec<String> = gone.iter().map(quote).collect();
+    // Of a part of a table its address begins with the schema of that. The other name is quoted where it has to be.
+    let inside = format!(
+        "CASE WHEN i.type IN ('default value', 'trigger', 'policy', 'rule') THEN {} ELSE i.schema IN ({}) END",
+        among("a.object_names[1]", &gone),
+        quoted.join(", ")
+    );
     format!(
         "WITH RECURSIVE goes (classid, objid, objsubid) AS (SELECT classid, objid, 0 FROM ({items}) items \
          UNION SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid, oid, 0 \
@@ -376,12 +382,6 @@ fn hanging(own: &str, also: &AlsoEmptied) -> String {
         items = items(own),
         schemas = among("nspname", &also.schemas),
         extensions = among("extname", &also.extensions),
-        // Of a part of a table its address begins with the schema of that. The other name is quoted where it has to be.
-        inside = format!(
-            "CASE WHEN i.type IN ('default value', 'trigger', 'policy', 'rule') THEN {} ELSE i.schema IN ({}) END",
-            among("a.object_names[1]", &gone),
-            quoted.join(", ")
-        ),
         own_extension = among("a.object_names[1]", &also.extensions),
     )
 }

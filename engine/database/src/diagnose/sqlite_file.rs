@@ -92,13 +92,14 @@ fn left_over(target: &SqliteTarget) -> Option<Finding> {
 /// Besides the file itself SQLite makes its journal in the folder, and we make the lock and our own tables there.
 fn access(target: &SqliteTarget) -> Finding {
     let folder = folder(target);
-    let file_writable = is_writable(&target.path);
-    let folder_writable = is_writable(folder);
-    match (file_writable, folder_writable) {
-        (true, true) => finding("access", Status::Ok, "file and folder may be written"),
-        (false, _) => finding("access", Status::Bad, format!("{} may not be written", target.path.display()))
+    // What is there besides was made by somebody, who may be another user.
+    let files = [target.path.clone(), target.state_path(), target.lock_path()];
+    let closed = files.iter().find(|file| file.exists() && !is_writable(file));
+    match (closed, is_writable(folder)) {
+        (None, true) => finding("access", Status::Ok, "file and folder may be written"),
+        (Some(file), _) => finding("access", Status::Bad, format!("{} may not be written", file.display()))
             .help("give the user that deploys the right to write the file and its folder, or look whether the disk is read-only"),
-        (true, false) => finding(
+        (None, false) => finding(
             "access",
             Status::Bad,
             format!(
