@@ -379,6 +379,23 @@ fn a_transaction_that_commits_in_its_middle_may_have_left_something() {
     assert_eq!(database.psql("SELECT id FROM a"), "1\n");
 }
 
+/// A server sends the rows of COPY to whoever runs it.
+#[test]
+fn rows_for_a_client_program_are_thrown_away() {
+    let (project, database) = postgres();
+    let copies = "COPY a TO STDOUT;\nINSERT INTO a VALUES (2);\nCOPY (SELECT * FROM a) TO STDOUT;\n";
+    project
+        .migration("1_a", &format!("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n{copies}"))
+        .migration("2_b", &format!("BEGIN;\n{copies}COMMIT;\nVACUUM a;\n"))
+        .migration("3_c", &format!("-- tollgate:transaction off\n{copies}"))
+        .migration("4_d", &format!("{copies}SELECT nope;\n"));
+    let outcome = project.run(&["deploy"]);
+    assert!(outcome.stderr.contains("column \"nope\" does not exist"), "{outcome}");
+    assert_eq!(database.psql("SELECT id FROM a ORDER BY id"), "1\n2\n2\n2\n");
+    let rows = "SELECT migration_name, finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM _prisma_migrations ORDER BY 1";
+    assert_eq!(database.psql(rows), "1_a|t|f\n2_b|t|f\n3_c|t|f\n4_d|f|t\n");
+}
+
 /// IF NOT EXISTS is content with an index that is of no use to anybody.
 #[test]
 fn an_invalid_index_of_somebody_else_does_not_pass_for_the_one_that_is_wanted() {

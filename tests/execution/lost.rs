@@ -148,6 +148,21 @@ fn a_statement_that_ends_its_session_each_time_is_given_up() {
     assert_eq!(database.psql(left).trim(), "0", "Prisma need not stop at any of it");
 }
 
+/// The script has the server speak another encoding: what it says of the rows cannot be read, and it goes on and commits.
+#[test]
+fn an_answer_that_cannot_be_read_is_no_failed_statement() {
+    let (project, database) = postgres();
+    project.migration(
+        "1_a",
+        "CREATE TABLE a (\"é\" int);\nSET client_encoding = 'LATIN1';\nSELECT * FROM a;\n",
+    );
+    let outcome = project.run(&["deploy"]);
+    let there = database.psql("SELECT to_regclass('a') IS NOT NULL");
+    let applied = "SELECT count(*) = 1 FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL";
+    assert_eq!(database.psql(applied), there, "{outcome}");
+    assert_eq!(outcome.status == Some(0), there == "t\n", "{outcome}");
+}
+
 #[test]
 fn a_server_that_restarts_is_waited_for() {
     let cluster = Cluster::start(&Setup::default()).unwrap();

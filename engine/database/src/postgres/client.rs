@@ -116,8 +116,13 @@ impl Client {
 
     /// Runs statements by the simple protocol. Results are thrown away.
     pub(crate) fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
-        let (client, wire) = self.halves();
-        wire.drive(client.batch_execute(sql))
+        let mut end = Ok(());
+        self.run_together(&[sql], &mut |told| {
+            if let Told::Answered(_, _, Some(error)) = told {
+                end = Err(error);
+            }
+        });
+        end
     }
 
     /// Sends several messages of statements by the simple protocol without waiting for answers, then reads these and tells
@@ -141,6 +146,7 @@ impl Client {
                                 tell(Told::Completed(answer));
                             }
                             Poll::Ready(Some(Ok(_))) => {}
+                            Poll::Ready(Some(Err(error))) if is_of_copy(&error) => {}
                             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                             Poll::Ready(None) => return Poll::Ready(Ok(())),
                             Poll::Pending => return Poll::Pending,
@@ -187,6 +193,12 @@ impl Client {
     pub(crate) fn cancel_token(&mut self) -> CancelToken {
         self.halves().0.cancel_token()
     }
+}
+
+/// A message that the driver does not expect in the answer to a plain query, and that says nothing of how it ends: the rows
+/// of a COPY … TO stdout, which are thrown away like those of any query. The answer goes on behind them.
+fn is_of_copy(error: &Error) -> bool {
+    error.as_db_error().is_none() && !error.is_closed() && std::error::Error::source(error).is_none()
 }
 
 impl Wire {

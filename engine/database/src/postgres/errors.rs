@@ -1,7 +1,5 @@
 //! The driver's errors as ours and as diesel's.
 
-use std::error::Error as _;
-
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use postgres::error::{DbError, ErrorPosition, Severity};
 
@@ -11,8 +9,9 @@ use crate::error::{ServerDetails, ServerError};
 pub(crate) fn server_error(error: &postgres::Error, sent: &str) -> ServerError {
     match error.as_db_error() {
         Some(error) => from_server(error, sent),
+        // What is no answer of the server leaves it open what became of what was sent: it may have gone on, and committed.
         None => ServerError {
-            connection_lost: error.is_closed() || is_io(error),
+            connection_lost: true,
             ..ServerError::text(chain(error))
         },
     }
@@ -52,12 +51,6 @@ fn ends_session(error: &DbError) -> bool {
     }
     let code = error.code().code();
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
-}
-
-fn is_io(error: &postgres::Error) -> bool {
-    error
-        .source()
-        .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// An error and what caused it, as one line.
