@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::session::{applied_by_prisma, blog, both, checksum, insert_row, ledger, session};
+use crate::session::{applied_by_prisma, blog, both, checksum, insert_row, ledger, session, tables};
 
 #[test]
 fn status_tells_every_migration_from_every_other() {
@@ -440,5 +440,54 @@ fn commands_that_are_printed_can_be_copied() {
       help: `tollgate resolve '1 it'\''s'` looks what of it is in the database and says what to
             record; where a deploy stopped in the middle of it, `tollgate deploy --resume` goes on
       the database now: nothing was changed
+    ");
+}
+
+#[test]
+fn what_is_recorded_twice_is_taken_back_once() {
+    let seen = both(|project, database| {
+        project.migration("1_users", "CREATE TABLE IF NOT EXISTS users (id integer);\n");
+        project.succeed(&["deploy"]);
+        insert_row(
+            database,
+            "1_users",
+            &checksum("CREATE TABLE IF NOT EXISTS users (id integer);\n"),
+            true,
+        );
+        let seen = session(project, &["status", "rollback --force", "status", "deploy"]);
+        assert_eq!(tables(database), "users");
+        seen + &ledger(database)
+    });
+    assert_snapshot!(seen, @"
+    $ tollgate status
+    status: 0
+    -- stdout
+    THE DATABASE
+    applied     1_users
+    1 migration: 1 applied; the database is up to date
+
+    $ tollgate rollback --force
+    status: 0
+    -- stdout
+    taken back 1_users [duration]
+    1 migration taken back
+
+    $ tollgate status
+    status: 5
+    -- stdout
+    THE DATABASE
+    rolled back 1_users
+    1 migration: 0 applied, 1 rolled back; next: `tollgate deploy`
+
+    $ tollgate deploy
+    status: 0
+    -- stdout
+    applied 1_users [duration]
+    1 migration checked: 1 note
+    1 migration applied in [duration]
+
+    1_users rolled back 1
+    1_users rolled back 1
+    1_users applied 1
     ");
 }

@@ -362,7 +362,6 @@ impl Database {
         let ledger = match (direction, finished) {
             (Direction::Up, true) => Some(self.place.finish(row)),
             (Direction::Up, false) => Some(self.place.progress(row, progress.done)),
-            (Direction::Down, true) if self.connection.is_postgres() => Some(self.place.roll_back(row)),
             (Direction::Down, true) => Some(self.place.taken_back(row)),
             // The ledger has nothing to say; but where the state is in another file, only it is committed along.
             (Direction::Down, false) => (!self.connection.is_postgres()).then(|| self.place.taking_back(progress)),

@@ -207,14 +207,16 @@ impl Place {
         )
     }
 
-    /// UPDATE that says: taken back, where [`Self::taking_back`] may have been said before.
+    /// UPDATE that says: taken back, where [`Self::taking_back`] may have been said before. Of a migration that is recorded
+    /// as applied more than once, all rows are: with one of them left it would count as applied.
     pub(crate) fn taken_back(&self, id: &str) -> String {
         format!(
-            "UPDATE {} SET rolled_back_at = {}, logs = CASE WHEN logs LIKE '{TAKING_BACK}%' THEN NULL ELSE logs END \
-             WHERE id = {}",
-            self.sql(),
-            self.now(),
-            literal(id)
+            "UPDATE {table} SET rolled_back_at = {now}, logs = CASE WHEN logs LIKE '{TAKING_BACK}%' THEN NULL ELSE logs END \
+             WHERE id = {id} OR (migration_name = (SELECT migration_name FROM {table} WHERE id = {id}) \
+             AND finished_at IS NOT NULL AND rolled_back_at IS NULL)",
+            table = self.sql(),
+            now = self.now(),
+            id = literal(id)
         )
     }
 
