@@ -1,7 +1,8 @@
 //! Known findings: what was there when a project began to be checked. A committed file names them, and `check` reports
 //! only what is not in it.
 //!
-//! An entry is bound to the text of its migration: editing the file voids all of its entries.
+//! An entry is bound to the text of its migration: editing the file voids all of its entries. The line endings of a
+//! checkout are no edit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -113,20 +114,43 @@ impl<'a> Judged<'a> {
         Some(statement.span.of(&self.file.text))
     }
 
+    fn is_about(&self, judged: &JudgedFinding, known: &KnownFinding) -> bool {
+        let statement = match (&known.statement, self.statement(judged)) {
+            (Some(known), Some(statement)) => is_fingerprint(known, statement),
+            (None, None) => true,
+            _ => false,
+        };
+        statement && known.rule == name(judged)
+    }
+
     fn entry(&self, judged: &JudgedFinding) -> KnownFinding {
         let statement = self.statement(judged);
         KnownFinding {
-            rule: format!("{}/{}", judged.plugin, judged.finding.rule),
+            rule: name(judged),
             statement: statement.map(fingerprint),
             excerpt: statement.map(excerpt),
         }
     }
 }
 
+/// `PLUGIN/RULE`
+fn name(judged: &JudgedFinding) -> String {
+    format!("{}/{}", judged.plugin, judged.finding.rule)
+}
+
 /// Enough of a statement's checksum to tell it from others of its file. White space counts: the file's checksum covers
 /// it anyway.
 fn fingerprint(statement: &str) -> String {
     ledger::checksum(statement.as_bytes())[..16].to_owned()
+}
+
+/// Whether it is the fingerprint of this statement, whatever line endings that had in the checkout where it was written.
+fn is_fingerprint(stored: &str, statement: &str) -> bool {
+    let unix = statement.replace("\r\n", "\n");
+    let windows = unix.replace('\n', "\r\n");
+    [statement, &unix, &windows]
+        .iter()
+        .any(|text| fingerprint(text) == stored)
 }
 
 impl KnownFindings {
@@ -241,7 +265,7 @@ impl KnownFindings {
                 why,
             };
             match (judged.get_mut(&known.name), file(&known.name)) {
-                (Some(_), Some(file)) if file.checksum != known.checksum => {
+                (Some(_), Some(file)) if !ledger::matches(&known.checksum, file.text.as_bytes()) => {
                     subtraction.stale.push(stale(Stale::Edited));
                 }
                 (Some(migration), Some(file)) => {
@@ -267,10 +291,7 @@ impl KnownMigration {
         let judged = Judged::new(file, dialect);
         for known in &self.findings {
             let findings = &mut migration.judgement.findings;
-            let is_it = |finding: &JudgedFinding| {
-                let entry = judged.entry(finding);
-                finding.allowed.is_none() && entry.rule == known.rule && entry.statement == known.statement
-            };
+            let is_it = |finding: &JudgedFinding| finding.allowed.is_none() && judged.is_about(finding, known);
             let position = findings.iter().position(is_it);
             let why = match position {
                 Some(position) if is_enforced(enforced, &findings[position]) => Stale::Enforced,
@@ -408,6 +429,19 @@ mod tests {
             subtract(&read, report("1_a", found()), &edited, true),
             (4, 0, vec![(None, Stale::Edited)])
         );
+    }
+
+    #[test]
+    fn line_endings_of_a_checkout_are_no_edit() {
+        let unix = "DROP TABLE\n    a;\nDROP TABLE b;\n";
+        let windows = unix.replace('\n', "\r\n");
+        let found = || vec![judged("drop", Some(0), false), judged("drop", Some(1), false)];
+        for (was, is) in [(unix, windows.as_str()), (&windows, unix)] {
+            let (was, is) = (file("1_a", was), file("1_a", is));
+            let none = EnforcedRules::new();
+            let known = KnownFindings::of(&report("1_a", found()), Dialect::Sqlite, &none, |_| Some(&was));
+            assert_eq!(subtract(&known, report("1_a", found()), &is, true), (0, 2, vec![]));
+        }
     }
 
     #[test]
