@@ -158,7 +158,7 @@ impl Folder {
         let mut names = subfolders(dir)?;
         names.sort_unstable();
         refuse_same_names(&names)?;
-        let warnings = order_warnings(&names);
+        let mut warnings = order_warnings(&names);
         let read = read_all(dir, &names);
         let without_script: Vec<_> = names
             .iter()
@@ -169,7 +169,8 @@ impl Folder {
         if !without_script.is_empty() {
             return Err(FolderError::NoScript(without_script));
         }
-        let migrations = read.into_iter().collect::<Result<_, _>>()?;
+        let migrations = read.into_iter().collect::<Result<Vec<_>, _>>()?;
+        warnings.extend(migrations.iter().filter_map(encoding_warning));
         Ok(Self {
             dir: dir.to_owned(),
             provider: read_provider(dir)?,
@@ -316,6 +317,20 @@ fn order_warnings(names: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// What is no UTF-8 has become U+FFFD, in what is executed too: nobody means that.
+fn encoding_warning(migration: &MigrationFile) -> Option<String> {
+    if migration.text.as_bytes() == migration.bytes {
+        return None;
+    }
+    let valid = std::str::from_utf8(&migration.bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    let line = migration.bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+    Some(format!(
+        "{}/{SCRIPT_FILE} is not UTF-8 from line {line} on: what cannot be read is taken as U+FFFD, as Prisma does; save it as \
+         UTF-8 before it is deployed",
+        migration.name
+    ))
+}
+
 fn read_provider(dir: &Path) -> Result<Option<Dialect>, FolderError> {
     let path = dir.join(LOCK_FILE);
     if !path.is_file() {
@@ -396,6 +411,29 @@ mod tests {
         };
         assert_eq!(paths.len(), 2);
         assert!(error.help().contains("diesel migration"));
+    }
+
+    #[test]
+    fn a_script_in_another_encoding_is_pointed_out() {
+        let dir = project(&[("1_a/migration.sql", "SELECT 'é';"), ("2_b/migration.sql", "")]);
+        fs::write(dir.path().join("2_b/migration.sql"), b"SELECT 1;\nSELECT '\xe9';").unwrap();
+        let folder = Folder::read(dir.path()).unwrap();
+        assert_eq!(
+            folder.warnings,
+            [
+                "2_b/migration.sql is not UTF-8 from line 2 on: what cannot be read is taken as U+FFFD, as Prisma does; save it \
+                 as UTF-8 before it is deployed"
+            ]
+        );
+        // Saved with what it was taken as, it is the same migration.
+        let text = folder.find("2_b").unwrap().text.clone();
+        fs::write(dir.path().join("2_b/migration.sql"), &text).unwrap();
+        let saved = Folder::read(dir.path()).unwrap();
+        assert_eq!(saved.warnings, [""; 0]);
+        assert_eq!(
+            saved.find("2_b").unwrap().checksum,
+            folder.find("2_b").unwrap().checksum
+        );
     }
 
     #[test]
