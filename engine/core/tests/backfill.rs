@@ -52,7 +52,7 @@ fn waits_for_whoever_has_the_lock() {
     users(&database, 3);
     let target = Target::parse(&database.url(), Path::new("/")).unwrap();
     let mut connection = connect_postgres(&target, &ConnectOptions::default()).unwrap();
-    let mut child = with_migration_lock(&mut connection, &LockOptions::default(), |_| {
+    let (mut child, lines) = with_migration_lock(&mut connection, &LockOptions::default(), |_| {
         let mut child = Command::new(example())
             .arg(database.url())
             .stdout(Stdio::piped())
@@ -68,9 +68,11 @@ fn waits_for_whoever_has_the_lock() {
                 .trim(),
             "0"
         );
-        Ok::<_, std::io::Error>(child)
+        Ok::<_, std::io::Error>((child, lines))
     })
     .unwrap();
-    assert!(child.wait().unwrap().success());
+    // It may say once more that it waits, which has to be read: else it ends there.
+    let said: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(child.wait().unwrap().success(), "{said:?}");
     assert_eq!(database.psql("SELECT count(domain) FROM users").trim(), "3");
 }
