@@ -385,14 +385,18 @@ fn rows_for_a_client_program_are_thrown_away() {
     let (project, database) = postgres();
     let copies = "COPY a TO STDOUT;\nINSERT INTO a VALUES (2);\nCOPY (SELECT * FROM a) TO STDOUT;\n";
     project
-        .migration("1_a", &format!("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n{copies}"))
+        .migration(
+            "1_a",
+            &format!("CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n{copies}"),
+        )
         .migration("2_b", &format!("BEGIN;\n{copies}COMMIT;\nVACUUM a;\n"))
         .migration("3_c", &format!("-- tollgate:transaction off\n{copies}"))
         .migration("4_d", &format!("{copies}SELECT nope;\n"));
     let outcome = project.run(&["deploy"]);
     assert!(outcome.stderr.contains("column \"nope\" does not exist"), "{outcome}");
     assert_eq!(database.psql("SELECT id FROM a ORDER BY id"), "1\n2\n2\n2\n");
-    let rows = "SELECT migration_name, finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM _prisma_migrations ORDER BY 1";
+    let rows =
+        "SELECT migration_name, finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM _prisma_migrations ORDER BY 1";
     assert_eq!(database.psql(rows), "1_a|t|f\n2_b|t|f\n3_c|t|f\n4_d|f|t\n");
 }
 

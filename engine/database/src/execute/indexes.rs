@@ -47,7 +47,8 @@ struct Found {
     building: bool,
 }
 
-/// Looks for the index on its table.
+/// Looks for the index on its table. (That of a partitioned table is never built concurrently, and may be invalid for as long
+/// as its partitions have none.)
 pub(crate) fn remains(connection: &mut Connection, index: &CreateIndex) -> Result<Remains, DatabaseError> {
     let (Connection::Postgres(inner), Some(name)) = (&mut *connection, &index.name) else {
         return Ok(Remains::Nothing);
@@ -58,7 +59,7 @@ pub(crate) fn remains(connection: &mut Connection, index: &CreateIndex) -> Resul
          FROM pg_catalog.pg_index i \
          JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE i.indrelid = pg_catalog.to_regclass({}) AND c.relname = {}",
+         WHERE i.indrelid = pg_catalog.to_regclass({}) AND c.relname = {} AND c.relkind = 'i'",
         literal(&index.table.sql(Dialect::Postgres)),
         literal(name)
     );
