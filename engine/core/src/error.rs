@@ -447,14 +447,13 @@ pub fn nearest_migration<'a>(written: &str, names: impl Iterator<Item = &'a str>
     /// A shorter part says nothing.
     const PART: usize = 3;
 
-    let in_part = || {
+    nearest(written, names.clone()).or_else(|| {
         let shares =
             |name: &&str| written.len().min(name.len()) >= PART && (name.contains(written) || written.contains(*name));
-        let mut found = names.clone().filter(shares);
+        let mut found = names.filter(shares);
         let first = found.next()?;
         found.next().is_none().then(|| first.to_owned())
-    };
-    nearest(written, names.clone()).or_else(in_part)
+    })
 }
 
 /// Milliseconds, as far as 64 bits reach.

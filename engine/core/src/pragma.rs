@@ -153,7 +153,7 @@ fn unknown(comment: &Comment<'_>) -> Option<(String, String)> {
         });
     }
     let lower = comment.word.to_lowercase();
-    let help = match nearest(&lower, WORDS.into_iter()) {
+    let help = match nearest(&lower, WORDS) {
         Some(near) => format!("did you mean `tollgate:{near}`?"),
         None => format!(
             "there are {}",

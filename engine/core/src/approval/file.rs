@@ -327,7 +327,7 @@ impl Reader<'_> {
         let Some((key, _)) = self.table.iter().find(|(key, _)| !KEYS.contains(key)) else {
             return Ok(());
         };
-        let near = nearest(key, KEYS.into_iter()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let near = nearest(key, KEYS).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         Err(ApprovalFileError {
             message: format!("unknown key `{key}` of an approval{near}"),
             span: self.table.key(key).and_then(toml_edit::Key::span).unwrap_or(0..0),
