@@ -158,7 +158,8 @@ fn an_answer_that_cannot_be_read_is_no_failed_statement() {
     );
     let outcome = project.run(&["deploy"]);
     let there = database.psql("SELECT to_regclass('a') IS NOT NULL");
-    let applied = "SELECT count(*) = 1 FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL";
+    let applied =
+        "SELECT count(*) = 1 FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL";
     assert_eq!(database.psql(applied), there, "{outcome}");
     assert_eq!(outcome.status == Some(0), there == "t\n", "{outcome}");
 }

@@ -44,6 +44,30 @@ fn scripts_that_forget_prepared_statements_are_applied_once() {
     assert_eq!(database.psql(rows), "9|9|9\n");
 }
 
+/// No rollback takes them back, neither that of another attempt nor the end of a file.
+#[test]
+fn what_a_script_prepares_is_its_own() {
+    let (project, database) = postgres();
+    let prepares = "PREPARE p AS INSERT INTO t VALUES ($1);\n";
+    project
+        .migration("1_a", "CREATE TABLE t (id int);\n")
+        .migration("2_b", &format!("{prepares}EXECUTE p(2);\n"))
+        .migration(
+            "3_c",
+            &format!("{prepares}DO $$ BEGIN COMMIT; END $$;\nEXECUTE p(3);\n"),
+        )
+        .migration("4_d", &format!("{prepares}EXECUTE p(4);\n"))
+        .migration(
+            "5_e",
+            "INSERT INTO t SELECT count(*) * 10 FROM pg_prepared_statements WHERE name = 'p';\n",
+        )
+        .migration("6_f", &format!("{prepares}EXECUTE p(6);\nSELECT nope;\n"));
+    assert_eq!(project.run(&["deploy"]).status, Some(1));
+    project.migration("6_f", &format!("{prepares}EXECUTE p(6);\n"));
+    project.succeed(&["deploy"]);
+    assert_eq!(database.psql("SELECT id FROM t"), "2\n3\n4\n0\n6\n");
+}
+
 /// In a transaction whose isolation level is to be set, nothing may be asked before that.
 #[test]
 fn transactions_that_begin_with_their_isolation_level_are_guarded_too() {

@@ -5,9 +5,11 @@
 //! where the first of them stands, which is before anything of the script runs; then they are sent in full from there on.
 
 use jiff::Timestamp;
+use tollgate_sql::Script;
 
 use crate::database::Database;
 use crate::error::ServerError;
+use crate::execute::session;
 
 /// What is known of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,6 +88,18 @@ impl Database {
     /// The name of the statement that records a migration as applied, if there is one.
     pub(crate) fn prepared_record(&self) -> Option<String> {
         self.prepared_name().map(|name| format!("{name}_applied"))
+    }
+
+    /// Forgets what a script has prepared in its session, which no rollback takes back: the next attempt, or the next script,
+    /// would find it there. What is ours goes with it.
+    pub(crate) fn forget_prepared_by(&mut self, script: &Script) {
+        if session::prepares(script) {
+            // Where this is refused, the connection is lost, and its session with it.
+            let _ = self.connection.run("DEALLOCATE ALL");
+            if let Prepared::Ready(_) = self.prepared {
+                self.prepared = Prepared::Once;
+            }
+        }
     }
 
     /// Whether an error at a statement of ours only says that it is prepared no more. Then it is sent in full from now on.

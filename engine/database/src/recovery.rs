@@ -299,6 +299,7 @@ impl Database {
         let Err(problem) = result else {
             // It is applied and recorded; a session that cannot be put back shows when it is used next.
             let restored = after.restored || self.restore_session(session::disturbs(script)).is_ok();
+            self.forget_prepared_by(script);
             if self.may_be_cancelled(&after.interrupt) || !restored {
                 let _ = self.reconnect();
             }
@@ -322,6 +323,7 @@ impl Database {
             let restored = if self.may_be_cancelled(&after.interrupt) {
                 self.reconnect()
             } else {
+                self.forget_prepared_by(script);
                 let restored = self.restore_session(true).map(|()| true);
                 restored.or_else(|_| self.reconnect())
             };

@@ -204,6 +204,7 @@ impl<'a> Run<'a> {
             };
             // It may be over already; that it cannot be rolled back says nothing new.
             let _ = self.database.connection.run("ROLLBACK");
+            self.database.forget_prepared_by(self.script);
             if let Some(statements) = self.must_run_alone(group, &problem) {
                 return Ok(Step::Alone(statements));
             }

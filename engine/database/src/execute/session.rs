@@ -130,6 +130,13 @@ pub(crate) fn pause(next: u32) -> Duration {
     Duration::from_millis(millis / 2 + rand::random_range(0..=millis / 2))
 }
 
+/// Whether a script prepares statements under names.
+pub(crate) fn prepares(script: &Script) -> bool {
+    let mut effects = script.statements.iter().flat_map(|statement| &statement.effects);
+    script.dialect == Dialect::Postgres
+        && effects.any(|effect| matches!(&effect.operation, Operation::Other(other) if other.tag == "prepare"))
+}
+
 /// Whether a script may leave its session in another state.
 pub(crate) fn disturbs(script: &Script) -> bool {
     script
