@@ -38,6 +38,15 @@ fn shop(session: &mut Session, closed: &AtomicBool, fared: &Mutex<Fared>) {
     }
 }
 
+/// Closes the shop, also when a test fails: else it would never come to its end.
+struct Closing<'a>(&'a AtomicBool);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// A deploy that changes a table which a report reads in a long transaction and an application all the time. The report
 /// ends when `enough` is so.
 fn held_up(limit: Duration, enough: impl Fn(&Running, &Mutex<Fared>) -> bool) -> (Ended, Fared) {
@@ -48,6 +57,7 @@ fn held_up(limit: Duration, enough: impl Fn(&Running, &Mutex<Fared>) -> bool) ->
     let mut session = database.session("shop");
     let (closed, fared) = (AtomicBool::new(false), Mutex::new(Fared::default()));
     let ended = std::thread::scope(|scope| {
+        let _closing = Closing(&closed);
         scope.spawn(|| shop(&mut session, &closed, &fared));
         let mut deploy = Running::start(&project, &["deploy"]);
         until("the deploy has been held up", || {
@@ -55,9 +65,7 @@ fn held_up(limit: Duration, enough: impl Fn(&Running, &Mutex<Fared>) -> bool) ->
             enough(&deploy, &fared)
         });
         report.run("COMMIT;");
-        let ended = deploy.end();
-        closed.store(true, Ordering::SeqCst);
-        ended
+        deploy.end()
     });
     assert_eq!(ended.status, Some(0), "{}", ended.text());
     let column =
