@@ -206,7 +206,12 @@ struct Session {
 }
 
 fn failed(doing: &str, error: &diesel::result::Error) -> LockError {
-    DatabaseError::server(doing, ServerError::text(error.to_string())).into()
+    DatabaseError::server(doing, ServerError::text(words(error))).into()
+}
+
+/// What libpq says ends with a line break.
+fn words(error: &diesel::result::Error) -> String {
+    error.to_string().trim_end().to_owned()
 }
 
 /// What is being done, in errors.
@@ -317,7 +322,7 @@ impl Lockable for Pg {
         match held {
             Ok(true) => Ok(()),
             Ok(false) => Err(lost(otherwise.to_owned())),
-            Err(error) => Err(lost(error.to_string())),
+            Err(error) => Err(lost(words(&error))),
         }
     }
 }

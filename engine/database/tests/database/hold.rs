@@ -221,6 +221,23 @@ fn it_is_prismas_lock_and_can_be_taken_twice() {
     assert_eq!(fixture.ask("SELECT pg_try_advisory_lock(72707369)"), "t");
 }
 
+/// A locked file belongs to no connection, so that it keeps out whoever opens it, this process as well.
+#[test]
+fn on_sqlite_it_cannot_be_taken_twice() {
+    let fixture = sqlite();
+    let mut connection = connect_sqlite(&target(&fixture), &ConnectOptions::default()).unwrap();
+    let mut outer = hold(&mut connection, &short(), &mut |_| {}).unwrap();
+    let error = hold(outer.connection(), &short(), &mut |_| {}).err().unwrap();
+    let LockError::Held {
+        holder: Some(holder), ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(u32::try_from(holder.pid), Ok(std::process::id()));
+    outer.release().unwrap();
+}
+
 /// What a run that was killed has left at the server.
 #[test]
 fn a_transaction_that_outlives_its_run_is_waited_for() {

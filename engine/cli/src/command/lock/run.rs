@@ -17,7 +17,7 @@ use crate::output::report::Report;
 /// Hold the lock while a command runs. Its exit status is this command's; `tollgate` inside it goes on under the lock
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What for; everybody who waits sees it
+    /// What for; everybody who waits sees it, of a server's lock the first 44 characters and only ASCII
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// How long to wait for the lock: 500ms, 30s, 2min; a plain number is milliseconds [default: 30s]
