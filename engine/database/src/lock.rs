@@ -209,6 +209,7 @@ pub(crate) fn respect(
 }
 
 /// How one attempt went.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Attempt {
     /// It is ours.
     Taken,

@@ -146,7 +146,7 @@ impl LockHolder {
             Some(application) => about.push(format!("application {application}")),
             // Of a role's session that names itself nothing; a file's holder always does.
             None if self.user.is_some() && self.prepared.is_none() => {
-                about.push("no application name, as Prisma's commands".to_owned())
+                about.push("no application name, as Prisma's commands".to_owned());
             }
             None => {}
         }
