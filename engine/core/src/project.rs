@@ -97,7 +97,7 @@ impl Default for Settings {
 /// It is about migrations that are one transaction; what takes several waits with each. `SQLite` always waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SynchronousCommit {
-    /// Each one: what is said to be applied is on disk.
+    /// Each one: what is said to be applied is on disk, as far as the server's own `synchronous_commit` sees to that.
     Each,
     /// The last one of the deploy. Where there are notifiers each waits all the same: nobody is told of a migration that a
     /// crash could take back.
