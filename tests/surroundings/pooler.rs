@@ -167,7 +167,9 @@ fn transaction_mode_is_found_out_where_sessions_are_lent_in_turn() {
         let busy: Vec<Visitor> = (0..sessions)
             .map(|_| Visitor::new(cluster(), &url, "BEGIN; SELECT 1;"))
             .collect();
-        busy.into_iter().for_each(|visitor| visitor.tell("COMMIT;"));
+        for visitor in busy {
+            visitor.tell("COMMIT;");
+        }
         let refused = project.run(&["deploy"]);
         assert_eq!(refused.status, Some(1), "{sessions}: {refused}");
         assert!(refused.stderr.contains("transaction pooler"), "{sessions}: {refused}");
