@@ -11,12 +11,24 @@ const COPY_HELP: &str = "write the rows as INSERT statements, or load the data o
 /// Refuses what parses but cannot be run as a migration.
 pub(super) fn check(text: &str, statements: &[Statement]) -> Result<(), ParseError> {
     let mut open: Option<Span> = None;
+    // Transactions that are prepared, by name.
+    let mut prepared: Vec<(&str, Span)> = Vec::new();
     for statement in statements {
+        let said = statement.span.of(text);
         match statement.effects.first().map(|effect| &effect.operation) {
             Some(Operation::Transaction(control)) => match control {
                 TransactionControl::Begin => open = open.or(Some(statement.span)),
-                TransactionControl::Commit | TransactionControl::Rollback | TransactionControl::Prepared => {
-                    open = chains(statement.span.of(text)).then_some(statement.span);
+                TransactionControl::Commit | TransactionControl::Rollback => {
+                    open = chains(said).then_some(statement.span);
+                }
+                TransactionControl::Prepared => {
+                    let name = said.find('\'').map_or("", |at| &said[at..]);
+                    if said.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("prepare")) {
+                        open = None;
+                        prepared.push((name, statement.span));
+                    } else {
+                        prepared.retain(|(other, _)| *other != name);
+                    }
                 }
                 _ => {}
             },
@@ -26,16 +38,21 @@ pub(super) fn check(text: &str, statements: &[Statement]) -> Result<(), ParseErr
             _ => {}
         }
     }
-    match open {
-        Some(span) => {
-            let message = "this transaction is begun but never committed: the server would throw its changes away";
-            Err(
-                ParseError::new(ParseErrorKind::UnbalancedTransaction, text, span, message)
-                    .with_help("add COMMIT at the end, or leave BEGIN out: a migration runs in a transaction anyway"),
-            )
-        }
-        None => Ok(()),
+    let unbalanced = |span, message, help: String| {
+        Err(ParseError::new(ParseErrorKind::UnbalancedTransaction, text, span, message).with_help(help))
+    };
+    if let Some(span) = open {
+        let message = "this transaction is begun but never committed: the server would throw its changes away";
+        let help = "add COMMIT at the end, or leave BEGIN out: a migration runs in a transaction anyway";
+        return unbalanced(span, message, help.to_owned());
     }
+    if let Some((name, span)) = prepared.first() {
+        let message = "this transaction is prepared but never committed: nothing of it would be in the database, and it would \
+                       keep its locks";
+        let help = format!("add COMMIT PREPARED {name} behind it, or write COMMIT instead");
+        return unbalanced(*span, message, help);
+    }
+    Ok(())
 }
 
 /// COMMIT AND CHAIN begins another transaction at once.

@@ -52,6 +52,13 @@ fn errors_point_at_the_place() {
             1,
             "START TRANSACTION",
         ),
+        (
+            "BEGIN; PREPARE TRANSACTION 'a'; BEGIN; PREPARE TRANSACTION 'b';\nCOMMIT PREPARED 'a';",
+            Kind::UnbalancedTransaction,
+            1,
+            40,
+            "PREPARE TRANSACTION 'b'",
+        ),
     ] {
         let error = crate::parse(crate::Dialect::Postgres, sql)
             .err()
@@ -86,6 +93,8 @@ fn what_the_server_accepts_is_accepted() {
         "SELECT 1; COMMIT;",
         "ROLLBACK",
         "BEGIN; BEGIN; COMMIT",
+        "BEGIN; PREPARE TRANSACTION 'a'; COMMIT PREPARED 'a'",
+        "ROLLBACK PREPARED 'of somebody else'",
         "SELECT '\\c'; -- \\i x\n/* \\d */ SELECT $$\\q$$",
         "SELECT E'\\'' || U&'\\0041' || B'01'",
         "COPY t FROM '/file'; COPY t TO STDOUT",

@@ -10,8 +10,7 @@ fn transactions() {
         "BEGIN; COMMIT",
         "START TRANSACTION; SAVEPOINT a; ROLLBACK TO a; RELEASE a; END",
         "BEGIN; ROLLBACK",
-        "BEGIN; PREPARE TRANSACTION 'x'",
-        "COMMIT PREPARED 'x'",
+        "BEGIN; PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'",
     ];
     assert_snapshot!(shown(&statements), @r#"
     BEGIN; COMMIT
@@ -26,10 +25,9 @@ fn transactions() {
     BEGIN; ROLLBACK
       {transaction=begin}
       {transaction=rollback}
-    BEGIN; PREPARE TRANSACTION 'x'
+    BEGIN; PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'
       {transaction=begin}
       {transaction=prepared}
-    COMMIT PREPARED 'x'
       {transaction=prepared}
     "#);
 }
