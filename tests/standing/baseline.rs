@@ -484,3 +484,27 @@ fn what_only_texts_show_is_not_taken_to_be_there() {
     4 migrations: 4 applied; the database is up to date
     "#);
 }
+
+/// Opt-in: `TOLLGATE_PRISMA` names a program that runs Prisma's command line for the project in the folder given first.
+#[test]
+fn prisma_finds_what_a_baseline_recorded_up_to_date() {
+    let Some(prisma) = std::env::var_os("TOLLGATE_PRISMA") else {
+        println!("skipped: TOLLGATE_PRISMA names no program that runs Prisma");
+        return;
+    };
+    for database in [Database::sqlite(), Database::postgres()] {
+        let project = on(&database);
+        blog(&project);
+        database.run(&format!("{USERS} {POSTS} {INDEX} {VIEW}"));
+        project.succeed(&["baseline", "--yes"]);
+        let output = std::process::Command::new(&prisma)
+            .arg(project.path())
+            .args(["migrate", "status"])
+            .env("DATABASE_URL", database.url())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("Database schema is up to date!"), "{said}");
+    }
+}
