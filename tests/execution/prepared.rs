@@ -1,6 +1,9 @@
-//! What a deploy has prepared in its session, and scripts that take it away.
+//! What a deploy has prepared in its session, and scripts that take it away or prepare something themselves.
 
-use crate::postgres;
+use tollgate_testing::postgres::{Cluster, Setup};
+use tollgate_tests::Project;
+
+use crate::{ALONE, postgres};
 
 /// Forgets every prepared statement, in the middle of a transaction and where no parser sees it.
 const FORGETS: &str = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$;\n";
@@ -66,6 +69,27 @@ fn what_a_script_prepares_is_its_own() {
     project.migration("6_f", &format!("{prepares}EXECUTE p(6);\n"));
     project.succeed(&["deploy"]);
     assert_eq!(database.psql("SELECT id FROM t"), "2\n3\n4\n0\n6\n");
+}
+
+/// In two phases, whatever the session holds.
+#[test]
+fn a_transaction_that_a_file_prepares_and_commits() {
+    let server = Cluster::start(&Setup {
+        settings: vec![("max_prepared_transactions".to_owned(), "2".to_owned())],
+        ..Setup::default()
+    })
+    .unwrap();
+    let database = server.database();
+    let mut project = Project::new();
+    project
+        .set("DATABASE_URL", &database.url())
+        .file("tollgate.toml", ALONE);
+    let phases = "BEGIN;\nINSERT INTO a VALUES (1);\nPREPARE TRANSACTION 'one';\nCOMMIT PREPARED 'one';\n";
+    project
+        .migration("1_a", &format!("CREATE TABLE a (id int);\n{phases}"))
+        .migration("2_b", &format!("VACUUM a;\n{phases}INSERT INTO a VALUES (2);\n"));
+    project.succeed(&["deploy"]);
+    assert_eq!(database.psql("SELECT id FROM a ORDER BY id"), "1\n1\n2\n");
 }
 
 /// In a transaction whose isolation level is to be set, nothing may be asked before that.

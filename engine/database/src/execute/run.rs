@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use tollgate_sql::operation::Operation;
+use tollgate_sql::operation::{Operation, TransactionControl};
 use tollgate_sql::{Position, Script};
 
 use crate::database::Database;
 use crate::error::{DatabaseError, ServerError};
 use crate::execute::applied::applied_part;
-use crate::execute::groups::{Group, GroupKind, only_settings, plan};
+use crate::execute::groups::{Group, GroupKind, control, only_settings, plan};
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
 use crate::execute::watch::Watch;
@@ -251,7 +251,10 @@ impl<'a> Run<'a> {
         let last = group.statements.last().copied().unwrap_or(0);
         let limits = session::limits(self.script, first, self.options);
         let ours = group.kind == GroupKind::Ours;
-        let asks = !session::sets_transaction(self.script, &group.statements);
+        // A transaction that is prepared would keep what it took for itself, and may not take what the session has.
+        let ends = control(&self.script.statements[last]);
+        let asks =
+            !session::sets_transaction(self.script, &group.statements) && ends != Some(&TransactionControl::Prepared);
         if !asks {
             self.database.check_guard()?;
         }
