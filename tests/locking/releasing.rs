@@ -226,13 +226,19 @@ fn a_session_that_one_may_not_end() {
         unreachable!()
     };
     server.psql("CREATE ROLE locking_weak LOGIN");
-    let mut weak = person("weak", &database);
+    let (anna, mut weak) = (person("anna", &database), person("weak", &database));
     weak.set("DATABASE_URL", &server.url_as("locking_weak", None));
+    anna.succeed(&["lock", "acquire"]);
+    server.psql(
+        "GRANT USAGE ON SCHEMA tollgate TO locking_weak; \
+         GRANT ALL ON ALL TABLES IN SCHEMA tollgate TO locking_weak;",
+    );
     let holder = Session::holding(server, "SELECT pg_advisory_lock(72707369);");
     assert_snapshot!(same_everywhere(&weak.run(&["lock", "release", "--force"]).to_string()), @"
     status: 1
     -- stderr
     warning: ending PID [number] (user postgres, application somebody), which holds the lock
+    warning: ending the lease of anna on [host] for the schema public, until [time]
     lock
 
       × PID [number] (user postgres, application somebody) could not be ended: must be a superuser to terminate superuser process
@@ -240,6 +246,9 @@ fn a_session_that_one_may_not_end() {
       the database now: nothing was changed
     ");
     holder.end();
+    // What it may end is ended all the same.
+    let status = anna.succeed(&["lock", "status", "--format", "json"]).json();
+    assert_eq!(status["leases"], Value::Array(Vec::new()));
     drop(database);
     let _ = tollgate_testing::postgres::cluster().admin("DROP ROLE locking_weak");
 }

@@ -77,13 +77,19 @@ impl Database {
             holders: released.holders.clone(),
             leases: released.leases.clone(),
         });
+        // What cannot be ended keeps nothing else.
+        let mut failed = Vec::new();
         for holder in &released.holders {
-            self.end_holder(holder)?;
+            failed.extend(self.end_holder(holder).err());
         }
         for lease in &released.leases {
-            self.state()?.end_lease(lease)?;
+            let ended = self.state().and_then(|mut state| state.end_lease(lease));
+            failed.extend(ended.err().map(LockError::from));
         }
-        Ok(released)
+        match failed.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(released),
+        }
     }
 
     /// Ends exactly this session, if it holds the lock.

@@ -14,7 +14,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::report::Report;
 
-/// Hold the lock while a command runs. Its exit status is this command's; `tollgate` inside it goes on under the lock
+/// Hold the lock while a command runs. Its exit status is this command's, or 1 when the lock was lost; `tollgate` inside
+/// it goes on under the lock
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What for; everybody who waits sees it, of a server's lock the first 44 characters and only ASCII
