@@ -323,7 +323,7 @@ fn encoding_warning(migration: &MigrationFile) -> Option<String> {
         return None;
     }
     let valid = std::str::from_utf8(&migration.bytes).map_or_else(|error| error.valid_up_to(), str::len);
-    let line = migration.bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = migration.bytes[..valid].split(|byte| *byte == b'\n').count();
     Some(format!(
         "{}/{SCRIPT_FILE} is not UTF-8 from line {line} on: what cannot be read is taken as U+FFFD, as Prisma does; save it as \
          UTF-8 before it is deployed",

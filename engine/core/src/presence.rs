@@ -11,7 +11,7 @@ use tollgate_database::ledger::{self, LedgerRow};
 use tollgate_database::{Database, Leftovers};
 use tollgate_schema::{BaseError, Schema};
 use tollgate_sql::operation::ObjectKind;
-use tollgate_sql::{Dialect, ObjectName, Position, Script, Statement};
+use tollgate_sql::{Dialect, ObjectName, Script, Statement};
 
 use crate::deploy::excerpt;
 use crate::error::Error;
@@ -197,7 +197,7 @@ pub(crate) fn inspect(
         edited: entry.standing != Standing::RolledBack && entry.row.as_ref().is_some_and(differs),
         applied_before: entry.applied_before,
         done: leftovers.as_ref().and_then(Leftovers::done),
-        in_doubt: in_doubt.and_then(|index| Some(line(script, script.statements.get(index)?))),
+        in_doubt: in_doubt.and_then(|index| script.lines().get(index).copied()),
         missing: false,
     })
 }
@@ -441,22 +441,17 @@ impl Comparison {
     }
 
     fn statements(&self, script: &Script) -> Vec<InspectedStatement> {
-        let one = |statement: &Statement| {
+        let one = |(statement, line): (&Statement, usize)| {
             let text = statement.span.of(&script.text);
             InspectedStatement {
-                line: line(script, statement),
+                line,
                 excerpt: excerpt(text),
                 presence: self.presence(statement.index),
                 repeatable: repeatable(text),
             }
         };
-        script.statements.iter().map(one).collect()
+        script.statements.iter().zip(script.lines()).map(one).collect()
     }
-}
-
-/// The line on which a statement begins.
-fn line(script: &Script, statement: &Statement) -> usize {
-    Position::of(&script.text, statement.span.start).line
 }
 
 /// Every object that the script names, resolved.
