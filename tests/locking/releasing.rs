@@ -243,7 +243,7 @@ fn a_session_that_one_may_not_end() {
 
       × PID [number] (user postgres, application somebody) could not be ended: must be a superuser to terminate superuser process
       help: connect as the role postgres, as a member of it or of pg_signal_backend, or as a superuser
-      the database now: nothing was changed
+      the database now: 1 of 2 sessions and leases ended
     ");
     holder.end();
     // What it may end is ended all the same.

@@ -257,6 +257,7 @@ impl Error {
             Self::Seed(error) => error.state(),
             Self::Emptied(error) => error.state_after_reset(),
             Self::NotNotified(_) => "everything else was done and recorded".to_owned(),
+            Self::Lock(LockError::Partly { ended, of, .. }) => format!("{ended} of {of} sessions and leases ended"),
             Self::Resolve(ResolveError::Lost(_)) => "whether it is recorded cannot be known now".to_owned(),
             Self::Interrupted {
                 finished,

@@ -105,6 +105,16 @@ pub enum LockError {
         /// What to do.
         help: String,
     },
+    /// The lock was to be taken away from several, and one of them still has it.
+    #[error("{error}")]
+    Partly {
+        /// How many sessions and leases were ended.
+        ended: usize,
+        /// Of how many.
+        of: usize,
+        /// Why the first of the others was not.
+        error: Box<Self>,
+    },
     /// The lock's connection or file failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -153,6 +163,7 @@ impl LockError {
             Self::InTransaction => "take the lock first, and begin the transaction under it".to_owned(),
             Self::NotHolder { .. } => "`tollgate lock status` lists those that do".to_owned(),
             Self::NotEnded { help, .. } => help.clone(),
+            Self::Partly { error, .. } => return error.help(),
             Self::Interrupted => return None,
             Self::Database(error) => {
                 let lost = matches!(error, DatabaseError::Server { error, .. } if error.connection_lost);

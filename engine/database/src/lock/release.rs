@@ -86,9 +86,16 @@ impl Database {
             let ended = self.state().and_then(|mut state| state.end_lease(lease));
             failed.extend(ended.err().map(LockError::from));
         }
+        let of = released.holders.len() + released.leases.len();
+        let ended = of - failed.len();
         match failed.into_iter().next() {
-            Some(error) => Err(error),
             None => Ok(released),
+            Some(error) if ended == 0 => Err(error),
+            Some(error) => Err(LockError::Partly {
+                ended,
+                of,
+                error: Box::new(error),
+            }),
         }
     }
 
