@@ -17,4 +17,5 @@ mod presence;
 mod refused;
 mod reset;
 mod seed;
+mod seed_command;
 mod unfinished;

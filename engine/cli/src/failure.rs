@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tollgate_engine::error::nearest;
+use tollgate_engine::nearest::nearest;
 
 use crate::again::with_flags;
 use crate::config::ConfigError;

@@ -10,8 +10,9 @@ use tollgate_schema::locks::Locks;
 use tollgate_schema::{Context, Schema};
 
 use crate::approval::Approvals;
-use crate::error::{Error, nearest_migration};
+use crate::error::Error;
 use crate::folder::{Folder, MigrationFile};
+use crate::nearest::nearest_migration;
 use crate::plan::{self, ReadMigration, ScriptError};
 use crate::policy::{Court, Judgement, Policy, Scales};
 use crate::rollback::{self, RollbackPlan, Source};

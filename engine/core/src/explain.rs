@@ -6,8 +6,9 @@ use tollgate_sql::operation::{ObjectKind, Operation, TransactionControl};
 use tollgate_sql::{Dialect, ObjectName, Script, Statement};
 
 use crate::deploy::excerpt;
-use crate::error::{Error, nearest_migration};
+use crate::error::Error;
 use crate::folder::{Folder, MigrationFile};
+use crate::nearest::nearest_migration;
 use crate::plan;
 
 /// One statement, explained.

@@ -20,6 +20,7 @@ pub mod folder;
 pub mod history;
 pub mod known;
 mod lock;
+pub mod nearest;
 mod notify;
 pub mod plan;
 pub mod policy;

@@ -14,7 +14,7 @@ use tollgate_database::{Obstacle, Pragmas, Transactions, obstacle};
 use tollgate_sql::{Position, Script, Span};
 
 use crate::comments::{self, Comment};
-use crate::error::nearest;
+use crate::nearest::nearest;
 use crate::suppress;
 
 /// A comment that means to be a pragma and is not one, or one that cannot be obeyed.

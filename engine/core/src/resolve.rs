@@ -3,10 +3,11 @@
 use tollgate_database::{ConnectOptions, Database, DatabaseError, Target};
 
 use crate::deploy::take_lock;
-use crate::error::{Error, nearest_migration};
+use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::folder::{Folder, MigrationFile};
 use crate::history::{History, Standing};
+use crate::nearest::nearest_migration;
 use crate::presence::{self, Inspection, Presence};
 use crate::project::Project;
 use crate::refusal::Refusal;

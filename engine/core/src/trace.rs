@@ -15,9 +15,10 @@ use tollgate_schema::locks::TableLock;
 use tollgate_sql::operation::{ObjectKind, Operation};
 use tollgate_sql::{Dialect, Script, Statement};
 
-use crate::error::{Error, nearest_migration};
+use crate::error::Error;
 use crate::explain::{self, ExplainedStatement};
 use crate::folder::{Folder, MigrationFile};
+use crate::nearest::nearest_migration;
 use crate::plan::{self, ReadMigration};
 
 pub use compare::Difference;

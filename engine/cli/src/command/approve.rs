@@ -5,9 +5,9 @@ mod meaning;
 use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_engine::approval::{self, Approval, ApprovalFile, Choice, RuleName, Subject, Void, level_name};
-use tollgate_engine::error::{nearest, nearest_migration};
 use tollgate_engine::host::Kind;
 use tollgate_engine::host::types::Severity as EngineSeverity;
+use tollgate_engine::nearest::{nearest, nearest_migration};
 use tollgate_engine::sql::{Dialect, Position, Script};
 use tollgate_engine::{Folder, JudgedFinding, MigrationFile};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tollgate_engine::ReceiptKey;
-use tollgate_engine::error::nearest;
+use tollgate_engine::nearest::nearest;
 
 use super::error::{ConfigError, Place, Problem};
 use super::origin::Origin;

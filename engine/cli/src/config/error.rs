@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use figment::error::{Actual, Kind};
-use tollgate_engine::error::nearest;
+use tollgate_engine::nearest::nearest;
 
 use super::source::SourceFile;
 use crate::output::path::shown;

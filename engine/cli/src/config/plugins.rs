@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tollgate_engine::error::nearest;
+use tollgate_engine::nearest::nearest;
 use tollgate_engine::rules;
 
 use super::error::ConfigError;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Num, Tag, Value};
-use tollgate_engine::error::nearest;
+use tollgate_engine::nearest::nearest;
 
 use super::dotenv;
 use super::error::ConfigError;

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tollgate_engine::error::nearest;
 use tollgate_engine::host::types::Description;
 use tollgate_engine::host::{
     Endpoint, FailureKind, Host, HostError, HostOptions, Kind, Limits, LoadRequest, LogLevel, LogLine, Plugin,
     PluginError, written_description,
 };
+use tollgate_engine::nearest::nearest;
 use tollgate_engine::rules::{self, EngineRules, SwitchedOff};
 use tollgate_engine::{Level, Notifier, OnFailure, Plugins, Policy, bundled};
 

@@ -10,7 +10,7 @@ use tollgate_host::types::Severity;
 use toml_edit::{Array, ArrayOfTables, Datetime, Document, DocumentMut, Item, Table, Value, value};
 
 use super::{Approval, ApprovalSource, ApprovedStatement, level_name};
-use crate::error::nearest;
+use crate::nearest::nearest;
 
 /// Its name. It lies beside the migrations' folders, where neither Prisma nor anything else looks at it.
 pub const FILE_NAME: &str = "approvals.toml";

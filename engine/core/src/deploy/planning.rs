@@ -104,7 +104,7 @@ pub(super) fn choose(history: &History, options: &DeployOptions) -> Result<Vec<u
             None if history.find(name).is_some() => 0,
             None => {
                 let names = history.entries.iter().map(|entry| entry.name.as_str());
-                let similar = crate::error::nearest_migration(name, names);
+                let similar = crate::nearest::nearest_migration(name, names);
                 return Err(Error::NotFound {
                     migration: name.clone(),
                     similar,

@@ -26,7 +26,7 @@ impl Selection {
                 None => Err(Error::NotApplied {
                     migration: name.clone(),
                     known: history.find(name).is_some(),
-                    similar: crate::error::nearest_migration(
+                    similar: crate::nearest::nearest_migration(
                         name,
                         history.entries.iter().map(|entry| entry.name.as_str()),
                     ),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{EDITED_MIGRATION, EngineRules, NAME, RULES, UNUSED_SUPPRESSION};
-use crate::error::nearest;
+use crate::nearest::nearest;
 use crate::policy::Policy;
 use crate::suppress::AllowedRule;
 

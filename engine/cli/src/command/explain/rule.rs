@@ -1,8 +1,8 @@
 //! What a rule reports and what to do about it, in its plugin's own words.
 
 use serde::Serialize;
-use tollgate_engine::error::nearest;
 use tollgate_engine::host::types::Rule;
+use tollgate_engine::nearest::nearest;
 use tollgate_engine::rules;
 
 use crate::command::Context;
