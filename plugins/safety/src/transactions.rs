@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     Engine,
     /// The file: BEGIN … COMMIT.
     Own,
-    /// The file, which ends it with ROLLBACK or PREPARE TRANSACTION: nothing of it is there afterwards.
+    /// The file, which ends it with ROLLBACK or PREPARE TRANSACTION: nothing of it is there at its end.
     Discarded,
     /// One statement that runs outside any transaction, or manages its own.
     Alone,
