@@ -1,5 +1,8 @@
 //! Other people's queries, as they may be shown: without what may be a secret.
 
+use tollgate_sql::Dialect;
+use tollgate_sql::comment::block_length;
+
 /// How much of a query is shown, in characters.
 pub(crate) const SHOWN: usize = 100;
 
@@ -54,7 +57,7 @@ fn piece(rest: &str, first: char, before: Option<char>) -> (usize, Shown) {
     match first {
         c if c.is_whitespace() => (c.len_utf8(), Shown::Blank),
         '-' if rest.starts_with("--") => (rest.find('\n').unwrap_or(rest.len()), Shown::Blank),
-        '/' if rest.starts_with("/*") => (comment(rest), Shown::Blank),
+        '/' if rest.starts_with("/*") => (block_length(Dialect::Postgres, rest), Shown::Blank),
         '\'' => (string(rest, false), Shown::Hidden),
         'e' | 'E' if !in_word && rest[1..].starts_with('\'') => (1 + string(&rest[1..], true), Shown::Hidden),
         '"' => (identifier(rest), Shown::AsItIs),
@@ -69,27 +72,6 @@ fn piece(rest: &str, first: char, before: Option<char>) -> (usize, Shown) {
         }
         c => (c.len_utf8(), Shown::AsItIs),
     }
-}
-
-/// Length of a comment, which may hold others.
-fn comment(text: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < text.len() {
-        if text[at..].starts_with("/*") {
-            depth += 1;
-            at += 2;
-        } else if text[at..].starts_with("*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += text[at..].chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    text.len()
 }
 
 /// Length of a quoted text; two quotes inside stand for one, and a backslash may hide one.
