@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tollgate_database::ledger;
 use tollgate_sql::Dialect;
 
 use crate::shares::in_shares;
@@ -235,7 +236,7 @@ impl MigrationFile {
     /// A script that lies in no folder of migrations, for example one that is not written to a file yet.
     pub fn of_bytes(name: String, path: PathBuf, bytes: Vec<u8>) -> Self {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let checksum = tollgate_database::ledger::checksum(&bytes);
+        let checksum = ledger::checksum(&bytes);
         Self {
             name,
             path,
@@ -244,6 +245,12 @@ impl MigrationFile {
             checksum,
             down: None,
         }
+    }
+
+    /// Whether a checksum that was recorded once is that of another script than this one, whatever the line endings of the
+    /// checkout.
+    pub fn is_edited_since(&self, recorded: &str) -> bool {
+        recorded != self.checksum && !ledger::matches(recorded, &self.bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the ledger and the folder say about each migration, taken together.
 
 use serde::Serialize;
-use tollgate_database::ledger::{self, LedgerRow};
+use tollgate_database::ledger::LedgerRow;
 use tollgate_database::{Database, DatabaseError, Leftovers};
 
 use crate::folder::Folder;
@@ -93,9 +93,9 @@ impl History {
             .enumerate()
             .map(|(index, migration)| {
                 let entry = Entry::new(rows, &migration.name, Some(index));
-                let differs = |row: &LedgerRow| !ledger::matches(&row.checksum, &migration.bytes);
+                let edited = |row: &LedgerRow| migration.is_edited_since(&row.checksum);
                 Entry {
-                    edited: entry.standing == Standing::Applied && entry.row.as_ref().is_some_and(differs),
+                    edited: entry.standing == Standing::Applied && entry.row.as_ref().is_some_and(edited),
                     ..entry
                 }
             })
@@ -205,6 +205,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing test should stop here")]
 
     use jiff::Timestamp;
+    use tollgate_database::ledger;
 
     use super::*;
 

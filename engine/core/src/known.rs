@@ -265,7 +265,7 @@ impl KnownFindings {
                 why,
             };
             match (judged.get_mut(&known.name), file(&known.name)) {
-                (Some(_), Some(file)) if !ledger::matches(&known.checksum, file.text.as_bytes()) => {
+                (Some(_), Some(file)) if file.is_edited_since(&known.checksum) => {
                     subtraction.stale.push(stale(Stale::Edited));
                 }
                 (Some(migration), Some(file)) => {

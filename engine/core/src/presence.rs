@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tollgate_database::ledger::{self, LedgerRow};
+use tollgate_database::ledger::LedgerRow;
 use tollgate_database::{Database, Leftovers};
 use tollgate_schema::{BaseError, Schema};
 use tollgate_sql::operation::ObjectKind;
@@ -183,7 +183,7 @@ pub(crate) fn inspect(
     let extent = comparison.extent();
     comparison.explain();
     let file = &folder.migrations[local];
-    let differs = |row: &LedgerRow| !ledger::matches(&row.checksum, &file.bytes);
+    let edited = |row: &LedgerRow| file.is_edited_since(&row.checksum);
     let in_doubt = leftovers.as_ref().and_then(Leftovers::in_doubt);
     Ok(Inspection {
         migration: name.to_owned(),
@@ -194,7 +194,7 @@ pub(crate) fn inspect(
         statements: comparison.statements(script),
         surprises: comparison.surprises,
         // A file whose attempt was rolled back may be mended.
-        edited: entry.standing != Standing::RolledBack && entry.row.as_ref().is_some_and(differs),
+        edited: entry.standing != Standing::RolledBack && entry.row.as_ref().is_some_and(edited),
         applied_before: entry.applied_before,
         done: leftovers.as_ref().and_then(Leftovers::done),
         in_doubt: in_doubt.and_then(|index| script.lines().get(index).copied()),
