@@ -4,12 +4,27 @@
 use tollgate_sql::comment::block_length;
 use tollgate_sql::{Dialect, Script, Span, Statement};
 
-/// What every such comment begins with.
+/// Whom every such comment calls at its beginning.
+const NAME: &str = "tollgate";
+/// The beginning.
 const PREFIX: &str = "tollgate:";
 
-/// A comment that speaks to Tollgate.
+/// How a comment calls Tollgate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// As it has to.
+    Exact,
+    /// By its name in another case, with a space behind the name, or with signs in front of it: `--- Tollgate :`
+    Loose,
+    /// By a name that differs in a letter or two: `-- tolgate:`
+    Similar,
+}
+
+/// A comment that speaks to Tollgate, or may mean to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Comment<'a> {
+    /// How it does. What is not [`Call::Exact`] has no effect.
+    pub call: Call,
     /// What stands behind `tollgate:` up to the next space.
     pub word: &'a str,
     /// What stands behind the word, without spaces around it.
@@ -32,10 +47,14 @@ pub(crate) struct Comment<'a> {
 
 /// Whether there may be any.
 pub(crate) fn any(text: &str) -> bool {
-    text.contains(PREFIX)
+    text.match_indices(':').any(|(colon, _)| {
+        let before = text[..colon].trim_end();
+        let word = before.rsplit(|c: char| !c.is_alphanumeric()).next();
+        word.is_some_and(|word| similarity(word).is_some())
+    })
 }
 
-/// All comments between statements that speak to Tollgate. Of a block, its beginning decides: what stands further down
+/// All comments between statements that speak to Tollgate or may mean to. Of a block, its beginning decides: what stands further down
 /// in it is prose.
 pub(crate) fn to_tollgate(script: &Script) -> Vec<Comment<'_>> {
     if !any(&script.text) {
@@ -137,11 +156,50 @@ fn is_mysql_comment(text: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(|next: char| next == ' ' || next.is_ascii_control()))
 }
 
+/// How much a name is Tollgate's.
+fn similarity(name: &str) -> Option<Call> {
+    /// So many wrong letters are a slip.
+    const SLIPS: usize = 2;
+
+    if name.eq_ignore_ascii_case(NAME) {
+        return Some(Call::Loose);
+    }
+    let length = NAME.len() - SLIPS..=NAME.len() + SLIPS;
+    let similar = length.contains(&name.len())
+        && name.chars().all(char::is_alphanumeric)
+        && strsim::damerau_levenshtein(&name.to_lowercase(), NAME) <= SLIPS;
+    similar.then_some(Call::Similar)
+}
+
+/// How a comment calls Tollgate, and what it says then. What stands in dashes of its own (`-- -- tollgate:`) has been
+/// commented out.
+fn call<'a>(comment: &str, body: &'a str) -> Option<(Call, &'a str)> {
+    if let Some(said) = body.strip_prefix(PREFIX) {
+        return Some((Call::Exact, said));
+    }
+    let (name, said) = body.split_once(':')?;
+    let name = if comment.starts_with("/*") {
+        name.trim_start_matches(|c: char| c == '*' || c.is_whitespace())
+    } else if opened(comment).starts_with(char::is_whitespace) {
+        name
+    } else {
+        name.trim_start_matches(|c: char| "-#*/!|=>@".contains(c)).trim_start()
+    };
+    Some((similarity(name.trim_end())?, said))
+}
+
+/// A comment without its opening.
+fn opened(comment: &str) -> &str {
+    let opening = ["--", "/*", "#"]
+        .iter()
+        .find_map(|opening| comment.strip_prefix(opening));
+    opening.unwrap_or(comment)
+}
+
 /// What a comment says, and where that begins.
 fn body(text: &str, comment: Span) -> (&str, usize) {
     let whole = comment.of(text);
-    let opening = ["--", "/*", "#"].iter().find_map(|opening| whole.strip_prefix(opening));
-    let said = opening.unwrap_or(whole);
+    let said = opened(whole);
     let open = whole.len() - said.len();
     let said = if whole.starts_with("/*") {
         said.strip_suffix("*/").unwrap_or(said)
@@ -154,11 +212,11 @@ fn body(text: &str, comment: Span) -> (&str, usize) {
 
 fn speaks<'a>(text: &'a str, comment: Span, gap: &Gap) -> Option<Comment<'a>> {
     let (body, start) = body(text, comment);
-    let said = body.strip_prefix(PREFIX)?;
+    let (call, said) = call(comment.of(text), body)?;
     let word = &said[..said.find(char::is_whitespace).unwrap_or(said.len())];
     let rest = said[word.len()..].trim_start();
-    let word_start = start + PREFIX.len();
     let end = start + body.len();
+    let word_start = end - said.len();
     let shown_end = if text[comment.start..].starts_with("/*") {
         comment.end
     } else {
@@ -171,6 +229,7 @@ fn speaks<'a>(text: &'a str, comment: Span, gap: &Gap) -> Option<Comment<'a>> {
     };
     let same_line = !text[gap.span.start..comment.start].contains('\n');
     Some(Comment {
+        call,
         word,
         rest,
         span: Span::new(comment.start, shown_end),

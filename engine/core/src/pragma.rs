@@ -6,14 +6,17 @@
 //! - `-- tollgate:lock-timeout 2s`: how long each may wait for a lock.
 //!
 //! Behind a second `--` there is room for the reason. A comment that begins with `tollgate:` and means nothing is an
-//! error: nobody should rely on a limit that is misspelled.
+//! error: nobody should rely on a limit that is misspelled. So is one that plainly means to begin so: `-- Tollgate:timeout
+//! 5s`, `/** tollgate:timeout 5s */`. Prose is none (`-- Tollgate: see the manual`), nor what has been commented out
+//! (`-- -- tollgate:timeout 5s`).
 
+use std::fmt;
 use std::time::Duration;
 
 use tollgate_database::{Obstacle, Pragmas, Transactions, obstacle};
 use tollgate_sql::{Position, Script, Span};
 
-use crate::comments::{self, Comment};
+use crate::comments::{self, Call, Comment};
 use crate::nearest::nearest;
 use crate::suppress;
 
@@ -42,8 +45,8 @@ const LONGEST: u64 = i32::MAX as u64;
 /// What a file says about how it wants to be run.
 ///
 /// # Errors
-/// [`PragmaError`] for the first comment that is no pragma, stands in the wrong place or says the same twice, and for a
-/// file that wants one transaction and cannot have it.
+/// [`PragmaError`] for the first comment that means to be a pragma and is none, stands in the wrong place or says the same
+/// twice, and for a file that wants one transaction and cannot have it.
 pub fn read(script: &Script) -> Result<Pragmas, PragmaError> {
     let mut pragmas = Pragmas::default();
     let mut said = comments::to_tollgate(script);
@@ -56,6 +59,13 @@ pub fn read(script: &Script) -> Result<Pragmas, PragmaError> {
             span,
             position: Position::of(&script.text, span.start),
         };
+        if comment.call != Call::Exact {
+            if let Some(exact) = meant(&comment) {
+                let message = format!("this seems to mean tollgate:{}, and is read as prose", exact.word);
+                return Err(error(comment.span, message, format!("write `{exact}`")));
+            }
+            continue;
+        }
         if comment.word == suppress::WORD {
             continue;
         }
@@ -139,6 +149,44 @@ fn duration(word: &str, value: &str) -> Result<Duration, (String, String)> {
         .filter(|milliseconds| *milliseconds <= LONGEST)
         .map(Duration::from_millis)
         .ok_or_else(|| (format!("{value} is too long: servers count up to 24 days"), help()))
+}
+
+/// A pragma as it has to be written.
+struct Written<'a> {
+    word: &'static str,
+    value: &'a str,
+}
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { word, value } = self;
+        write!(f, "{}", format!("-- tollgate:{word} {value}").trim_end())
+    }
+}
+
+/// What is plainly meant by a comment that does not call Tollgate as it has to: one of our words stands directly behind
+/// the colon, or a word and what can stand behind it.
+fn meant<'a>(comment: &Comment<'a>) -> Option<Written<'a>> {
+    let first_line = |text: &'a str| text.lines().next().unwrap_or("").trim_end_matches([' ', '\t', '*']);
+    let (said, value) = match comment.word {
+        "" => comment.rest.split_once(char::is_whitespace)?,
+        word => (word, comment.rest),
+    };
+    let value = first_line(value.trim_start());
+    let known = WORDS.into_iter().find(|word| word.eq_ignore_ascii_case(said));
+    let word = if comment.call == Call::Loose && !comment.word.is_empty() {
+        known.or_else(|| {
+            let near = nearest(said, WORDS)?;
+            WORDS.into_iter().find(|word| *word == near)
+        })
+    } else {
+        known.filter(|word| match *word {
+            suppress::WORD => value.contains("--"),
+            TRANSACTION => matches!(value.split_whitespace().next(), Some("on" | "off")),
+            _ => value.starts_with(|c: char| c.is_ascii_digit()),
+        })
+    };
+    Some(Written { word: word?, value })
 }
 
 /// What is wrong with a word that is none of ours. Prose (`tollgate: see the manual`) is not.
@@ -289,6 +337,90 @@ mod tests {
         ] {
             let error = of(text).unwrap_err();
             assert_eq!(format!("{error}: {}", error.help), expected, "{text}");
+        }
+    }
+
+    /// What is refused, and how it is to be written.
+    #[test]
+    fn what_plainly_means_to_be_a_pragma_is_no_prose() {
+        let timeout = Some("-- tollgate:timeout 5s");
+        for (comment, expected) in [
+            ("-- Tollgate:timeout 5s", timeout),
+            ("--TOLLGATE:TIMEOUT 5s", timeout),
+            ("-- Tollgate:tiemout 5s", timeout),
+            ("-- tollgate :timeout 5s", timeout),
+            ("-- Tollgate: timeout 5s", timeout),
+            ("-- tollgate : timeout 5s", timeout),
+            ("--- tollgate:timeout 5s", timeout),
+            ("-----tollgate:timeout 5s", timeout),
+            ("--! tollgate:timeout 5s", timeout),
+            ("--@tollgate:timeout 5s", timeout),
+            ("/** tollgate:timeout 5s */", timeout),
+            ("/**\n * tollgate:timeout 5s\n **/", timeout),
+            ("/* Tollgate:timeout 5s\n The table is large. */", timeout),
+            ("-- tolgate:timeout 5s", timeout),
+            ("-- tollgaet:timeout 5s", timeout),
+            ("--- tollgate:timeout", Some("-- tollgate:timeout")),
+            ("-- Tollgate:transaction off", Some("-- tollgate:transaction off")),
+            ("--- Tollgate: transaction off", Some("-- tollgate:transaction off")),
+            (
+                "-- Tollgate:lock_timeout 2s -- busy",
+                Some("-- tollgate:lock-timeout 2s -- busy"),
+            ),
+            (
+                "-- Tollgate:allow drop-table -- old",
+                Some("-- tollgate:allow drop-table -- old"),
+            ),
+            (
+                "-- Tollgate: allow drop-table -- old",
+                Some("-- tollgate:allow drop-table -- old"),
+            ),
+            ("-- Tollgate: see the wiki", None),
+            ("-- Tollgate:see the wiki", None),
+            ("-- tollgate : see the wiki", None),
+            ("--- tollgate: see the wiki", None),
+            ("-- Tollgate: allow old clients until May", None),
+            ("-- Tollgate: transaction by hand below", None),
+            ("-- Tollgate: timeout", None),
+            ("-- Tollgate: timeouts of 5s are short", None),
+            ("-- Tollgate", None),
+            ("-- -- tollgate:timeout 5s", None),
+            ("/* -- tollgate:timeout 5s */", None),
+            ("-- see tollgate:timeout 5s", None),
+            ("-- \"Tollgate:timeout 5s\" was too short", None),
+            ("-- Tollgate's own: timeout 5s", None),
+            ("-- https://tollgate:5432/timeout", None),
+            ("-- tolgate: see the wiki", None),
+            ("-- tollbooth:timeout 5s", None),
+            ("-- collation:timeout 5s", None),
+        ] {
+            for (place, text) in [
+                ("line 1, column 1", format!("{comment}\nSELECT 1;")),
+                ("line 2, column 1", format!("SELECT\n{comment}\n 1;")),
+                ("line 3, column 3", format!("SELECT 1;\n\n  {comment}\nSELECT 2;")),
+            ] {
+                let found = of(&text).map_err(|error| format!("{error}: {}", error.help));
+                let expected = expected.map_or(Ok(Pragmas::default()), |written| {
+                    let word = written["-- tollgate:".len()..].split(' ').next().unwrap();
+                    Err(format!(
+                        "this seems to mean tollgate:{word}, and is read as prose ({place}): write `{written}`"
+                    ))
+                });
+                assert_eq!(found, expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_dialects_have_signs_of_their_own() {
+        for (dialect, comment, expected) in [
+            (Dialect::Mysql, "## tollgate:timeout 5s", true),
+            (Dialect::Mysql, "#Tollgate:timeout 5s", true),
+            (Dialect::Mysql, "# # tollgate:timeout 5s", false),
+            (Dialect::Sqlite, "--- tollgate:timeout 5s", true),
+        ] {
+            let found = read(&parse(dialect, &format!("{comment}\nSELECT 1;")).unwrap());
+            assert_eq!(found.is_err(), expected, "{comment}");
         }
     }
 

@@ -6,7 +6,7 @@
 
 use tollgate_sql::{Dialect, Position, Script, Span};
 
-use crate::comments::{self, Comment};
+use crate::comments::{self, Call, Comment};
 
 /// One comment that allows rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub fn read(script: &Script) -> Result<Vec<Suppression>, SuppressionError> {
     let mut found = comments::to_tollgate(script)
         .into_iter()
         .chain(comments::inside_statements(script))
-        .filter(|comment| comment.word == WORD)
+        .filter(|comment| comment.call == Call::Exact && comment.word == WORD)
         .map(|comment| of_comment(script, &comment))
         .collect::<Result<Vec<_>, _>>()?;
     found.sort_by_key(|suppression| suppression.span);
