@@ -133,6 +133,8 @@ fn mistakes_are_pointed_at() {
             "check --baseline",
             "check --write-baseline --since main",
             &format!("check {DROP} --write-baseline"),
+            "check --baseline known/findings.toml",
+            "check --write-baseline findings.toml",
         ],
     );
     project.file(FILE, "[[migration]]\nname = \"a\"\nfindngs = []\n");
@@ -163,6 +165,25 @@ fn mistakes_are_pointed_at() {
 
       × --write-baseline names what is found in all migrations
       help: leave out --since, and the names of migrations and files
+
+
+    $ tollgate check --baseline known/findings.toml
+    status: 2
+    -- stderr
+    check::baseline
+
+      × known/findings.toml is no migration, and no file with SQL
+      help: the file of known findings stands behind an equals sign: `--baseline=known/findings.toml`
+
+
+    $ tollgate check --write-baseline findings.toml
+    status: 2
+    -- stderr
+    check::baseline
+
+      × findings.toml is no migration, and no file with SQL
+      help: the file of known findings stands behind an equals sign: `--write-baseline
+            --baseline=findings.toml`
 
 
     $ tollgate check --baseline

@@ -81,7 +81,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         ui.leave_stdout();
     }
     let config = context.config()?;
-    args.baseline.expect_whole_folder(&args.targets)?;
+    args.baseline.expect_sense(&args.targets)?;
     let mut selected = args.targets.select(&config, ui)?;
     let schema = project::context(&config, &selected.folder, ui)?;
     let dialect = schema.dialect;

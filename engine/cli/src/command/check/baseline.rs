@@ -46,7 +46,10 @@ pub struct Filter<'a> {
 
 impl Baseline {
     /// Refuses arguments that make no sense together.
-    pub fn expect_whole_folder(&self, targets: &Targets) -> Result<(), Failure> {
+    pub fn expect_sense(&self, targets: &Targets) -> Result<(), Failure> {
+        if (self.write_baseline && self.baseline.is_none()) || matches!(self.baseline, Some(None)) {
+            expect_file_behind_sign(targets, self.write_baseline)?;
+        }
         if !self.write_baseline || targets.is_everything() {
             return Ok(());
         }
@@ -103,6 +106,18 @@ impl Baseline {
             None => configured(),
         }
     }
+}
+
+/// Behind a space the file would be one to judge: the flags may stand in front of those.
+fn expect_file_behind_sign(targets: &Targets, write: bool) -> Result<(), Failure> {
+    let Some(file) = targets.toml() else { return Ok(()) };
+    let report = Report::error(
+        "check::baseline",
+        format!("{file} is no migration, and no file with SQL"),
+    );
+    let flag = if write { "--write-baseline " } else { "" };
+    let help = format!("the file of known findings stands behind an equals sign: `{flag}--baseline={file}`");
+    Err(Failure::new(Exit::Usage, report.help(help)))
 }
 
 impl Filter<'_> {

@@ -97,6 +97,12 @@ impl Targets {
         self.named.is_empty() && self.since.is_none()
     }
 
+    /// What was named in the form of a settings file, not of a migration or of SQL.
+    pub fn toml(&self) -> Option<&str> {
+        let is_toml = |named: &&str| Path::new(named).extension().is_some_and(|end| end == "toml");
+        self.named.iter().map(String::as_str).find(is_toml)
+    }
+
     /// Finds what the arguments mean.
     pub fn select(&self, config: &Config, ui: &Ui) -> Result<Selected, Failure> {
         let folder = self.folder(config, ui)?;
