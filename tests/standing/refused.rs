@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::session::{blog, both, each, session, tables};
+use crate::session::{blog, both, session, tables};
 
 const DEVELOPMENT: &str = "development = true\n";
 
@@ -221,12 +221,13 @@ fn a_lease_of_somebody_else_keeps_everything_and_stays() {
 
 #[test]
 fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
-    let seen = each(|project, database| {
+    let seen = both(|project, database| {
         blog(project);
         project.file("tollgate.toml", DEVELOPMENT);
         project.succeed(&["deploy"]);
         project.migration("4_wrong", "CREATE TABEL x (id integer);\n");
-        let wrong = session(project, &["reset --force"]);
+        // Each parser has words of its own.
+        let wrong = session(project, &["reset --force"]).replace("at or near \"TABEL\"", "near 'TABEL'");
         project.migration("4_wrong", "DROP INDEX posts_author;\n");
         project.file("tollgate.toml", "development = true\n[check]\nblock_at = \"low\"\n");
         let blocked = session(project, &["reset --force"]);
@@ -240,7 +241,7 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
         let bad_seed = session(project, &["reset --force"]);
         wrong + &blocked + &no_seed + &bad_seed + &tables(database)
     });
-    assert_snapshot!(seen.join("\n"), @r#"
+    assert_snapshot!(seen, @r#"
     $ tollgate reset --force
     status: 1
     -- stderr
@@ -251,95 +252,6 @@ fn nothing_is_dropped_when_a_script_or_a_policy_stands_in_the_way() {
      1 │ CREATE TABEL x (id integer);
        ·        ──┬──
        ·          ╰── syntax error near 'TABEL'
-       ╰────
-      the database now: nothing was changed
-
-
-    $ tollgate reset --force
-    status: 3
-    -- stdout
-    4 migrations checked: 5 blocking
-    blocked; nothing was dropped
-    -- stderr
-    conventions::migration-name
-
-      × migrations/1_users/migration.sql: the name 1_users could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
-      │ deploy)
-      help: rename the folder before it is deployed anywhere, for example as
-            20260901120000_add_email_to_users
-
-    conventions::migration-name
-
-      × migrations/2_posts/migration.sql: the name 2_posts could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
-      │ deploy)
-      help: rename the folder before it is deployed anywhere, for example as
-            20260901120000_add_email_to_users
-
-    conventions::migration-name
-
-      × migrations/3_views/migration.sql: the name 3_views could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …) (blocks a
-      │ deploy)
-      help: rename the folder before it is deployed anywhere, for example as
-            20260901120000_add_email_to_users
-
-    conventions::migration-name
-
-      × migrations/4_wrong/migration.sql: the name 4_wrong could say more: it does not begin with the
-      │ time as YYYYMMDDHHMMSS_; it does not begin with what is done (add, drop, rename, …); it does
-      │ not name posts, all that it changes (blocks a deploy)
-      help: rename the folder before it is deployed anywhere, for example as
-            20260901120000_add_email_to_users
-
-    destructive::drop-index
-
-      × drops the index posts_author of posts
-       ╭─[migrations/4_wrong/migration.sql:1:1]
-     1 │ DROP INDEX posts_author;
-       · ───────────┬───────────
-       ·            ╰── medium: blocks a deploy
-       ╰────
-      help: make the index that takes its place first, and check that no query needs this one
-
-
-    $ tollgate reset --force
-    status: 2
-    -- stderr
-    config::seed-files
-
-      × seed.files: there is no file seed/*.sql
-      help: it is from tollgate.toml
-
-
-    $ tollgate reset --force
-    status: 1
-    -- stderr
-    seed-failed
-
-      × seed/a.sql: a seed file runs in one transaction, and this statement cannot be part of it
-       ╭─[seed/a.sql:2:1]
-     1 │ INSERT INTO users VALUES (1, 'a');
-     2 │ VACUUM;
-       · ───┬──
-       ·    ╰── a seed file runs in one transaction, and this statement cannot be part of it
-       ╰────
-      help: leave it out, or run the file by a command of your own: `[seed] command`
-      the database now: nothing was changed
-
-
-    posts users
-    $ tollgate reset --force
-    status: 1
-    -- stderr
-    script::syntax
-
-      × 4_wrong cannot be read
-       ╭─[migrations/4_wrong/migration.sql:1:8]
-     1 │ CREATE TABEL x (id integer);
-       ·        ──┬──
-       ·          ╰── syntax error at or near "TABEL"
        ╰────
       the database now: nothing was changed
 
