@@ -285,6 +285,74 @@ fn a_connection_lost_at_the_commit_of_a_part() {
     });
 }
 
+/// Makes the COMMIT of a reset wait for the lock 42: what is known of the ledger is forgotten in the same transaction.
+const SLOW_TO_FORGET: &str = "CREATE SCHEMA elsewhere; \
+    CREATE FUNCTION elsewhere.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+    PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$; \
+    CREATE CONSTRAINT TRIGGER wait AFTER DELETE ON tollgate.runs DEFERRABLE INITIALLY DEFERRED \
+    FOR EACH ROW EXECUTE FUNCTION elsewhere.wait();";
+
+/// What becomes of the COMMIT of a reset whose connection is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Committed {
+    /// It had got through before.
+    Yes,
+    /// It had not, and the reset ends it.
+    No,
+    /// It gets through while the reset cannot ask.
+    Unknown,
+}
+
+#[test]
+fn a_connection_lost_at_the_commit_of_a_reset() {
+    for committed in [Committed::Yes, Committed::No, Committed::Unknown] {
+        let database = cluster().database();
+        let scene = Scene::begin(&database, steps::first());
+        scene.project.file("tollgate.toml", "development = true\n");
+        database.psql(&format!("{SLOW_TO_FORGET} CREATE TABLE left_over (id integer);"));
+        let is_dropped = || database.psql("SELECT to_regclass('left_over') IS NULL") == "t\n";
+        let mut somebody = database.session("somebody");
+        somebody.run("SELECT pg_advisory_lock(42);");
+        let reset = Running::start(&scene.project, &["reset", "--force"]);
+        until("the reset commits", || waiting(&database) == 1);
+        if committed == Committed::Yes {
+            let port = database.psql("SELECT client_port FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+            // Nothing that the server says gets through any more.
+            scene.proxy.stall(true);
+            somebody.run("SELECT pg_advisory_unlock(42);");
+            until("it is committed", is_dropped);
+            assert!(scene.proxy.cut_port(port.trim().parse().unwrap()));
+            scene.proxy.stall(false);
+        } else {
+            scene.proxy.refuse(committed == Committed::Unknown);
+            scene.proxy.cut_clients(Duration::from_millis(500));
+        }
+        let ended = reset.end();
+        scene.proxy.refuse(false);
+        let told = format!("{committed:?}\n{}", ended.text());
+        let state = match committed {
+            // It has gone on.
+            Committed::Yes => "",
+            Committed::No => "the database now: nothing was changed\n",
+            Committed::Unknown => {
+                "the database now: everything that was there was dropped, or nothing: the connection was lost, and which \
+                 of the two cannot be known now\n"
+            }
+        };
+        assert_eq!(ended.status, Some((committed != Committed::Yes).into()), "{told}");
+        assert!(ended.stderr.contains(state), "{told}");
+        somebody.run("SELECT pg_advisory_unlock_all();");
+        if committed != Committed::Unknown {
+            assert_eq!(is_dropped(), committed == Committed::Yes, "{told}");
+        }
+        database.psql("DROP SCHEMA elsewhere CASCADE;");
+        let next = Running::start(&scene.project, &["reset", "--force"]).end();
+        assert_eq!(next.status, Some(0), "{told}{}", next.text());
+        assert!(is_dropped(), "{told}");
+        scene.assert_once(&told);
+    }
+}
+
 /// The session that holds the run lock: not the one that takes part in it while it waits for a table.
 const HOLDER: &str = "pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' \
     AND l.objid = 72707369 AND l.granted AND a.datname = current_database() AND a.state = 'idle'";

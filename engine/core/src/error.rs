@@ -125,6 +125,9 @@ pub enum Error {
     /// A reset had emptied the database when this happened.
     #[error(transparent)]
     Emptied(Box<Error>),
+    /// A reset lost its connection when it committed that everything is dropped, and nobody says whether it is.
+    #[error(transparent)]
+    PerhapsEmptied(DatabaseError),
     /// Something other than a script ended the run between two migrations, or when everything was done.
     #[error("{source}")]
     Stopped {
@@ -203,7 +206,9 @@ impl Error {
         match self {
             Self::Folder(_) => "folder",
             Self::Scripts(_) => "script",
-            Self::Database(_) | Self::Resolve(ResolveError::Lost(_) | ResolveError::Database(_)) => "database",
+            Self::Database(_)
+            | Self::PerhapsEmptied(_)
+            | Self::Resolve(ResolveError::Lost(_) | ResolveError::Database(_)) => "database",
             Self::Catalog(_) => "catalog",
             Self::Lock(_) => "lock",
             Self::Plugin(_) => "plugin",
@@ -256,6 +261,11 @@ impl Error {
             }
             Self::Seed(error) => error.state(),
             Self::Emptied(error) => error.state_after_reset(),
+            Self::PerhapsEmptied(_) => {
+                "everything that was there was dropped, or nothing: the connection was lost, and which of the two cannot be \
+                 known now"
+                    .to_owned()
+            }
             Self::NotNotified(_) => "everything else was done and recorded".to_owned(),
             Self::Lock(LockError::Partly { ended, of, .. }) => format!("{ended} of {of} sessions and leases ended"),
             Self::Resolve(ResolveError::Lost(_)) => "whether it is recorded cannot be known now".to_owned(),
@@ -292,6 +302,10 @@ impl Error {
                 return errors.iter().find_map(|error| error.problem.help().map(str::to_owned));
             }
             Self::Database(error) => return error.help(),
+            Self::PerhapsEmptied(_) => {
+                "run `tollgate reset` again once the server answers: it drops what is there then, and applies all migrations"
+                    .to_owned()
+            }
             Self::Lock(error) => return error.help(),
             Self::Resolve(error) => return error.help(),
             Self::Plugin(error) => return error.help.clone(),

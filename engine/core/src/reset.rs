@@ -60,7 +60,8 @@ pub struct ResetReport {
 ///
 /// # Errors
 /// The environment is no development environment, a script cannot be read, somebody else holds the lock, or something
-/// cannot be dropped: nothing is, then. What goes wrong after that is an [`Error::Emptied`].
+/// cannot be dropped: nothing is, then. What goes wrong after that is an [`Error::Emptied`], and [`Error::PerhapsEmptied`]
+/// that it is not known whether it is after that.
 pub fn reset(
     project: &Project,
     options: &ResetOptions,
@@ -102,8 +103,10 @@ pub fn reset(
     };
     let execute = &project.settings.execute;
     let at_work = execute.interrupt.work();
-    if database.empty(&also, execute.lock_timeout, &execute.interrupt)? == Emptying::Interrupted {
-        project.settings.go_on()?;
+    match database.empty(&also, execute.lock_timeout, &execute.interrupt)? {
+        Emptying::Done => {}
+        Emptying::Interrupted => project.settings.go_on()?,
+        Emptying::Unknown(error) => return Err(Error::PerhapsEmptied(error)),
     }
     drop(at_work);
     report.emptied = true;

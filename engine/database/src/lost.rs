@@ -83,7 +83,7 @@ impl Database {
     }
 
     /// Connects again; a server that restarts gets the time to. Says what [`Database::reconnect`] says.
-    fn reconnect_patiently(&mut self, interrupt: &Interrupt) -> Result<bool, DatabaseError> {
+    pub(crate) fn reconnect_patiently(&mut self, interrupt: &Interrupt) -> Result<bool, DatabaseError> {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {

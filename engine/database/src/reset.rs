@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
 use crate::connection::{Connection, on_backend};
@@ -34,13 +34,15 @@ pub struct ExtensionsAtHand {
 }
 
 /// How emptying a database ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Emptying {
     /// Everything is gone.
     Done,
     /// The run was asked to stop; nothing is gone.
     Interrupted,
+    /// The connection was lost at the commit, and no other one says what became of it: everything is gone, or nothing.
+    Unknown(DatabaseError),
 }
 
 #[derive(QueryableByName)]
@@ -57,6 +59,18 @@ struct Extension {
     name: String,
     #[diesel(sql_type = Bool)]
     owned: bool,
+}
+
+#[derive(QueryableByName)]
+struct Transaction {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[derive(QueryableByName)]
+struct TransactionEnd {
+    #[diesel(sql_type = Nullable<Text>)]
+    status: Option<String>,
 }
 
 const DOING: &str = "empty the database";
@@ -126,22 +140,43 @@ impl Database {
                 String::new()
             }
         };
+        let mut committing = None;
         let dropped = self.cancelled_by(interrupt, None, |database| {
             if database.connection.is_postgres() {
-                database.empty_postgres(also, &forget(prefix(true)), lock_timeout, interrupt)
+                database.empty_postgres(also, &forget(prefix(true)), lock_timeout, interrupt, &mut committing)
             } else {
                 database.empty_sqlite(knows, &forget(SIDECAR_PREFIX), interrupt)
             }
         });
-        match dropped {
-            Ok(Emptying::Done) => {
-                self.forget_ledger();
-                Ok(Emptying::Done)
+        let emptying = match (dropped, committing) {
+            (Err(error), Some(transaction)) if is_lost(&error) => match self.got_through(transaction, interrupt) {
+                Some(true) => Emptying::Done,
+                Some(false) => return Err(error),
+                None => Emptying::Unknown(error),
+            },
+            (Err(DatabaseError::Server { error, .. }), _) if interrupt.asked() > 0 && was_cancelled(&error) => {
+                Emptying::Interrupted
             }
-            Err(DatabaseError::Server { error, .. }) if interrupt.asked() > 0 && was_cancelled(&error) => {
-                Ok(Emptying::Interrupted)
-            }
-            other => other,
+            (other, _) => other?,
+        };
+        if emptying == Emptying::Done {
+            self.forget_ledger();
+        }
+        Ok(emptying)
+    }
+
+    /// Asks on another connection whether a transaction was committed of which one has not heard. `None`: nobody says.
+    fn got_through(&mut self, transaction: i64, interrupt: &Interrupt) -> Option<bool> {
+        // This also ends what is left of the session, which might yet commit.
+        self.reconnect_patiently(interrupt).ok()?;
+        let query = format!("SELECT pg_catalog.txid_status({transaction}) AS status");
+        let found: Result<Vec<TransactionEnd>, _> =
+            on_backend!(&mut self.connection, inner => sql_query(query).load(inner));
+        match found.ok()?.pop()?.status.as_deref() {
+            Some("committed") => Some(true),
+            Some("aborted") => Some(false),
+            // Still in progress, or forgotten.
+            _ => None,
         }
     }
 
@@ -151,13 +186,30 @@ impl Database {
         forget: &str,
         lock_timeout: Option<Duration>,
         interrupt: &Interrupt,
+        committing: &mut Option<i64>,
     ) -> Result<Emptying, DatabaseError> {
         let own = self.own_schema();
         let limit = lock_timeout.map_or(0, |limit| limit.as_millis());
         let begin = format!("BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = {limit}");
         self.connection.run_own(DOING, &begin)?;
         let done = self.drop_all(&own, also, forget, interrupt);
+        let done = done.and_then(|()| {
+            *committing = self.transaction_to_commit(interrupt)?;
+            Ok(())
+        });
         self.end_emptying(done, interrupt)
+    }
+
+    /// The number of the transaction that is about to be committed: by it the server tells later what became of it.
+    fn transaction_to_commit(&mut self, interrupt: &Interrupt) -> Result<Option<i64>, DatabaseError> {
+        if interrupt.asked() > 0 {
+            return Ok(None);
+        }
+        let query = "SELECT pg_catalog.txid_current() AS number";
+        let found: Result<Vec<Transaction>, _> =
+            on_backend!(&mut self.connection, inner => sql_query(query).load(inner));
+        let found = found.map_err(|error| self.connection.explain(DOING, &error))?;
+        Ok(found.first().map(|transaction| transaction.number))
     }
 
     /// Commits, unless something went wrong or nobody wants it any more.
@@ -301,7 +353,12 @@ impl Database {
     }
 }
 
-/// It has not failed, but was ended.
+/// The answer was lost, with the connection.
+fn is_lost(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::Server { error, .. } if error.connection_lost)
+}
+
+/// It has not failed, but was ended, or waited for somebody else.
 fn was_cancelled(error: &ServerError) -> bool {
     error.is("57014") || is_interrupted(error)
 }
