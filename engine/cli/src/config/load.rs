@@ -52,6 +52,7 @@ impl Flags {
 pub fn load(flags: &Flags, hide: &mut dyn FnMut(&str)) -> Result<Config, ConfigError> {
     let cwd = std::env::current_dir().map_err(ConfigError::NoCurrentFolder)?;
     let mut variables = Variables::of_process();
+    variables::expect_text(&variables)?;
     let file = find_file(flags, &variables, &cwd)?;
     let parsed = match &file {
         Some(path) => bundles::read(path, hide)?,

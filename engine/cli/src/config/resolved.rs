@@ -185,6 +185,7 @@ impl Config {
         let Some(name) = text.strip_prefix(INDIRECT) else {
             return Ok(Secret::new(text));
         };
+        self.variables.expect_text(name)?;
         match self.variables.get(name) {
             Some(variable) => Ok(Secret::new(variable.value)),
             None => Err(ConfigError::Unset {

@@ -14,6 +14,8 @@ use crate::engine::locking;
 #[derive(Default)]
 pub struct Variables {
     real: BTreeMap<String, String>,
+    /// Names of the process's own that hold something else than text.
+    unreadable: BTreeSet<String>,
     files: Vec<(PathBuf, BTreeMap<String, String>)>,
     looked_at: Vec<PathBuf>,
 }
@@ -30,15 +32,30 @@ pub struct Variable {
 }
 
 impl Variables {
-    /// The process's own. Those that are not UTF-8 are none of ours.
+    /// The process's own.
     pub fn of_process() -> Self {
-        let real = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Self {
-            real,
-            ..Self::default()
+        let mut variables = Self::default();
+        for (name, value) in std::env::vars_os() {
+            // A name that is not UTF-8 is none of ours.
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => drop(variables.real.insert(name, value)),
+                Err(_) => drop(variables.unreadable.insert(name)),
+            }
         }
+        variables
+    }
+
+    /// Makes sure that this variable, where the process has it, holds text.
+    pub fn expect_text(&self, name: &str) -> Result<(), ConfigError> {
+        if !self.unreadable.contains(name) {
+            return Ok(());
+        }
+        Err(ConfigError::Variable {
+            variable: name.to_owned(),
+            value: None,
+            expected: "text in UTF-8".to_owned(),
+        })
     }
 
     /// Adds a `.env` file, if it is there. What is set already stays.
@@ -186,6 +203,22 @@ pub fn settings(variables: &Variables) -> Vec<(Variable, &'static str, Dict)> {
             Some((variable, key, layer))
         })
         .collect()
+}
+
+/// Makes sure that no variable that means something to us holds something else than text: it would count as not set.
+pub fn expect_text(variables: &Variables) -> Result<(), ConfigError> {
+    let own = KEYS.iter().map(|(key, _)| name_of(key));
+    let others = [
+        CONFIG,
+        ENVIRONMENT,
+        locking::TOKEN,
+        locking::HELD,
+        "DATABASE_URL",
+        "SLACK_WEBHOOK_URL",
+    ];
+    let short = SHORT_NAMES.iter().map(|(name, _)| *name);
+    let mut names = short.chain(others).map(str::to_owned).chain(own);
+    names.try_for_each(|name| variables.expect_text(&name))
 }
 
 /// `TOLLGATE_` variables that set nothing, each with the name that was probably meant.

@@ -255,6 +255,35 @@ fn a_variable_must_make_sense() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_variable_must_be_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = Project::with(&[
+        ("tollgate.toml", "database.url = \"env:PLACE\"\n"),
+        ("migrations/1_a/migration.sql", ""),
+    ]);
+    let wrong = std::ffi::OsStr::from_bytes(b"5\xff");
+    let ended = |name: &str| project.command(&["status"]).env(name, wrong).run();
+    for name in [
+        "LOCK_TIMEOUT_MS",
+        "FORCE_RELEASE",
+        "TOLLGATE_LOCK_TOKEN",
+        "DATABASE_URL",
+    ] {
+        let ended = ended(name).to_string();
+        let said = format!("the variable {name} must be text in UTF-8");
+        assert!(ended.starts_with("exit status 2\n") && ended.contains(&said), "{ended}");
+    }
+    assert_snapshot!(ended("PLACE"), @"
+    exit status 2
+    --- stderr
+    config::variable
+
+      × the variable PLACE must be text in UTF-8
+    ");
+}
+
+#[test]
 fn a_variable_that_sets_nothing_is_mentioned() {
     let project = Project::new();
     let ended = project
