@@ -64,6 +64,11 @@ fn a_prepared_transaction_holds_it() {
     .iter()
     .map(|arguments| same_everywhere(&stage.project.run(arguments).to_string()))
     .collect();
+    let document = |command: &[&str]| stage.project.run(&[command, &["--format", "json"]].concat()).json();
+    let (held, standing) = (document(&["lock", "status"]), document(&["status"]));
+    assert_eq!(held["holders"][0]["pid"], serde_json::Value::Null, "{held}");
+    assert_eq!(held["holders"][0]["state"], "prepared as two phases", "{held}");
+    assert_eq!(standing["lock"][0]["pid"], serde_json::Value::Null, "{standing}");
     stage.database.psql("ROLLBACK PREPARED 'two phases'");
     assert_snapshot!(seen.join("\n"), @r#"
     status: 4

@@ -121,6 +121,11 @@ impl LockHolder {
         Some(excerpt(self.query.as_deref()?, width))
     }
 
+    /// Its process: none where a prepared transaction holds the lock.
+    pub fn process(&self) -> Option<i32> {
+        Some(self.pid).filter(|pid| *pid != 0)
+    }
+
     /// What ends it, as a statement.
     pub fn ending(&self) -> String {
         match &self.prepared {

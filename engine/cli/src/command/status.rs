@@ -62,8 +62,8 @@ pub struct Stands {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HolderDocument {
-    /// Process of the server, or of this machine for SQLite.
-    pid: i32,
+    /// Process of the server, or of this machine for SQLite; none where it is a prepared transaction.
+    pid: Option<i32>,
     /// Role.
     user: Option<String>,
     /// Application name.
@@ -161,7 +161,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             .holders
             .iter()
             .map(|holder| HolderDocument {
-                pid: holder.pid,
+                pid: holder.process(),
                 user: holder.user.clone(),
                 application: holder.application.clone(),
                 since: holder.since.map(|since| since.to_string()),

@@ -50,8 +50,8 @@ impl From<&Lease> for LeaseDocument {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HolderDocument {
-    /// Server process, or process of the machine for SQLite.
-    pub pid: i32,
+    /// Server process, or process of the machine for SQLite; none where it is a prepared transaction.
+    pub pid: Option<i32>,
     /// Its role.
     pub user: Option<String>,
     /// Its `application_name`.
@@ -73,7 +73,7 @@ pub struct HolderDocument {
 impl From<&LockHolder> for HolderDocument {
     fn from(holder: &LockHolder) -> Self {
         Self {
-            pid: holder.pid,
+            pid: holder.process(),
             user: holder.user.clone(),
             application: holder.application.clone(),
             client: holder.client.clone(),

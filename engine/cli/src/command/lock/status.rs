@@ -93,7 +93,7 @@ const HOLDERS: [Column; 9] = [
 fn holders(holders: &[LockHolder], width: usize) -> String {
     let row = |holder: &LockHolder, query: bool| {
         [
-            Some(holder.pid).filter(|pid| *pid != 0).map(|pid| pid.to_string()),
+            holder.process().map(|pid| pid.to_string()),
             holder.user.clone(),
             holder.application.clone(),
             holder.client.clone(),
