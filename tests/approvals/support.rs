@@ -62,7 +62,7 @@ pub(crate) fn recorded(database: &Database) -> String {
     match database {
         Database::Postgres(database) => database.psql(&query("tollgate.")),
         Database::Sqlite(file) => {
-            let state = file.path().with_extension("tollgate.db");
+            let state = file.path().with_extension("db.tollgate.db");
             file.sqlite3(&format!("ATTACH '{}' AS state; {}", state.display(), query("state.")))
         }
     }

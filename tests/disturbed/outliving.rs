@@ -468,8 +468,8 @@ fn half_made_files_of_sqlite_are_made_complete() {
     steps::write(&project, &steps);
     for left in [
         &["test.db"][..],
-        &["test.tollgate.db"],
-        &["test.db", "test.tollgate.db", "test.tollgate.lock"],
+        &["test.db.tollgate.db"],
+        &["test.db", "test.db.tollgate.db", "test.db.tollgate.lock"],
     ] {
         let file = tollgate_testing::sqlite_file();
         for name in left {

@@ -1,9 +1,9 @@
 //! `SQLite` files with something wrong about them.
 
 use std::fs;
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 use tollgate_testing::sqlite_file;
@@ -112,12 +112,12 @@ fn a_folder_that_may_not_be_written() {
       → give the user that deploys the right to write the folder, too
     ");
     mode(&data, 0o755);
-    mode(&data.join("app.tollgate.db"), 0o444);
+    mode(&data.join("app.db.tollgate.db"), 0o444);
     assert_snapshot!(run().says("access").replace(&folder, "[project]"), @"
-    bad [project]/data/app.tollgate.db may not be written
+    bad [project]/data/app.db.tollgate.db may not be written
       → give the user that deploys the right to write the file and its folder, or look whether the disk is read-only
     ");
-    mode(&data.join("app.tollgate.db"), 0o644);
+    mode(&data.join("app.db.tollgate.db"), 0o644);
     mode(&data.join("app.db"), 0o444);
     assert_snapshot!(run().says("access").replace(&folder, "[project]"), @"
     bad [project]/data/app.db may not be written
@@ -130,7 +130,7 @@ fn a_lock_that_somebody_holds() {
     let file = sqlite_file();
     let project = on(&file.url());
     project.succeed(&["deploy"]);
-    let path = file.path().with_extension("tollgate.lock");
+    let path = file.path().with_extension("db.tollgate.lock");
     let mut lock = fs::File::create(&path).unwrap();
     lock.write_all(b"4711\t2026-01-01T00:00:00Z\tanother deploy\t\t\n")
         .unwrap();
@@ -153,7 +153,7 @@ fn another_file_in_the_place_of_tollgates_own() {
     let file = sqlite_file();
     let project = on(&file.url());
     project.succeed(&["deploy"]);
-    let state = file.path().with_extension("tollgate.db");
+    let state = file.path().with_extension("db.tollgate.db");
     fs::write(
         &state,
         "this is no database, though it is long enough to be taken for one",
@@ -163,13 +163,13 @@ fn another_file_in_the_place_of_tollgates_own() {
     assert_eq!(diagnosis.status, Some(5), "a deploy fails");
     let folder = file.folder().display().to_string();
     assert_snapshot!(diagnosis.says("state").replace(&folder, "[folder]"), @"
-    bad cannot open [folder]/test.tollgate.db: file is not a database
+    bad cannot open [folder]/test.db.tollgate.db: file is not a database
       → Tollgate keeps its own tables there, and the file holds something else: move it away, or put back a backup; the next deploy makes a new one, without the rollback plans and leases that were in it
     ");
     fs::remove_file(&state).unwrap();
     fs::create_dir(&state).unwrap();
     assert_snapshot!(Diagnosis::of(&project).says("state").replace(&folder, "[folder]"), @"
-    bad [folder]/test.tollgate.db cannot be used: it is a folder
+    bad [folder]/test.db.tollgate.db cannot be used: it is a folder
       → Tollgate keeps its own tables there: move it away
     ");
 }
@@ -190,12 +190,46 @@ fn a_transaction_that_a_crash_has_cut_off() {
     );
     file.sqlite3(&session);
     let project = on(&crashed.url());
+    let journal = crashed.path().with_extension("db-journal");
+    let files = || [crashed.path(), journal.clone()].map(|path| fs::read(path).unwrap());
+    let before = files();
     let diagnosis = Diagnosis::of(&project);
-    assert_snapshot!(diagnosis.says("journal-file"), @"
-    note a transaction is not finished: its program is at work, or has ended in the middle
-      → nothing to do: where the program is gone, SQLite puts the file back as it was before as soon as anybody opens it, as happens now
+    let folder = crashed.folder().display().to_string();
+    assert_snapshot!(diagnosis.says("journal-file").replace(&folder, "[folder]"), @"
+    warn a transaction in [folder]/test.db was cut off: its program has ended in the middle
+      → nothing else was looked at: SQLite puts the file back as it was before as soon as anybody opens it, and nothing is changed here; `tollgate status` opens it, then look again
     ");
+    assert_eq!((diagnosis.status, diagnosis.has("integrity")), (Some(0), false));
+    assert!(files() == before, "nothing is changed");
+    project.run(&["status"]);
+    let diagnosis = Diagnosis::of(&project);
+    assert!(!diagnosis.has("journal-file"));
     assert_eq!(diagnosis.finding("integrity")["status"], "ok");
     assert_eq!(crashed.sqlite3("SELECT a FROM t"), "1\n");
-    assert!(!Diagnosis::of(&project).has("journal-file"));
+}
+
+#[test]
+fn a_transaction_that_somebody_is_at() {
+    let file = sqlite_file();
+    file.sqlite3("CREATE TABLE t (a);");
+    let mut shell = Command::new("sqlite3")
+        .arg(file.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What is written to the disk before the end has its journal there, too.
+    let sql = b"PRAGMA cache_size = 1; BEGIN; INSERT INTO t SELECT randomblob(2000) FROM generate_series(1, 500); \
+                DELETE FROM t; SELECT 'wrote';\n";
+    shell.stdin.as_mut().unwrap().write_all(sql).unwrap();
+    shell.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+    let mut project = on(&file.url());
+    project.set("DATABASE_URL", &format!("{}?socket_timeout=1", file.url()));
+    let diagnosis = Diagnosis::of(&project);
+    let folder = file.folder().display().to_string();
+    assert_snapshot!(diagnosis.says("journal-file").replace(&folder, "[folder]"), @"
+    note a transaction in [folder]/test.db is not finished: its program is at work
+    ");
+    shell.kill().unwrap();
+    shell.wait().unwrap();
 }

@@ -43,7 +43,7 @@ impl Database {
             }
             Self::Sqlite(file) => {
                 let copy = sqlite_file();
-                for extension in ["db", "tollgate.db"] {
+                for extension in ["db", "db.tollgate.db"] {
                     let path = file.path().with_extension(extension);
                     std::fs::copy(path, copy.path().with_extension(extension)).unwrap();
                 }
@@ -90,7 +90,7 @@ impl Database {
         match self {
             Self::Postgres(database) => drop(database.psql("DELETE FROM tollgate.rollback_plans")),
             Self::Sqlite(file) => {
-                let state = file.path().with_extension("tollgate.db");
+                let state = file.path().with_extension("db.tollgate.db");
                 let state = state.to_string_lossy().into_owned();
                 file.sqlite3(&format!("ATTACH '{state}' AS state; DELETE FROM state.rollback_plans;"));
             }

@@ -188,7 +188,7 @@ fn on_sqlite_whose_state_lies_beside_it() {
     let mut project = project(&receiver);
     project.set("DATABASE_URL", "file:./app.db");
     run_everything(&project, &[]);
-    assert!(project.path().join("app.tollgate.db").exists());
+    assert!(project.path().join("app.db.tollgate.db").exists());
     assert_no_file_holds_it(project.path(), &[]);
     assert_receiver_is_clean(&receiver, true);
 }

@@ -1,5 +1,8 @@
 //! Limits of time, and that a file's settings are its own.
 
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
 use insta::assert_snapshot;
 use tollgate_tests::Project;
 
@@ -72,12 +75,34 @@ fn zero_is_no_limit_and_what_is_not_set_is_left_to_the_server() {
 /// Where a file is busy, no limit means to wait, too.
 #[test]
 fn zero_is_no_limit_on_sqlite_either() {
-    let (project, file) = sqlite();
-    let settings = format!("[deploy]\nretries = 0\n{ALONE}");
-    project.file("tollgate.toml", &settings);
-    project.migration("1_a", "CREATE TABLE a AS SELECT timeout FROM pragma_busy_timeout;\n");
-    project.succeed(&["deploy", "--statement-lock-timeout", "0"]);
-    assert_eq!(file.sqlite3("SELECT timeout FROM a").trim(), i32::MAX.to_string());
+    let (mut project, file) = sqlite();
+    // What is not said otherwise is not to wait at all.
+    project.set("DATABASE_URL", &format!("{}?socket_timeout=0", file.url()));
+    project.file("tollgate.toml", &format!("[deploy]\nretries = 0\n{ALONE}"));
+    project.migration("1_a", "CREATE TABLE a (id integer);\n");
+    project.succeed(&["deploy"]);
+    project.migration("2_b", "CREATE TABLE b (id integer);\n");
+    let state = format!(
+        "ATTACH '{}.tollgate.db' AS state; SELECT count(*) FROM state.runs",
+        file.path().display()
+    );
+    let runs = || file.sqlite3(&state);
+    let mut shell = Command::new("sqlite3");
+    let shell = shell.arg(file.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut writer = shell.spawn().unwrap();
+    let mut input = writer.stdin.take().unwrap();
+    input.write_all(b"BEGIN IMMEDIATE; SELECT 'held';\n").unwrap();
+    writer.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+    let deploy = |limit: &str| project.command(&["deploy", "--statement-lock-timeout", limit]);
+    let refused = project.finish(&mut deploy("1ms"));
+    assert!(refused.stderr.contains("database is locked"), "{refused}");
+    let before = runs();
+    let mut waiting = deploy("0").spawn().unwrap();
+    until("the deploy has begun", || runs() != before);
+    drop(input);
+    assert!(waiting.wait().unwrap().success());
+    writer.wait().unwrap();
+    assert_eq!(file.sqlite3("SELECT count(*) FROM b").trim(), "0");
 }
 
 /// Such a number would be refused by the server, in the middle of a deploy.

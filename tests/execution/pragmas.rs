@@ -74,6 +74,31 @@ fn each_statement_by_itself_on_sqlite() {
     project.succeed(&["deploy", "--resume"]);
 }
 
+/// A session that has taken the file for itself and then begun a write-ahead log cannot be told to share the file again.
+#[test]
+fn a_file_that_keeps_the_database_to_itself_does_so_to_its_end() {
+    let (project, database) = sqlite();
+    project.migration(
+        "1_a",
+        "PRAGMA locking_mode = EXCLUSIVE;\nPRAGMA journal_mode = WAL;\nCREATE TABLE a (id integer);\n",
+    );
+    project.migration("2_b", "CREATE TABLE b (id integer);\n");
+    project.succeed(&["deploy"]);
+    assert_eq!(database.sqlite3("PRAGMA journal_mode"), "wal\n");
+    // After a failure, too.
+    project.migration(
+        "3_c",
+        "PRAGMA locking_mode = EXCLUSIVE;\nPRAGMA journal_mode = DELETE;\nPRAGMA journal_mode = WAL;\nINSERT INTO nowhere VALUES (1);\n",
+    );
+    let outcome = project.run(&["deploy"]);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("no such table: nowhere"), "{outcome}");
+    let failed = "SELECT count(*) FROM _prisma_migrations WHERE rolled_back_at IS NOT NULL";
+    assert_eq!(database.sqlite3(failed), "1\n");
+    project.migration("3_c", "CREATE TABLE c (id integer);\n");
+    project.succeed(&["deploy"]);
+}
+
 /// A procedure that commits needs that no transaction is around it.
 #[test]
 fn a_procedure_that_commits_runs_without_a_transaction() {

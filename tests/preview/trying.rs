@@ -396,3 +396,64 @@ fn a_script_that_cannot_be_read_needs_no_database() {
       the database now: nothing was changed
     "#);
 }
+
+/// Another file is not the scratch database: it may be a real one, and stays as it is.
+#[test]
+fn no_other_file_is_touched_on_sqlite() {
+    let mut project = super::project("");
+    project.set("DATABASE_URL", "file:./app.db");
+    let other = project.path().join("other.db");
+    let copied = project.path().join("copied.db");
+    project.migration(
+        "1_a",
+        "ATTACH ':memory:' AS m;\nDETACH m;\nCREATE TABLE a (id integer);\n",
+    );
+    let quiet = |arguments: &[&str]| {
+        let outcome = preview(&project, arguments);
+        outcome.replace(&project.path().display().to_string(), "[project]")
+    };
+    for (sql, file) in [
+        (
+            format!(
+                "ATTACH '{}' AS other;\nCREATE TABLE other.b (id integer);\n",
+                other.display()
+            ),
+            &other,
+        ),
+        ("VACUUM INTO 'copied.db';\n".to_owned(), &copied),
+    ] {
+        project.migration("2_b", &sql);
+        let empty = quiet(&[]);
+        assert!(empty.contains("the other file may be a real database"), "{empty}");
+        assert!(empty.contains("applied 1_a"), "{empty}");
+        assert!(!file.exists(), "{sql}");
+    }
+    assert_snapshot!(quiet(&["--skip-rollbacks"]), @r#"
+    status: 1
+    -- stdout
+    applied 1_a [duration]
+    failed 2_b
+    2 migrations checked: nothing found
+    the preview failed
+    -- stderr
+    migration-failed
+
+      × migration "2_b" failed: VACUUM INTO is not tried: the other file may be a real database
+       ╭─[migrations/2_b/migration.sql:1:1]
+     1 │ VACUUM INTO 'copied.db';
+       · ───────────┬───────────
+       ·            ╰── VACUUM INTO is not tried: the other file may be a real database
+       ╰────
+      help: mend the file, then run `tollgate preview`
+      the database now: only the scratch database was changed
+    "#);
+    project.succeed(&["deploy"]);
+    assert!(copied.exists());
+    project.migration(
+        "3_c",
+        &format!("ATTACH '{}' AS c;\nDROP TABLE c.a;\n", copied.display()),
+    );
+    let before = std::fs::read(&copied).unwrap();
+    assert!(quiet(&["--copy"]).contains("failed 3_c"));
+    assert!(std::fs::read(&copied).unwrap() == before);
+}

@@ -169,8 +169,9 @@ fn a_rollback_is_cancelled_too() {
 #[test]
 fn a_deploy_stops_waiting_for_the_lock() {
     let (file, project) = stage("SELECT 1 AS id");
-    let path = file.path().with_extension("tollgate.lock");
-    let other = File::create(&path).unwrap();
+    let path = file.path().with_extension("db.tollgate.lock");
+    let mut other = File::create(&path).unwrap();
+    other.write_all(b"4711\t2026-01-01T00:00:00Z\tanother deploy\t\t\n").unwrap();
     other.lock().unwrap();
     let deploy = Running::start(&project, &["deploy"]);
     deploy.says("lock already held");
@@ -178,7 +179,7 @@ fn a_deploy_stops_waiting_for_the_lock() {
     assert_snapshot!(deploy.end(&project), @"
     status: 130
     -- stderr
-    lock already held by another run: waiting for up to [duration]; `tollgate lock status` shows what it does
+    lock already held by PID [number] (application another deploy, since [time]): waiting for up to [duration]; `tollgate lock status` shows what it does
     stopping
     interrupted
 
@@ -222,6 +223,59 @@ fn a_deploy_stops_waiting_for_another_program() {
     drop(writer.stdin.take());
     writer.wait().unwrap();
     goes_on(&file, &project);
+}
+
+/// However long it may wait.
+#[test]
+fn a_statement_that_waits_for_another_program_is_not_waited_for() {
+    let (file, project) = stage("SELECT 1 AS id");
+    project.file("tollgate.toml", "[deploy]\nstatement_lock_timeout_ms = 3600000\n");
+    let state = file.path().with_extension("db.tollgate.db");
+    let runs = || {
+        let mut shell = Command::new("sqlite3");
+        let counted = shell.arg(&state).arg("SELECT count(*) FROM runs").output().unwrap();
+        String::from_utf8(counted.stdout).unwrap()
+    };
+    let before = runs();
+    let mut writer = writer(&file);
+    let deploy = Running::start(&project, &["deploy"]);
+    until("the deploy has begun", || {
+        !["", before.as_str()].contains(&runs().as_str())
+    });
+    deploy.ask(Signal::INT);
+    assert_snapshot!(deploy.end(&project), @"
+    status: 130
+    -- stderr
+    stopping after what runs now
+    interrupted
+
+      × 2_b: applying it was interrupted
+      help: run `tollgate deploy`: it does the rest
+      the database now: nothing of it is in the database
+    ");
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    goes_on(&file, &project);
+}
+
+#[test]
+fn a_first_deploy_stops_waiting_for_another_program() {
+    let file = sqlite_file();
+    file.sqlite3("PRAGMA user_version = 1");
+    let mut project = Project::new();
+    project.set("DATABASE_URL", &format!("{}?socket_timeout=3600", file.url()));
+    project.migration("1_a", "CREATE TABLE a (id integer);\n");
+    let lock = file.path().with_extension("db.tollgate.lock");
+    let mut writer = writer(&file);
+    let deploy = Running::start(&project, &["deploy"]);
+    until("the deploy has its lock", || lock.exists());
+    deploy.ask(Signal::TERM);
+    let outcome = deploy.end(&project);
+    assert_eq!(outcome.status, Some(143), "{outcome}");
+    assert!(!lock.exists());
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    project.succeed(&["deploy"]);
 }
 
 #[test]

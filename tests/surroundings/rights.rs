@@ -295,7 +295,7 @@ fn a_file_that_may_not_be_written() {
     ");
     mode(&database, 0o644);
 
-    mode(&data.join("app.tollgate.db"), 0o444);
+    mode(&data.join("app.db.tollgate.db"), 0o444);
     assert_snapshot!(go(&["deploy"]), @"
     status: 1
     -- stderr
@@ -306,7 +306,7 @@ fn a_file_that_may_not_be_written() {
             who may
       the database now: nothing was changed
     ");
-    mode(&data.join("app.tollgate.db"), 0o644);
+    mode(&data.join("app.db.tollgate.db"), 0o644);
 
     mode(&data, 0o555);
     assert_snapshot!(go(&["status"]) + &go(&["deploy"]), @"
@@ -321,7 +321,7 @@ fn a_file_that_may_not_be_written() {
     -- stderr
     lock
 
-      × cannot use the lock file data/app.tollgate.lock: Permission denied (os error 13)
+      × cannot use the lock file data/app.db.tollgate.lock: Permission denied (os error 13)
       help: the lock file is made beside the database: this user has to be able to write the folder,
             and the file
       the database now: nothing was changed
@@ -381,7 +381,7 @@ fn a_lock_file_of_another_user() {
     let Some((project, somebody)) = as_somebody("an SQLite lock file of another user") else {
         return;
     };
-    let path = project.path().join("data/app.tollgate.lock");
+    let path = project.path().join("data/app.db.tollgate.lock");
     let go = |arguments: &[&str]| run(&project, somebody, arguments);
     assert_eq!(go(&["deploy", "--to", "1_users"]).status, Some(0));
     let mut lock = fs::File::create(&path).unwrap();

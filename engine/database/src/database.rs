@@ -26,6 +26,7 @@ use crate::postgres::lock::Ahead;
 use crate::postgres::target::PostgresTarget;
 use crate::prepared::Prepared;
 use crate::sql_text::literal;
+use crate::sqlite::brake::Brake;
 use crate::sqlite::connect::Access;
 use crate::state::progress::{self, Direction, Progress};
 use crate::state::setup::Tables;
@@ -247,8 +248,14 @@ impl Database {
     }
 
     /// Makes what a run writes into, as far as it is not there.
-    pub fn make_ready(&mut self) -> Result<(), DatabaseError> {
-        self.create_ledger()?;
+    ///
+    /// # Errors
+    /// Also where it had to wait for another program and `interrupt` was asked meanwhile.
+    pub fn make_ready(&mut self, interrupt: &Interrupt) -> Result<(), DatabaseError> {
+        let before = self.wait_unless(Some(interrupt.clone()));
+        let made = self.create_ledger();
+        self.wait_unless(before);
+        made?;
         self.prepare_state()
     }
 
@@ -331,16 +338,15 @@ impl Database {
         limit: Option<Duration>,
         work: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let brake = match &self.connection {
-            Connection::Postgres(_) => None,
-            Connection::Sqlite(file) => file.brake().cloned(),
-        };
+        let brake = self.brake();
         let canceller = match &brake {
             Some(brake) => Some(Canceller::Sqlite(brake.begin(limit.filter(|limit| !limit.is_zero())))),
             None => self.canceller(),
         };
         interrupt.running(canceller);
+        let before = self.wait_unless(Some(interrupt.clone()));
         let done = work(self);
+        self.wait_unless(before);
         interrupt.running(None);
         if let Some(brake) = brake {
             brake.end();
@@ -420,14 +426,29 @@ impl Database {
         };
         // Zero is no limit, as on PostgreSQL; here it would be no waiting at all.
         let limit = match limit {
-            Some(Duration::ZERO) => Duration::from_millis(i32::MAX.unsigned_abs().into()),
+            Some(Duration::ZERO) => Duration::MAX,
             Some(limit) => limit,
             None => target.busy_timeout,
         };
-        self.connection.run_own(
-            "limit the waiting",
-            &format!("PRAGMA busy_timeout = {}", limit.as_millis()),
-        )
+        let limited = match &mut self.connection {
+            Connection::Postgres(_) => Ok(()),
+            Connection::Sqlite(file) => file.wait_at_most(limit),
+        };
+        limited.map_err(|error| DatabaseError::server("limit the waiting", error))
+    }
+
+    /// `SQLite`: who is asked from now on whether to go on waiting for another program that is at work on the file. Gives back
+    /// who was before. PostgreSQL is told to cancel what waits.
+    pub(crate) fn wait_unless(&self, interrupt: Option<Interrupt>) -> Option<Interrupt> {
+        self.brake()?.wait_unless(interrupt)
+    }
+
+    /// `SQLite`: what ends a statement of the main connection.
+    fn brake(&self) -> Option<Arc<Brake>> {
+        match &self.connection {
+            Connection::Postgres(_) => None,
+            Connection::Sqlite(file) => file.brake().cloned(),
+        }
     }
 
     /// What puts the session back, as a part of a message.

@@ -371,6 +371,7 @@ impl Lockable for Sqlite {
         let target = SqliteTarget {
             path: PathBuf::from(path),
             busy_timeout: BUSY_TIMEOUT,
+            scratch: false,
         };
         let how = if let Some(pass) = &options.pass
             && let Some(lent) = BorrowedFile::open(target.lock_path(), pass)?

@@ -38,8 +38,8 @@ impl Database {
             Connection::Sqlite(_) => false,
         };
         if let Connection::Sqlite(file) = &mut self.connection {
-            // It is still open while the new one is opened.
-            file.share();
+            // It may have the file for itself alone.
+            file.close();
         }
         self.spoilt = true;
         self.connection = Connection::open(&self.target, &self.options)?;

@@ -11,7 +11,7 @@ use crate::error::{DatabaseError, ServerError};
 use crate::interrupt::Interrupt;
 use crate::ledger::{TABLE, store::Place};
 use crate::sql_text::{identifier, literal};
-use crate::sqlite::connect::is_interrupted;
+use crate::sqlite::connect::{is_busy, is_interrupted};
 use crate::state::prefix;
 use crate::target::TargetKind;
 
@@ -360,7 +360,7 @@ fn is_lost(error: &DatabaseError) -> bool {
 
 /// It has not failed, but was ended, or waited for somebody else.
 fn was_cancelled(error: &ServerError) -> bool {
-    error.is("57014") || is_interrupted(error)
+    error.is("57014") || is_interrupted(error) || is_busy(error)
 }
 
 /// The condition that a column holds one of these names.

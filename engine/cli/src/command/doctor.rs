@@ -19,8 +19,8 @@ use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
 /// Look at everything that a deploy depends on: connection, privileges, locks, load, ledger
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Changes nothing and takes no lock. (What a crash has left in the journal of an SQLite file, SQLite itself clears up as
-soon as anybody opens the file.) --verbose shows what is in order in detail, too; --quiet only what is not.
+Changes nothing and takes no lock. An SQLite file with a transaction that a crash has cut off is not opened, because SQLite
+undoes that then. --verbose shows what is in order in detail, too; --quiet only what is not.
 Ends with 5 when something would make a deploy fail, and with 1 when the database cannot be reached.")]
 pub struct Args {}
 

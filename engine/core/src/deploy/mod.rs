@@ -235,12 +235,12 @@ pub(crate) fn deploy_on<E: From<Error>>(
     let read = read(project, chosen)?;
     // The server makes what is missing while the plugins are loaded.
     let (made, loaded) = std::thread::scope(|scope| {
-        let making = scope.spawn(|| database.make_ready());
+        let making = scope.spawn(|| database.make_ready(&project.settings.execute.interrupt));
         let loaded = load();
         let made = making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (made, loaded)
     });
-    made.map_err(Error::from)?;
+    made.or_else(|error| project.settings.go_on().and(Err(Error::from(error))))?;
     let project = &loaded?;
     let (read, plan) = plan_on(project, &mut database, read, observe)?;
     let deploy = Deploy {

@@ -59,6 +59,12 @@ pub(super) fn look(target: &SqliteTarget, request: &Request, sink: &mut Sink<'_>
     for finding in sqlite_file::look(target) {
         sink.add(finding);
     }
+    if let Some((finding, cut_off)) = sqlite_file::left_over(target) {
+        sink.add(finding);
+        if cut_off {
+            return true;
+        }
+    }
     let mut connection = match open(target, Access::Read) {
         Ok(connection) => Connection::Sqlite(connection),
         Err(error) => {

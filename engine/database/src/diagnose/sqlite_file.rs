@@ -2,12 +2,14 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::diagnose::finding::{Finding, Group, Status};
 use crate::diagnose::run::Request;
 use crate::diagnose::words::bytes;
 use crate::error::DatabaseError;
+use crate::sqlite::connect::{Access, open_file};
 use crate::sqlite::lock::holder;
 use crate::sqlite::target::SqliteTarget;
 
@@ -43,7 +45,6 @@ pub(super) fn missing(target: &SqliteTarget) -> Finding {
 /// Looks at a file that is there.
 pub(super) fn look(target: &SqliteTarget) -> Vec<Finding> {
     let mut findings = vec![file(target), access(target)];
-    findings.extend(left_over(target));
     findings.extend(space(target));
     findings.extend(network(target));
     findings
@@ -72,21 +73,41 @@ fn file(target: &SqliteTarget) -> Finding {
 /// What a journal begins with while it counts: `SQLite` wipes or removes it at the end of a transaction.
 const JOURNAL: [u8; 8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7];
 
-/// A transaction that has not come to its end. `SQLite` undoes it for whoever opens the file next, us too, once its program
-/// is no more.
-fn left_over(target: &SqliteTarget) -> Option<Finding> {
-    let mut path = target.path.canonicalize().ok()?.into_os_string();
+/// A transaction that has not come to its end, and whether it never will: then `SQLite` undoes it for whoever opens the file,
+/// which is not for us to bring about.
+pub(super) fn left_over(target: &SqliteTarget) -> Option<(Finding, bool)> {
+    let files = [target.path.canonicalize().ok()?, target.state_path()];
+    let unfinished: Vec<_> = files.iter().filter(|file| has_journal(file)).collect();
+    let of = |status, line: String| finding("journal-file", status, line);
+    if let Some(file) = unfinished.iter().find(|file| is_cut_off(file, target.busy_timeout)) {
+        let line = format!(
+            "a transaction in {} was cut off: its program has ended in the middle",
+            file.display()
+        );
+        let help = "nothing else was looked at: SQLite puts the file back as it was before as soon as anybody opens it, and \
+                    nothing is changed here; `tollgate status` opens it, then look again";
+        return Some((of(Status::Warn, line).help(help), true));
+    }
+    let file = unfinished.first()?;
+    let line = format!(
+        "a transaction in {} is not finished: its program is at work",
+        file.display()
+    );
+    Some((of(Status::Note, line), false))
+}
+
+fn has_journal(file: &Path) -> bool {
+    let mut path = file.as_os_str().to_owned();
     path.push("-journal");
     let mut begin = [0; 8];
     let read = std::fs::File::open(&path).and_then(|mut file| file.read_exact(&mut begin));
-    if read.is_err() || begin != JOURNAL {
-        return None;
-    }
-    let line = "a transaction is not finished: its program is at work, or has ended in the middle";
-    Some(finding("journal-file", Status::Note, line).help(
-        "nothing to do: where the program is gone, SQLite puts the file back as it was before as soon as anybody opens it, as \
-         happens now",
-    ))
+    read.is_ok() && begin == JOURNAL
+}
+
+/// Whether nobody is at work on the file any more. `SQLite` says so of a file that it may not write.
+fn is_cut_off(file: &Path, patience: Duration) -> bool {
+    let opened = open_file(file, Access::Look, patience, &file.display().to_string());
+    matches!(opened, Err(DatabaseError::NotOpened { reason, .. }) if reason.contains("write a readonly database"))
 }
 
 /// Besides the file itself SQLite makes its journal in the folder, and we make the lock and our own tables there.

@@ -7,7 +7,7 @@ use crate::execute::groups::control;
 use crate::interrupt::Interrupt;
 use crate::ledger::INTERRUPTED;
 use crate::sessions::LockHolder;
-use crate::sqlite::connect::is_interrupted;
+use crate::sqlite::connect::{is_busy, is_interrupted};
 
 /// A migration could not be applied or taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,17 +162,20 @@ impl Problem {
         }
     }
 
-    /// The same, once a run was asked to stop: a statement that the server cancelled has not failed then.
+    /// The same, once a run was asked to stop: a statement that the server cancelled has not failed then, and one that was
+    /// kept waiting was not run.
     pub(crate) fn after(self, interrupt: &Interrupt) -> Self {
-        let cancelled = self
-            .server()
-            .is_some_and(|error| error.is(CANCELLED) || is_interrupted(error));
+        if interrupt.asked() == 0 {
+            return self;
+        }
+        let ended = |of: fn(&ServerError) -> bool| self.server().is_some_and(of);
+        let cancelled = ended(|error| error.is(CANCELLED) || is_interrupted(error));
         match self {
-            Self::Statement { index, .. } if cancelled && interrupt.asked() > 0 => Self::Interrupted {
+            Self::Statement { index, .. } if cancelled => Self::Interrupted {
                 cancelled: Some(index),
                 goes_on: true,
             },
-            _ if cancelled && interrupt.asked() > 0 => Self::interrupted(),
+            _ if cancelled || ended(is_busy) => Self::interrupted(),
             other => other,
         }
     }

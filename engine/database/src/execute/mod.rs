@@ -5,6 +5,7 @@ mod apart;
 pub(crate) mod applied;
 mod blockers;
 mod detaching;
+mod elsewhere;
 pub(crate) mod error;
 mod groups;
 mod indexes;

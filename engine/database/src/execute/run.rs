@@ -104,6 +104,7 @@ impl<'a> Run<'a> {
 
     /// Runs everything that is not in yet, and records it as finished.
     pub(crate) fn all(&mut self) -> Result<(), Problem> {
+        self.stays_here()?;
         // What an earlier attempt found out about its statement in doubt holds for this one, too.
         let mut alone: BTreeSet<usize> = self.in_doubt.into_iter().collect();
         self.database.wait_for_locks(self.options.lock_timeout)?;
@@ -232,7 +233,10 @@ impl<'a> Run<'a> {
         let tried = if self.can_be_sent_together(group) {
             self.try_together(group, carries, attempt)
         } else {
-            self.try_transaction(group, carries, attempt)
+            let before = self.database.wait_unless(Some(self.options.interrupt.clone()));
+            let tried = self.try_transaction(group, carries, attempt);
+            self.database.wait_unless(before);
+            tried
         };
         let seen = watch.map(Watch::end).unwrap_or_default();
         tried.map_err(|mut problem| {

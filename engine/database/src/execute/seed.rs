@@ -29,7 +29,9 @@ impl Database {
     /// # Errors
     /// A statement or the commit is refused; then nothing of the file is in.
     pub fn seed(&mut self, seed: &Seed<'_>) -> Result<(), ExecuteError> {
+        let before = self.wait_unless(Some(seed.interrupt.clone()));
         let result = self.run_seed(seed).map_err(|problem| problem.after(seed.interrupt));
+        self.wait_unless(before);
         if result.is_err() {
             // Where there is no transaction this is refused, and where the connection is gone nothing is left of one.
             let _ = self.connection.run("ROLLBACK");

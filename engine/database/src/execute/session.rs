@@ -8,6 +8,7 @@ use tollgate_sql::{Dialect, Script, Statement};
 
 use crate::error::ServerError;
 use crate::execute::{ExecuteOptions, Pragmas, outside};
+use crate::sqlite::connect::is_busy;
 
 /// Lets a transaction of PostgreSQL's commit without waiting for the server's disk, see
 /// [`crate::Durability::WithTheNext`].
@@ -93,18 +94,9 @@ pub(crate) fn begin(dialect: Dialect) -> &'static str {
 pub(crate) fn worth_retrying(error: &ServerError) -> bool {
     match error.sqlstate.as_deref() {
         Some(code) => matches!(code, "55P03" | "40P01" | "40001"),
-        // A trigger's own words may say that something is locked, too.
-        None => !error.connection_lost && BUSY.iter().any(|words| error.message.starts_with(words)),
+        None => is_busy(error),
     }
 }
-
-/// How `SQLite` says that somebody else is at work on the file.
-const BUSY: [&str; 4] = [
-    "database is locked",
-    "database table is locked",
-    "database schema is locked",
-    "database is busy",
-];
 
 /// Whether another session stood in the way: lock timeout, deadlock.
 pub(crate) fn is_blocked(error: &ServerError) -> bool {

@@ -64,6 +64,7 @@ pub(super) fn create(place: &SqliteTarget, options: &ScratchOptions) -> Result<S
         kind: TargetKind::Sqlite(SqliteTarget {
             path: path.clone(),
             busy_timeout: place.busy_timeout,
+            scratch: true,
         }),
     };
     Ok(Scratch {

@@ -1,8 +1,8 @@
-//! Ending a statement of `SQLite` that takes too long, or that another thread wants to end.
+//! Ending a statement of `SQLite` that takes too long, that another thread wants to end, or that waits for another program.
 //!
-//! The library asks a function of ours, every so many steps of its virtual machine, whether to go on. diesel has no way to
-//! set one and does not hand out the library's handle. But the library tells of every connection that is opened, with the
-//! handle: from there it is.
+//! The library asks a function of ours, every so many steps of its virtual machine, whether to go on, and another one, when
+//! somebody else is at work on the file, whether to wait. diesel has no way to set them and does not hand out the library's
+//! handle. But the library tells of every connection that is opened, with the handle: from there it is.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
@@ -14,8 +14,13 @@ use std::time::{Duration, Instant};
 use diesel::{Connection as _, ConnectionResult, SqliteConnection};
 use libsqlite3_sys as library;
 
+use crate::interrupt::Interrupt;
+
 /// Steps between two questions: some tens of microseconds, unless a single step takes long.
 const STEPS: c_int = 1000;
+
+/// Milliseconds until it is looked once more whether somebody else is still at work on the file: the library's own.
+const PAUSES: [u64; 8] = [1, 2, 5, 10, 15, 25, 50, 100];
 
 /// Says of one connection's statement whether it goes on.
 #[derive(Debug, Default)]
@@ -25,6 +30,17 @@ pub(crate) struct Brake {
     /// The turn of the statement that is to end.
     cancelled: AtomicU64,
     limit: Mutex<Option<Limit>>,
+    patience: Mutex<Patience>,
+}
+
+/// How long to wait for somebody else who is at work on the file.
+#[derive(Debug, Default)]
+struct Patience {
+    limit: Duration,
+    /// When the waiting began.
+    since: Option<Instant>,
+    /// Ends the waiting.
+    interrupt: Option<Interrupt>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,8 +98,36 @@ impl Brake {
         self.cancelled.load(Ordering::SeqCst) == turn
     }
 
+    /// Sets how long to wait for somebody else.
+    pub(crate) fn wait_at_most(&self, limit: Duration) {
+        self.patience().limit = limit;
+    }
+
+    /// Sets who ends the waiting early, from now on. Gives back who did before.
+    pub(crate) fn wait_unless(&self, interrupt: Option<Interrupt>) -> Option<Interrupt> {
+        std::mem::replace(&mut self.patience().interrupt, interrupt)
+    }
+
+    /// Waits a moment for somebody else. `times`: how often it has already waited for the same. `false`: no longer.
+    fn waits(&self, times: usize) -> bool {
+        let mut patience = self.patience();
+        if times == 0 {
+            patience.since = None;
+        }
+        let since = *patience.since.get_or_insert_with(Instant::now);
+        let left = patience.limit.saturating_sub(since.elapsed());
+        let interrupt = patience.interrupt.clone().unwrap_or_default();
+        drop(patience);
+        let pause = PAUSES.get(times).or(PAUSES.last()).copied().unwrap_or_default();
+        !left.is_zero() && !interrupt.sleep(left.min(Duration::from_millis(pause)))
+    }
+
     fn limit(&self) -> MutexGuard<'_, Option<Limit>> {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -121,6 +165,7 @@ unsafe fn fit(handle: *mut library::sqlite3) -> Option<Arc<Brake>> {
             return None;
         }
         library::sqlite3_progress_handler(handle, STEPS, Some(go_on_or_end), asked);
+        library::sqlite3_busy_handler(handle, Some(wait_or_not), asked);
     }
     Some(brake)
 }
@@ -146,6 +191,13 @@ unsafe extern "C" fn go_on_or_end(brake: *mut c_void) -> c_int {
     // SAFETY: the connection that asks owns it.
     let brake = unsafe { &*brake.cast::<Brake>() };
     c_int::from(brake.ends())
+}
+
+/// The library calls it when somebody else is at work on the file, until it says zero.
+unsafe extern "C" fn wait_or_not(brake: *mut c_void, times: c_int) -> c_int {
+    // SAFETY: the connection that asks owns it.
+    let brake = unsafe { &*brake.cast::<Brake>() };
+    c_int::from(brake.waits(usize::try_from(times).unwrap_or_default()))
 }
 
 /// The library calls it when a connection is closed, or has no room for the brake.
@@ -225,6 +277,48 @@ mod tests {
         assert_eq!(Arc::strong_count(&first), 2);
         drop(one);
         assert_eq!(Arc::strong_count(&first), 1, "a closed connection keeps nothing");
+    }
+
+    /// A connection to a file that another one writes to.
+    fn busy(folder: &tempfile::TempDir) -> (SqliteConnection, SqliteConnection, Arc<Brake>) {
+        let path = folder.path().join("a.db").display().to_string();
+        let mut other = SqliteConnection::establish(&path).unwrap();
+        other.batch_execute("CREATE TABLE t (a); BEGIN IMMEDIATE").unwrap();
+        let (connection, brake) = establish(&path).unwrap();
+        (other, connection, brake.unwrap())
+    }
+
+    #[test]
+    fn somebody_else_is_waited_for_as_long_as_was_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut other, mut connection, brake) = busy(&folder);
+        for limit in [Duration::ZERO, Duration::from_millis(30), Duration::from_millis(30)] {
+            brake.wait_at_most(limit);
+            let began = Instant::now();
+            let error = connection.batch_execute("BEGIN IMMEDIATE").unwrap_err();
+            assert_eq!(error.to_string(), "database is locked");
+            assert!(began.elapsed() >= limit);
+        }
+        brake.wait_at_most(Duration::MAX);
+        let waiting = std::thread::spawn(move || connection.batch_execute("BEGIN IMMEDIATE"));
+        other.batch_execute("COMMIT").unwrap();
+        waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn the_waiting_ends_when_the_run_is_asked_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_other, mut connection, brake) = busy(&folder);
+        let interrupt = Interrupt::default();
+        brake.wait_at_most(Duration::MAX);
+        assert_eq!(brake.wait_unless(Some(interrupt.clone())), None);
+        let asker = std::thread::spawn(move || interrupt.ask());
+        assert!(
+            connection.batch_execute("BEGIN IMMEDIATE").is_err(),
+            "or this never ends"
+        );
+        asker.join().unwrap();
+        assert!(brake.wait_unless(None).is_some());
     }
 
     #[test]

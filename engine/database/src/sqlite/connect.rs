@@ -17,7 +17,9 @@ use crate::sqlite::target::SqliteTarget;
 /// What may happen to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nothing is written.
+    /// Nothing is written, not even what puts a file right after a crash: where that is needed, opening it fails.
+    Look,
+    /// We write nothing.
     Read,
     /// It exists and is written.
     Write,
@@ -60,12 +62,40 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Has the file open to others, as far as the session can still see to that: a script may have taken it for its session
-    /// alone (`locking_mode`), or have left a transaction open.
-    pub(crate) fn share(&mut self) {
-        let _ = self.batch_execute("ROLLBACK");
-        // The lock goes with the end of what is read next.
-        let _ = self.batch_execute("PRAGMA locking_mode = NORMAL; PRAGMA schema_version");
+    /// Lets go of the file, whatever a script has done to the session: one that has taken the file for itself alone
+    /// (`locking_mode`) and then begun a write-ahead log cannot be told to share it again. What is run from here on goes to
+    /// an empty database in memory.
+    pub(crate) fn close(&mut self) {
+        self.remove_journal();
+        if let Ok((nowhere, brake)) = brake::establish(":memory:") {
+            *self.connection = nowhere;
+            self.brake = brake;
+            self.writes = false;
+        }
+    }
+
+    /// Removes the journal that stayed.
+    fn remove_journal(&mut self) {
+        if self.writes {
+            let _ = self.batch_execute("ROLLBACK");
+            // A wiped journal does no harm where it cannot be removed, because somebody else writes, for example. So nobody
+            // is waited for.
+            let _ = self.batch_execute("PRAGMA busy_timeout = 0");
+            let _ = self.keep_journal("persist", "DELETE");
+        }
+    }
+
+    /// Sets how long to wait for another program that is at work on the file.
+    pub(crate) fn wait_at_most(&mut self, limit: Duration) -> Result<(), ServerError> {
+        match &self.brake {
+            Some(brake) => {
+                brake.wait_at_most(limit);
+                Ok(())
+            }
+            None => self
+                .batch_execute(&busy_timeout(limit))
+                .map_err(|error| sqlite_error(&error)),
+        }
     }
 
     /// What ends a statement that takes too long, or is cancelled.
@@ -100,12 +130,7 @@ impl DerefMut for SqliteFile {
 
 impl Drop for SqliteFile {
     fn drop(&mut self) {
-        if self.writes {
-            // A wiped journal does no harm where it cannot be removed, because somebody else writes, for example. So nobody
-            // is waited for.
-            let _ = self.batch_execute("PRAGMA busy_timeout = 0");
-            let _ = self.keep_journal("persist", "DELETE");
-        }
+        self.remove_journal();
     }
 }
 
@@ -125,7 +150,7 @@ pub(crate) fn open_file(
     let mut file = SqliteFile {
         connection: Box::new(connection),
         brake,
-        writes: access != Access::Read,
+        writes: matches!(access, Access::Write | Access::Create),
     };
     if file.writes {
         file.keep_journal("delete", "PERSIST")
@@ -155,13 +180,20 @@ pub(crate) fn connect(
 fn establish(
     path: &Path,
     access: Access,
-    busy_timeout: Duration,
+    patience: Duration,
     describe: &str,
 ) -> Result<(SqliteConnection, Option<Arc<Brake>>), DatabaseError> {
     let uri = address(path, access, describe)?;
     let (mut connection, brake) = brake::establish(&uri).map_err(|error| not_opened(describe, error.to_string()))?;
+    let waiting = match &brake {
+        Some(brake) => {
+            brake.wait_at_most(patience);
+            String::new()
+        }
+        None => busy_timeout(patience),
+    };
     connection
-        .batch_execute(&setup(access, busy_timeout))
+        .batch_execute(&(waiting + setup(access)))
         .map_err(|error| not_opened(describe, sqlite_error(&error).message))?;
     Ok((connection, brake))
 }
@@ -198,23 +230,30 @@ fn address(path: &Path, access: Access, describe: &str) -> Result<String, Databa
         target: describe.to_owned(),
         reason: "its path is not UTF-8".to_owned(),
     })?;
-    let mode = if access == Access::Create { "rwc" } else { "rw" };
+    let mode = match access {
+        Access::Look => "ro",
+        Access::Read | Access::Write => "rw",
+        Access::Create => "rwc",
+    };
     Ok(uri(text, mode))
 }
 
-/// Session settings: Prisma's engine has foreign keys on, too.
-fn setup(access: Access, busy_timeout: Duration) -> String {
-    let query_only = if access == Access::Read {
-        "PRAGMA query_only = ON;"
-    } else {
-        ""
-    };
-    // Reading the schema version makes SQLite look at the file now, so that "not a database" shows here.
-    format!(
-        "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; {query_only} PRAGMA schema_version;",
-        busy_timeout.as_millis()
-    )
+/// Session settings: Prisma's engine has foreign keys on, too. Reading the schema version makes `SQLite` look at the file now,
+/// so that "not a database" shows here.
+fn setup(access: Access) -> &'static str {
+    match access {
+        Access::Look | Access::Read => "PRAGMA foreign_keys = ON; PRAGMA query_only = ON; PRAGMA schema_version;",
+        Access::Write | Access::Create => "PRAGMA foreign_keys = ON; PRAGMA schema_version;",
+    }
 }
+
+/// Has the library itself wait for another program, where there is no brake that sees to it.
+fn busy_timeout(limit: Duration) -> String {
+    format!("PRAGMA busy_timeout = {};", limit.as_millis().min(LONGEST_WAIT))
+}
+
+/// Milliseconds: the library counts them so.
+const LONGEST_WAIT: u128 = 0x7FFF_FFFF;
 
 /// The path as a `file:` URI: diesel opens everything as one, and a `?` or `%` in a name would be read as syntax.
 fn uri(path: &str, mode: &str) -> String {
@@ -228,6 +267,20 @@ fn uri(path: &str, mode: &str) -> String {
         }
     }
     uri + "?mode=" + mode
+}
+
+/// How `SQLite` says that somebody else is at work on the file.
+const BUSY: [&str; 4] = [
+    "database is locked",
+    "database table is locked",
+    "database schema is locked",
+    "database is busy",
+];
+
+/// Whether somebody else was at work on the file for too long. A trigger's own words may say that something is locked, too.
+pub(crate) fn is_busy(error: &ServerError) -> bool {
+    let lost = error.connection_lost || error.sqlstate.is_some();
+    !lost && BUSY.iter().any(|words| error.message.starts_with(words))
 }
 
 /// Whether a statement has not failed, but was ended.

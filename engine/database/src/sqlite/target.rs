@@ -1,6 +1,5 @@
 //! `SQLite` connection URLs: `file:` and `sqlite:`, as Prisma reads them.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +17,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct SqliteTarget {
     pub path: PathBuf,
     pub busy_timeout: Duration,
+    /// It is a scratch database: what runs on it must not reach any other file.
+    pub scratch: bool,
 }
 
 impl SqliteTarget {
@@ -59,6 +60,7 @@ impl SqliteTarget {
         Ok(Self {
             path: base.join(path).components().collect(),
             busy_timeout,
+            scratch: false,
         })
     }
 
@@ -67,9 +69,27 @@ impl SqliteTarget {
         format!("SQLite database {}", self.path.display())
     }
 
-    /// The sidecar file with Tollgate's own tables: `dev.db` has `dev.tollgate.db`, any other `X` has `X.tollgate.db`.
+    /// The sidecar file with Tollgate's own tables: `X` has `X.tollgate.db`, whatever the name ends with, so that no two
+    /// databases of a folder share one.
     pub(crate) fn state_path(&self) -> PathBuf {
-        self.beside(".tollgate.db")
+        let own = self.beside(".tollgate.db");
+        match self.former_state_path() {
+            Some(former) if !own.exists() => former,
+            _ => own,
+        }
+    }
+
+    /// The sidecar file from a time when that of `dev.db` was `dev.tollgate.db`, where it is there and can only be this
+    /// database's: what is kept in it must not be lost.
+    fn former_state_path(&self) -> Option<PathBuf> {
+        let path = self.resolved();
+        let stem = path
+            .extension()
+            .filter(|extension| *extension == "db")
+            .and(path.file_stem())?;
+        let namesake = path.with_file_name(stem);
+        let former = appended(&namesake, ".tollgate.db");
+        (former.exists() && !namesake.is_file()).then_some(former)
     }
 
     /// The file that is locked while a run works on the database.
@@ -78,14 +98,57 @@ impl SqliteTarget {
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
-        // Of a link it is beside the file that it leads to: all ways to one database have one lock.
-        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        let stem = match path.extension() {
-            Some(extension) if extension == "db" => path.file_stem(),
-            _ => path.file_name(),
-        };
-        let mut name = stem.map_or_else(OsString::new, OsString::from);
-        name.push(suffix);
-        path.with_file_name(name)
+        appended(&self.resolved(), suffix)
+    }
+
+    /// Of a link the file that it leads to: all ways to one database have one lock.
+    fn resolved(&self) -> PathBuf {
+        self.path.canonicalize().unwrap_or_else(|_| self.path.clone())
+    }
+}
+
+fn appended(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn state_of(folder: &Path, name: &str) -> String {
+        let target = SqliteTarget::parse(name, &folder.canonicalize().unwrap()).unwrap();
+        let path = target.state_path();
+        path.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_database_of_a_folder_has_its_own_state() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, state) in [
+            ("dev", "dev.tollgate.db"),
+            ("dev.db", "dev.db.tollgate.db"),
+            ("dev.sqlite", "dev.sqlite.tollgate.db"),
+        ] {
+            assert_eq!(state_of(folder.path(), name), state);
+        }
+    }
+
+    #[test]
+    fn a_state_of_the_former_name_is_used_where_it_is_this_databases() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        let state = || state_of(folder.path(), "dev.db");
+        make("dev.tollgate.db");
+        assert_eq!(state(), "dev.tollgate.db");
+        make("dev.db.tollgate.db");
+        assert_eq!(state(), "dev.db.tollgate.db");
+        std::fs::remove_file(folder.path().join("dev.db.tollgate.db")).unwrap();
+        make("dev");
+        assert_eq!(state(), "dev.db.tollgate.db", "that one may be the other database's");
+        assert_eq!(state_of(folder.path(), "dev"), "dev.tollgate.db");
     }
 }

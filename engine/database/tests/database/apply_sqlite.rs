@@ -248,7 +248,7 @@ fn a_file_that_was_locked_for_one_session_is_open_to_the_next() {
 fn what_is_in_and_recorded_does_not_fail_for_the_note_of_its_progress() {
     let mut fixture = sqlite();
     let sql = "CREATE TABLE a (id INTEGER);\nVACUUM;\nCREATE TABLE b (id INTEGER);";
-    let state = fixture.folder().join("test.tollgate.db");
+    let state = fixture.folder().join("test.db.tollgate.db");
     let mut spoil = |event| {
         if matches!(event, ExecuteEvent::Statement { index: 2 }) {
             let sql = "DROP TABLE statement_progress";

@@ -173,12 +173,12 @@ fn damaged_files_are_said_to_be() {
         let said = format!("{error}\nhelp: {}\n", error.help().unwrap_or_default());
         said.replace(&fixture.folder().display().to_string(), "FOLDER")
     };
-    damage("test.tollgate.db");
+    damage("test.db.tollgate.db");
     let state = connect(&fixture.url()).state().map(drop).unwrap_err();
     damage("test.db");
     let ledger = connect(&fixture.url()).ledger().unwrap_err();
     assert_snapshot!(say(state) + &say(ledger), @"
-    cannot prepare Tollgate's own tables in FOLDER/test.tollgate.db: database disk image is malformed
+    cannot prepare Tollgate's own tables in FOLDER/test.db.tollgate.db: database disk image is malformed
     help: the file is damaged: put back a backup; where it is the .tollgate.db file beside the database, move it away, and the next deploy makes a new one, without the rollback plans and leases that were in it
     failed to read the migration ledger: database disk image is malformed
     help: the file is damaged: put back a backup; where it is the .tollgate.db file beside the database, move it away, and the next deploy makes a new one, without the rollback plans and leases that were in it

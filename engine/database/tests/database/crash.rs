@@ -163,7 +163,7 @@ fn sqlite_goes_on_with_a_rollback_whose_sidecar_is_behind() {
     let error = fixture.database.roll_back(&request, &options, &mut |_| {}).unwrap_err();
     assert_eq!(error.statement(), Some(4));
     fixture.ask("CREATE TABLE later (n int);");
-    let sidecar = fixture.folder().join("test.tollgate.db");
+    let sidecar = fixture.folder().join("test.db.tollgate.db");
     let behind = format!(
         "ATTACH '{}' AS state; UPDATE state.statement_progress SET done = 0, digest = '', in_flight = NULL; SELECT changes();",
         sidecar.display()

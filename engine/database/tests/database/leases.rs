@@ -67,7 +67,7 @@ fn the_table_has_no_token() {
         let table = if fixture.is_postgres() {
             fixture.ask("SELECT t::text FROM tollgate.leases t")
         } else {
-            let path = fixture.folder().join("test.tollgate.db");
+            let path = fixture.folder().join("test.db.tollgate.db");
             assert!(path.exists(), "{}", path.display());
             String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
         };

@@ -62,7 +62,7 @@ impl Fixture {
         match &self.outside {
             Outside::Postgres(database) => database.psql(sql).trim_end().to_owned(),
             Outside::Sqlite(file) => {
-                let state = file.path().with_extension("tollgate.db");
+                let state = file.path().with_extension("db.tollgate.db");
                 let output = std::process::Command::new("sqlite3")
                     .arg(state)
                     .arg(sql)
