@@ -1,6 +1,6 @@
 //! At a terminal: Ctrl-C as the terminal sends it, and a window that is closed.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -155,9 +155,13 @@ fn ctrl_c_is_an_answer_to_every_question() {
     for (command, configuration) in [
         ("reset", format!("development = true\n{seeds}")),
         ("seed", seeds.to_owned()),
+        ("resolve", String::new()),
         ("baseline", String::new()),
     ] {
         stage.project.file("tollgate.toml", &configuration);
+        if command == "resolve" {
+            stage.database.psql("UPDATE _prisma_migrations SET finished_at = NULL");
+        }
         if command == "baseline" {
             stage.database.psql("DROP TABLE _prisma_migrations");
         }
@@ -166,8 +170,45 @@ fn ctrl_c_is_an_answer_to_every_question() {
         window.shows("[y/N]");
         let mut keys = window.master.take_writer().unwrap();
         keys.write_all(b"\x03").unwrap();
-        window.shows("interrupted before anything was done");
+        window.shows("interrupted before ");
+        window.shows("nothing was changed");
         assert_eq!(window.status(), 130, "{command}");
+        assert_eq!(stage.database.psql("SELECT count(*) FROM a"), "0\n", "{command}");
+    }
+    stage.project.succeed(&["baseline", "--yes"]);
+    stage.goes_on();
+}
+
+/// What is read then is the end of the terminal, which is no answer.
+#[test]
+fn a_window_that_is_closed_answers_nothing() {
+    let stage = Stage::new();
+    stage.project.file("seed.sql", "INSERT INTO a VALUES (1);\n");
+    stage.project.succeed(&["deploy"]);
+    for (command, configuration) in [
+        ("rollback", ""),
+        ("reset", "development = true\n"),
+        ("seed", "[seed]\nfiles = [\"seed.sql\"]\n"),
+        ("resolve", ""),
+        ("baseline", ""),
+    ] {
+        stage.project.file("tollgate.toml", configuration);
+        match command {
+            "resolve" => drop(stage.database.psql("UPDATE _prisma_migrations SET finished_at = NULL")),
+            "baseline" => drop(stage.database.psql("DROP TABLE _prisma_migrations")),
+            _ => {}
+        }
+        let Window { master, mut child, .. } = Window::open(&stage, &[command], false);
+        let mut shown = master.try_clone_reader().unwrap();
+        let mut said = Vec::new();
+        while !String::from_utf8_lossy(&said).contains("[y/N]") {
+            let mut bytes = [0; 256];
+            let count = shown.read(&mut bytes).unwrap();
+            said.extend_from_slice(&bytes[..count]);
+        }
+        drop(shown);
+        drop(master);
+        assert_eq!(child.wait().unwrap().exit_code(), 129, "{command}");
         assert_eq!(stage.database.psql("SELECT count(*) FROM a"), "0\n", "{command}");
     }
     stage.project.succeed(&["baseline", "--yes"]);

@@ -11,7 +11,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::documents::Body;
 use crate::output::path::shown;
+use crate::output::report::Report;
 use crate::output::style::{BAD, DIM, GOOD, NAME, WARN, paint};
+use crate::signal;
 
 /// Tell the ledger what happened to migrations, without running anything
 ///
@@ -163,10 +165,11 @@ fn look(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             Resolution::Applied(_) => "applied",
             Resolution::RolledBack(_) => "rolled back",
         };
-        if ui.confirm(&format!("Record {} as {word}?", inspection.migration)) == Some(true) {
-            recorded.extend(record(&resolution, false, context)?);
-        } else {
-            open = true;
+        match ui.confirm(&format!("Record {} as {word}?", inspection.migration)) {
+            Some(true) => recorded.extend(record(&resolution, false, context)?),
+            // Ctrl-C is an answer to all questions.
+            None if signal::interrupt().asked() > 0 => return Err(interrupted(&inspection.migration, &recorded)),
+            _ => open = true,
         }
     }
     ui.document(&Resolved {
@@ -174,6 +177,17 @@ fn look(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         inspected: inspections.iter().map(document).collect(),
     });
     Ok(if open { Exit::Unexpected } else { Exit::Done })
+}
+
+fn interrupted(migration: &str, recorded: &[RecordedDocument]) -> Failure {
+    let before: Vec<&str> = recorded.iter().map(|recorded| recorded.migration.as_str()).collect();
+    let state = if before.is_empty() {
+        "nothing was changed".to_owned()
+    } else {
+        format!("recorded before: {}", before.join(", "))
+    };
+    let report = Report::error("interrupted", format!("interrupted before {migration} was recorded"));
+    Failure::new(signal::exit(), report.database(state))
 }
 
 fn show(context: &Context<'_>, inspection: &Inspection) {

@@ -214,6 +214,9 @@ impl Ui {
 /// How often is looked whether the question has become pointless.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long after its terminal is gone a process may be told so.
+const HANG_UP: Duration = Duration::from_secs(2);
+
 /// A line of standard input, unless the program is asked to end before it comes. It is read on another thread: a signal
 /// does not end the reading.
 fn answer() -> Option<String> {
@@ -227,6 +230,12 @@ fn answer() -> Option<String> {
     let interrupt = signal::interrupt();
     loop {
         match answer.recv_timeout(LOOK) {
+            // The end of what somebody types (Ctrl-D) is an answer. That of the terminal is none, and the signal that tells of
+            // it comes a moment later.
+            Ok(line) if line.as_ref().is_none_or(String::is_empty) && !std::io::stdin().is_terminal() => {
+                interrupt.sleep(HANG_UP);
+                return None;
+            }
             Ok(line) => return line,
             Err(RecvTimeoutError::Timeout) if interrupt.asked() == 0 => {}
             Err(_) => return None,
