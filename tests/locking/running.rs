@@ -145,6 +145,8 @@ fn the_command_is_ended_when_the_lock_is_lost() {
     let outcome = running.end(&stage.project);
     let reason = same_everywhere(&outcome.to_string());
     let reason = reason.replace("terminating connection due to administrator command", "[reason]");
+    // What the shell says of what it was waiting for.
+    let reason = reason.replace("Terminated\n", "");
     assert_snapshot!(reason.replace("connection closed", "[reason]"), @"
     status: 1
     -- stdout
@@ -166,6 +168,48 @@ fn the_command_is_ended_when_the_lock_is_lost() {
     lose();
     assert_eq!(running.end(&stage.project).status, Some(1));
     stage.lock_is_free();
+}
+
+/// Whether a process is at work, and not just still known.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+#[test]
+fn what_the_command_has_started_ends_with_it_when_the_lock_is_lost() {
+    let stage = Stage::new();
+    let holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 72707369 AND database = \
+                  (SELECT oid FROM pg_database WHERE datname = current_database())";
+    // Both, and then one that has to be ended by force, when the command itself has ended long before.
+    for ignoring in ["", "trap '' TERM; "] {
+        let started = format!("sh -c \"{ignoring}echo \\$\\$ > started; while :; do sleep 0.02; done\" &");
+        let wait = "while ! [ -s started ]; do sleep 0.02; done; trap 'exit 0' TERM";
+        let running = ready(
+            &stage.project,
+            &format!("rm -f started; {started} {wait}"),
+            &["--kill-after", "300ms"],
+        );
+        let pid = std::fs::read_to_string(stage.project.path().join("started")).unwrap();
+        assert!(runs(&pid));
+        stage
+            .project
+            .succeed(&["lock", "release", "--terminate", stage.database.psql(holder).trim()]);
+        let outcome = running.end(&stage.project);
+        assert_eq!(outcome.status, Some(1), "{outcome}");
+        until("what it has started has ended", || !runs(&pid));
+    }
+}
+
+/// Nobody holds the lock for it any more.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_command_is_told_to_end_when_tollgate_is_killed() {
+    let anna = person("anna", &Database::sqlite());
+    let running = ready(&anna, "trap 'touch ended; exit 0' TERM", &[]);
+    running.send(Signal::KILL);
+    assert_eq!(running.end(&anna).status, None);
+    until("the command has heard of it", || anna.path().join("ended").exists());
 }
 
 #[test]

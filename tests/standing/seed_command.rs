@@ -1,6 +1,12 @@
 //! Rows to work with, from a program of the project's.
 
+use std::io::Read as _;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
 use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
+use tollgate_tests::{Outcome, Project};
 
 use crate::outside::Database;
 use crate::session::{blog, on, session};
@@ -111,31 +117,117 @@ fn prismas_own_seed_command_is_known() {
     "#);
 }
 
-#[test]
-fn a_seed_command_ends_with_its_caller() {
-    let project = crate::session::sqlite();
-    blog(&project);
-    project.succeed(&["deploy"]);
-    project.file(
-        "tollgate.toml",
-        "development = true\n[seed]\ncommand = [\"sh\", \"-c\", \"echo $$ > started; exec sleep 600\"]\n",
-    );
-    let mut seeding = project.command(&["seed", "--quiet"]).spawn().unwrap();
-    let started = project.path().join("started");
-    let child = loop {
-        let text = std::fs::read_to_string(&started).unwrap_or_default();
-        if text.ends_with('\n') {
-            break rustix::process::Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+/// A seed command that has begun, and the numbers of its processes: its own, and that of one which it has started.
+struct Seeding {
+    project: Project,
+    seed: Child,
+    processes: [Pid; 2],
+}
+
+impl Seeding {
+    /// `script` comes before the command waits for what it has started.
+    fn begin(script: &str) -> Self {
+        let project = crate::session::sqlite();
+        blog(&project);
+        project.succeed(&["deploy"]);
+        let command = format!("{script} sleep 600 & echo $$ $! > started; wait $!; wait $!");
+        project.file("seed.sh", &command).file(
+            "tollgate.toml",
+            "development = true\n[seed]\ncommand = \"sh seed.sh\"\n",
+        );
+        let mut command = project.command(&["seed"]);
+        let seed = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let started = project.path().join("started");
+        let numbers = loop {
+            let text = std::fs::read_to_string(&started).unwrap_or_default();
+            if text.ends_with('\n') {
+                break text;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let mut numbers = numbers.split_whitespace().map(|number| number.parse().unwrap());
+        let mut next = || Pid::from_raw(numbers.next().unwrap()).unwrap();
+        Self {
+            processes: [next(), next()],
+            project,
+            seed,
         }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
-    let pid = rustix::process::Pid::from_raw(i32::try_from(seeding.id()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(seeding.wait().unwrap().code(), Some(143));
-    assert!(
-        rustix::process::test_kill_process(child).is_err(),
-        "the command goes on"
-    );
+    }
+
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.seed.id().try_into().unwrap()).unwrap(), signal).unwrap();
+    }
+
+    /// Waits until it says this.
+    fn says(&mut self, words: &str) -> String {
+        let mut said = String::new();
+        let stderr = self.seed.stderr.as_mut().unwrap();
+        while !said.contains(words) {
+            let mut byte = [0];
+            assert_eq!(stderr.read(&mut byte).unwrap(), 1, "it has ended: {said}");
+            said.push(byte[0].into());
+        }
+        said
+    }
+
+    /// How it ends. None of its processes is left then, as somebody may still have to notice.
+    fn end(self) -> Outcome {
+        let output = self.seed.wait_with_output().unwrap();
+        let runs = |pid: &Pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        assert!(!self.processes.iter().any(runs), "the command goes on");
+        self.project.outcome(&output)
+    }
+}
+
+#[test]
+fn a_seed_command_ends_with_its_caller_and_takes_along_what_it_has_started() {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+        let seeding = Seeding::begin("");
+        seeding.send(signal);
+        let outcome = seeding.end();
+        assert_eq!(outcome.status, Some(status), "{outcome}");
+    }
+}
+
+#[test]
+fn a_seed_command_that_says_all_is_well_was_interrupted_all_the_same() {
+    let seeding = Seeding::begin("trap 'exit 0' TERM;");
+    seeding.send(Signal::TERM);
+    assert_snapshot!(seeding.end(), @"
+    status: 143
+    -- stderr
+    running sh seed.sh
+    stopping: the command that runs is asked to end; once more kills it
+    interrupted
+
+      × interrupted while the seed command sh seed.sh ran
+      the database now: the seed command may have changed something
+    ");
+}
+
+#[test]
+fn a_seed_command_that_does_not_want_to_end_is_killed_when_asked_again() {
+    let mut seeding = Seeding::begin("trap '' TERM;");
+    seeding.send(Signal::INT);
+    let said = seeding.says("once more kills it\n");
+    // Two that come at the same time are one.
+    std::thread::sleep(Duration::from_millis(150));
+    seeding.send(Signal::INT);
+    let outcome = seeding.end();
+    assert_snapshot!(format!("{said}{outcome}"), @"
+    running sh seed.sh
+    stopping: the command that runs is asked to end; once more kills it
+    status: 130
+    -- stderr
+    killing the command that runs; once more ends the program at once
+    interrupted
+
+      × interrupted: the seed command sh seed.sh did not end when it was asked to, and was killed
+      the database now: the seed command may have changed something
+    ");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod git;
 mod output;
 mod run;
 mod signal;
+mod started;
 
 /// Reading and replaying thousands of scripts makes and drops millions of short strings, on several threads.
 #[global_allocator]

@@ -1,10 +1,12 @@
 //! Being asked to end: Ctrl-C, SIGTERM, a closed terminal.
 //!
 //! Asked once, a command that changes a database ends after the statement that it is at; asked twice, it has the server
-//! cancel that statement; asked a third time, the process ends, and the next run finds out what is true. A command that
-//! only reads ends at once. Either way the exit status says which signal it was.
+//! cancel that statement; asked a third time, the process ends, and the next run finds out what is true. A program that it
+//! has started is asked to end when it is asked itself, and killed when it is asked twice. A command that only reads ends at
+//! once. Either way the exit status says which signal it was.
 
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
@@ -47,6 +49,50 @@ pub fn ask(exit: Exit) {
     interrupt().ask();
 }
 
+/// Whether a program that this process has started runs.
+static PROGRAM: AtomicBool = AtomicBool::new(false);
+
+/// A program that this process has started runs, and is killed by whoever waits for it when [`interrupt`] is asked twice.
+/// Ends when dropped.
+pub struct ProgramRuns(());
+
+impl ProgramRuns {
+    /// From now on.
+    #[must_use = "it ends when this is dropped"]
+    pub fn begin() -> Self {
+        PROGRAM.store(true, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for ProgramRuns {
+    fn drop(&mut self) {
+        PROGRAM.store(false, Ordering::SeqCst);
+    }
+}
+
+/// What this process is at when it is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Nothing,
+    Work,
+    Statement,
+    Program,
+}
+
+impl At {
+    fn of(interrupt: &Interrupt) -> Self {
+        if PROGRAM.load(Ordering::SeqCst) {
+            return Self::Program;
+        }
+        match interrupt.doing() {
+            Doing::Nothing => Self::Nothing,
+            Doing::Work => Self::Work,
+            Doing::Statement => Self::Statement,
+        }
+    }
+}
+
 /// Whether whoever started this process wants the signal to be ignored.
 #[cfg(unix)]
 pub fn is_ignored(signal: i32) -> bool {
@@ -76,22 +122,22 @@ fn received(exit: Exit, times: u32, how: OnSignal, told: bool) {
     if how == OnSignal::Cancel {
         return cancel(&interrupt, first, times, told);
     }
-    let doing = interrupt.doing();
-    if times > 2 || (times == 2 && doing == Doing::Nothing) {
+    let at = At::of(&interrupt);
+    if times > 2 || (times == 2 && at == At::Nothing) {
         end(first);
     }
     let say = || {
         if told {
-            say(message(times, doing));
+            say(message(times, at));
         }
     };
     // Said first where the process may be at its end before one has said it.
-    match (times, doing) {
-        (1, Doing::Work | Doing::Statement) => {
+    match (times, at) {
+        (1, At::Work | At::Statement | At::Program) => {
             interrupt.ask();
             say();
         }
-        (1, Doing::Nothing) => {
+        (1, At::Nothing) => {
             say();
             interrupt.ask();
         }
@@ -140,12 +186,14 @@ fn say(message: &'static str) {
     let _ = said.recv_timeout(PATIENCE);
 }
 
-fn message(times: u32, doing: Doing) -> &'static str {
-    match (times, doing) {
-        (1, Doing::Nothing) => "stopping",
-        (1, Doing::Work) => "stopping after what runs now",
-        (1, Doing::Statement) => "stopping after the statement that runs; once more cancels it",
-        (_, Doing::Statement) => "cancelling the statement that runs; once more ends the program at once",
+fn message(times: u32, at: At) -> &'static str {
+    match (times, at) {
+        (1, At::Nothing) => "stopping",
+        (1, At::Work) => "stopping after what runs now",
+        (1, At::Statement) => "stopping after the statement that runs; once more cancels it",
+        (1, At::Program) => "stopping: the command that runs is asked to end; once more kills it",
+        (_, At::Statement) => "cancelling the statement that runs; once more ends the program at once",
+        (_, At::Program) => "killing the command that runs; once more ends the program at once",
         (_, _) => "what runs now cannot be cancelled; once more ends the program at once",
     }
 }

@@ -18,7 +18,8 @@ use crate::output::Ui;
 use crate::output::path::shown;
 use crate::output::report::Report;
 use crate::output::style::{GOOD, NAME, paint};
-use crate::signal;
+use crate::signal::{self, ProgramRuns};
+use crate::started::Started;
 
 /// Where rows come from.
 pub struct Seeds {
@@ -210,20 +211,35 @@ impl SeedCommand {
             // Standard output is the document's; what the program says there goes where messages go.
             command.stdout(Stdio::from(std::io::stderr()));
         }
-        let mut child = command.spawn().map_err(|error| self.not_started(&line, &error))?;
-        let status = wait(&mut child).map_err(|error| {
+        if signal::interrupt().asked() > 0 {
+            let report = Report::error(
+                "interrupted",
+                format!("interrupted before the seed command {line} was started"),
+            );
+            return Err(Failure::new(signal::exit(), report.database("nothing was changed")));
+        }
+        let child = command.spawn().map_err(|error| self.not_started(&line, &error))?;
+        let Ended { status, killed } = Waiting::begin(child).wait().map_err(|error| {
             let message = format!("how the seed command {line} ends cannot be seen: {error}");
             Failure::new(Exit::Failed, self.report(message))
         })?;
-        if signal::interrupt().asked() > 0 && !status.success() {
-            let report = Report::error("interrupted", format!("interrupted while the seed command {line} ran"));
-            return Err(Failure::new(signal::exit(), report.database(LEFT)));
+        // However it ended: whoever asks a program to end is not told by its status whether it had done everything.
+        if signal::interrupt().asked() > 0 {
+            let message = if killed {
+                format!("interrupted: the seed command {line} did not end when it was asked to, and was killed")
+            } else {
+                format!("interrupted while the seed command {line} ran")
+            };
+            return Err(Failure::new(
+                signal::exit(),
+                Report::error("interrupted", message).database(LEFT),
+            ));
         }
         if status.success() {
             ui.line(format!("{} {}", paint(GOOD, "seeded"), paint(NAME, &line)));
             return Ok(());
         }
-        let message = format!("the seed command {line} {}", ended(status));
+        let message = format!("the seed command {line} {}", in_words(status));
         Err(Failure::new(Exit::Failed, self.report(message)))
     }
 
@@ -265,28 +281,68 @@ const NO_SHELL: &str = "it runs without a shell; for one, write it as a list: `c
 /// How often is looked whether the program has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long it gets to end itself when this process is asked to: a terminal has told it, too.
+/// How long it gets to end by itself when this process is asked to: a terminal has told it, too.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Waits for its end. When this process is asked to end, the program is, too.
-fn wait(child: &mut Child) -> std::io::Result<ExitStatus> {
-    let interrupt = signal::interrupt();
-    let mut asked: Option<Instant> = None;
-    let mut told = false;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+/// A program that runs, and that this process waits for.
+struct Waiting {
+    child: Child,
+    /// What it has started itself.
+    started: Started,
+    _runs: ProgramRuns,
+}
+
+/// How it ended.
+struct Ended {
+    status: ExitStatus,
+    /// By force.
+    killed: bool,
+}
+
+impl Waiting {
+    fn begin(child: Child) -> Self {
+        Self {
+            child,
+            started: Started::default(),
+            _runs: ProgramRuns::begin(),
         }
-        match asked {
-            None if interrupt.sleep(LOOK) => asked = Some(Instant::now()),
-            None => {}
-            Some(since) => {
-                if !told && since.elapsed() >= GRACE {
-                    end(child);
-                    told = true;
-                }
-                std::thread::sleep(LOOK);
+    }
+
+    /// Waits for its end. When this process is asked to end, the program is, too, with all that it has started; asked
+    /// twice, they are killed.
+    fn wait(mut self) -> std::io::Result<Ended> {
+        let interrupt = signal::interrupt();
+        while !interrupt.sleep(LOOK) {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Ended { status, killed: false });
             }
+        }
+        let asked = Instant::now();
+        let mut told = false;
+        self.started.look(Some(self.child.id()));
+        loop {
+            let status = self.child.try_wait()?;
+            if let Some(status) = status.filter(|_| self.started.is_over()) {
+                return Ok(Ended { status, killed: false });
+            }
+            let running = status.is_none().then(|| self.child.id());
+            if interrupt.asked() > 1 {
+                self.started.look(running);
+                // The program first: it starts nothing more then.
+                self.child.kill()?;
+                self.started.kill();
+                let status = self.child.wait()?;
+                return Ok(Ended { status, killed: true });
+            }
+            if !told && asked.elapsed() >= GRACE {
+                self.started.look(running);
+                if running.is_some() {
+                    end(&mut self.child);
+                }
+                self.started.terminate();
+                told = true;
+            }
+            std::thread::sleep(LOOK);
         }
     }
 }
@@ -305,7 +361,7 @@ fn end(child: &mut Child) {
     let _ = child.kill();
 }
 
-fn ended(status: ExitStatus) -> String {
+fn in_words(status: ExitStatus) -> String {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;

@@ -1,5 +1,5 @@
-//! A command that runs while something is watched: signals are passed on to it, and it is ended when the watched thing
-//! fails.
+//! A command that runs while something is watched: signals are passed on to it, and it is ended, with all that it has
+//! started, when the watched thing fails.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,9 +12,13 @@ use std::time::{Duration, Instant};
 use tollgate_engine::Error;
 
 use crate::signal;
+use crate::started::Started;
 
 /// How often the lock is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often is looked whether what it has started has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How it ended.
 pub enum Ending {
@@ -86,7 +90,10 @@ pub fn run(
     if !signals.begin() {
         return Ending::Interrupted;
     }
-    let mut running = match Command::new(program).args(arguments).env(name, value).spawn() {
+    let mut command = Command::new(program);
+    command.args(arguments).env(name, value);
+    end_with_us(&mut command);
+    let mut running = match command.spawn() {
         Ok(child) => Running {
             child,
             since: Instant::now(),
@@ -124,19 +131,32 @@ fn watch(running: &mut Running, signals: &Signals, check: &mut dyn FnMut() -> Re
 }
 
 impl Running {
-    /// Has it end itself, and ends it when it does not.
+    /// Has it and all that it has started end, and ends what does not.
     fn end(&mut self, signals: &Signals, grace: Duration) {
+        let mut started = Started::default();
+        started.look(Some(self.child.id()));
         send(&self.child, TERMINATE);
+        started.terminate();
         let start = Instant::now();
-        while self.ended().is_none() {
+        loop {
+            let has_ended = self.ended().is_some();
+            if has_ended && started.is_over() {
+                return;
+            }
             let left = grace.saturating_sub(start.elapsed());
             if left.is_zero() {
+                started.look((!has_ended).then(|| self.child.id()));
                 // Only fails when it has ended meanwhile.
                 let _ = self.child.kill();
+                started.kill();
                 let _ = self.child.wait();
                 return;
             }
-            signals.pass_on(self, left.min(CHECK_EVERY));
+            if has_ended {
+                std::thread::sleep(left.min(LOOK_EVERY));
+            } else {
+                signals.pass_on(self, left.min(CHECK_EVERY));
+            }
         }
     }
 
@@ -168,24 +188,28 @@ impl Signals {
             Ok(received) => send(&running.child, received.signal),
             Err(RecvTimeoutError::Timeout) => {}
             // Without signals there is only time to look at.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(longest.min(Duration::from_millis(50))),
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(longest.min(LOOK_EVERY)),
         }
     }
 }
 
 #[cfg(unix)]
-use unix::{TERMINATE, hears_terminal, send, shell_status};
+use unix::{TERMINATE, end_with_us, hears_terminal, send, shell_status};
 
 #[cfg(unix)]
 mod unix {
     use std::io::IsTerminal as _;
+    #[cfg(target_os = "linux")]
+    use std::os::unix::process::CommandExt as _;
     use std::os::unix::process::ExitStatusExt as _;
-    use std::process::{Child, ExitStatus};
+    use std::process::{Child, Command, ExitStatus};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
     use std::time::Instant;
 
+    #[cfg(target_os = "linux")]
+    use rustix::process::getppid;
     use rustix::process::{Pid, Signal, getpgid, getpgrp, getpid, getsid, kill_process};
     use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
     use signal_hook::iterator::SignalsInfo;
@@ -260,6 +284,30 @@ mod unix {
         signal::ask(exit);
     }
 
+    /// Has the system tell the command to end when this process is killed: nobody holds the lock for it any more then.
+    #[cfg(target_os = "linux")]
+    pub(super) fn end_with_us(command: &mut Command) {
+        let us = getpid();
+        let ask = move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+            // Before that it told nobody.
+            if getppid() == Some(us) {
+                Ok(())
+            } else {
+                Err(std::io::Error::from(std::io::ErrorKind::Interrupted))
+            }
+        };
+        // SAFETY: what runs between fork and exec makes two system calls and nothing else: it takes no lock and no memory.
+        #[expect(unsafe_code, reason = "only the new process itself can ask for this")]
+        unsafe {
+            command.pre_exec(ask);
+        }
+    }
+
+    /// Other systems have nothing of the kind.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn end_with_us(_: &mut Command) {}
+
     /// Whether the terminal tells the command, too. It tells all processes of its foreground; that it is closed it tells
     /// the first process of the session and no other.
     pub(super) fn hears_terminal(child: &Child, signal: i32) -> bool {
@@ -301,6 +349,9 @@ impl Signals {
         }
     }
 }
+
+#[cfg(not(unix))]
+fn end_with_us(_: &mut Command) {}
 
 #[cfg(not(unix))]
 fn send(_: &Child, _: i32) {}
