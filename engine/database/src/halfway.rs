@@ -18,6 +18,13 @@ impl Database {
             None if self.began_here(row)? => Some(Progress::start(&row.id, Direction::Up)),
             None => None,
         };
+        let progress = progress.map(|mut known| {
+            let done = usize::try_from(row.applied_steps_count).unwrap_or(0);
+            if self.is_ahead(&known, done) {
+                known.done = done;
+            }
+            known
+        });
         Ok(Leftovers::of(row, progress.as_ref()))
     }
 
@@ -35,15 +42,25 @@ impl Database {
     /// How far an earlier attempt at taking a migration back has come.
     pub(crate) fn progress_back(&mut self, row: &LedgerRow) -> Result<Option<Progress>, DatabaseError> {
         let mut progress = self.progress(&row.id, Direction::Down)?;
-        if let Some((done, digest)) = store::half_taken_back(row) {
-            let known = progress.get_or_insert_with(|| Progress::start(&row.id, Direction::Down));
-            // A crash between the ledger's commit and the sidecar's.
-            if known.done < done {
-                known.in_flight = known.in_flight.filter(|index| *index >= done);
-                known.done = done;
-                digest.clone_into(&mut known.digest);
-            }
+        let noted = store::half_taken_back(row);
+        if noted.is_some() {
+            progress.get_or_insert_with(|| Progress::start(&row.id, Direction::Down));
+        }
+        let (done, digest) = noted.unwrap_or_default();
+        if let Some(known) = &mut progress
+            && (known.done < done || self.is_ahead(known, done))
+        {
+            known.in_flight = known.in_flight.filter(|index| *index >= done);
+            known.done = done;
+            digest.clone_into(&mut known.digest);
         }
         Ok(progress)
+    }
+
+    /// Whether the sidecar of `SQLite` knows of more than the ledger, whose count is committed together with the statements.
+    /// The sidecar comes after it, and so is behind when a crash falls between the two; but a script may have the file lose
+    /// its last commits when the power fails (`PRAGMA synchronous`), and those are not in.
+    fn is_ahead(&self, known: &Progress, done: usize) -> bool {
+        !self.connection.is_postgres() && known.done > done
     }
 }
