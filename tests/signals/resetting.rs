@@ -126,3 +126,44 @@ fn what_is_empty_is_filled_by_a_deploy_or_another_reset() {
         stage.goes_on();
     }
 }
+
+/// All migrations are applied, and that is not yet everything.
+#[test]
+fn asked_at_the_last_migration_it_does_not_seed() {
+    let stage = Stage::new();
+    let limits = "[deploy]\nstatement_lock_timeout_ms = 0\n";
+    let configuration = format!("development = true\n{limits}[seed]\nfiles = [\"seed.sql\"]\n");
+    stage
+        .project
+        .file("tollgate.toml", &configuration)
+        .file("seed.sql", "INSERT INTO a VALUES (1);\n")
+        .migration(
+            "1_a",
+            "CREATE TABLE a AS SELECT 2 AS id FROM pg_advisory_xact_lock(4711);\n",
+        );
+    stage.project.succeed(&["deploy"]);
+    let [first, _second] = stage.hold();
+    let reset = Running::start(&stage.project, &["reset", "--force"]);
+    stage.waits();
+    reset.ask(Signal::TERM);
+    first.end();
+    assert_snapshot!(reset.end(&stage.project), @r#"
+    status: 143
+    -- stdout
+    PostgreSQL database "[database]", schema "public" at 127.0.0.1:[port]
+    drops everything: 1 table or view (public.a)
+    applies 1 migration, then seeds
+    dropped everything
+    applied 1_a [duration]
+    -- stderr
+    stopping after the statement that runs; once more cancels it
+    interrupted
+
+      × interrupted before the database was seeded
+      help: run `tollgate seed`: it does the rest
+      the database now: everything that was there was dropped; 1 migration of this run is in and recorded
+    "#);
+    assert_eq!(stage.database.psql("SELECT id FROM a"), "2\n");
+    stage.project.succeed(&["seed"]);
+    stage.goes_on();
+}

@@ -80,3 +80,55 @@ fn asked_twice_the_statement_is_cancelled() {
     stage.project.succeed(&["seed", "--force"]);
     stage.goes_on();
 }
+
+#[test]
+fn asked_at_the_last_statement_of_all_everything_is_in_and_it_says_so() {
+    let stage = stage();
+    stage
+        .project
+        .file("seed/2.sql", "SELECT pg_advisory_xact_lock(4711);\n");
+    let [first, _second] = stage.hold();
+    let seed = Running::start(&stage.project, &["seed", "--force"]);
+    stage.waits();
+    seed.ask(Signal::TERM);
+    first.end();
+    assert_snapshot!(keeps_the_first_file(&stage, &seed.end(&stage.project)), @"
+    status: 143
+    -- stdout
+    seeded seed/1.sql [duration]
+    seeded seed/2.sql [duration]
+    -- stderr
+    stopping after the statement that runs; once more cancels it
+    interrupted
+
+      × interrupted when everything was done
+      the database now: the 2 seed files are in
+    ");
+}
+
+/// What is left then is the command.
+#[test]
+fn asked_at_the_last_file_the_command_does_not_begin() {
+    let stage = stage();
+    let seed = "[seed]\nfiles = [\"seed/*.sql\"]\ncommand = \"touch begun\"\n";
+    stage
+        .project
+        .file("tollgate.toml", seed)
+        .file("seed/2.sql", "SELECT pg_advisory_xact_lock(4711);\n");
+    let [first, _second] = stage.hold();
+    let seed = Running::start(&stage.project, &["seed", "--force"]);
+    stage.waits();
+    seed.ask(Signal::INT);
+    first.end();
+    let outcome = seed.end(&stage.project);
+    assert_eq!(outcome.status, Some(130), "{outcome}");
+    assert!(
+        outcome.stderr.contains("the seed command touch begun was started"),
+        "{outcome}"
+    );
+    assert!(
+        outcome.stderr.contains("the database now: the 2 seed files are in\n"),
+        "{outcome}"
+    );
+    assert!(!stage.project.path().join("begun").exists(), "{outcome}");
+}

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::Serialize;
 use tollgate_engine::host::Kind;
-use tollgate_engine::{Event, Project, ResetOptions, ResetPlan, ResetReport, reset};
+use tollgate_engine::{Error, Event, Project, ResetOptions, ResetPlan, ResetReport, reset};
 
 use super::Context;
 use crate::engine::approvals;
@@ -19,6 +19,7 @@ use crate::output::documents::Body;
 use crate::output::path::shortened;
 use crate::output::report::Report;
 use crate::output::style::{BAD, DIM, GOOD, NAME, paint};
+use crate::signal;
 
 /// Drop everything and apply all migrations again, then seed
 ///
@@ -103,7 +104,10 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     });
     drop(show);
     loaded.show_log(ui);
-    let report = result?;
+    let report = result.map_err(|error| match error {
+        Error::Emptied(inner) if seeds.is_some() && is_interrupted_at_its_end(&inner) => not_seeded(&inner),
+        error => error.into(),
+    })?;
     if nobody_to_ask.get() {
         return Err(unconfirmed(context));
     }
@@ -119,6 +123,19 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
         "declined" => Exit::Failed,
         _ => Exit::Done,
     })
+}
+
+/// All migrations had been applied when it was asked to stop.
+fn is_interrupted_at_its_end(error: &Error) -> bool {
+    matches!(error, Error::Interrupted { next: None, finished, .. } if !finished.is_empty())
+}
+
+/// What was left to be done then.
+fn not_seeded(error: &Error) -> Failure {
+    let report = Report::error("interrupted", "interrupted before the database was seeded")
+        .help("run `tollgate seed`: it does the rest")
+        .database(error.state_after_reset());
+    Failure::new(signal::exit(), report).finished(error.finished().to_vec())
 }
 
 /// Seeds what was made anew. What goes wrong then is said with what was done before.

@@ -87,13 +87,23 @@ impl Seeds {
         let mut show = Show::new(ui);
         seed(project, &self.files, &mut |event| show.event(event))?;
         drop(show);
-        if let Some(command) = &self.command {
-            command.run(ui).map_err(|failure| match self.files.len() {
-                0 => failure,
-                1 => failure.after("the seed file is in"),
-                number => failure.after(&format!("the {number} seed files are in")),
-            })?;
-        }
+        let done = match self.files.len() {
+            0 => None,
+            1 => Some("the seed file is in".to_owned()),
+            number => Some(format!("the {number} seed files are in")),
+        };
+        let ended = match &self.command {
+            Some(command) => command.run(ui),
+            None if signal::interrupt().asked() > 0 => {
+                let report = Report::error("interrupted", "interrupted when everything was done");
+                Err(Failure::new(signal::exit(), report))
+            }
+            None => Ok(()),
+        };
+        ended.map_err(|failure| match &done {
+            Some(done) => failure.after(done),
+            None => failure,
+        })?;
         Ok(SeedDocument {
             files: self.files.iter().map(|file| file.name.clone()).collect(),
             command: self.command.as_ref().map(|command| command.words.clone()),
