@@ -6,7 +6,7 @@ use tollgate_tests::Project;
 use crate::{ALONE, postgres, said, sqlite, until};
 
 /// What a run said, on one line: where lines break depends on how long numbers are.
-fn in_a_line(said: &str) -> String {
+pub(crate) fn in_a_line(said: &str) -> String {
     let text = said.replace('│', " ");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -11,6 +11,10 @@ mod lost;
 mod notices;
 mod pragmas;
 mod prepared;
+#[path = "../signals/support.rs"]
+#[expect(dead_code, reason = "shared with other tests, which use the rest")]
+mod support;
+mod waiting;
 
 use std::time::{Duration, Instant};
 

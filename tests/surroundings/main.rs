@@ -6,6 +6,7 @@
 
 mod crowded;
 mod disk;
+mod older;
 mod pooler;
 mod replica;
 mod restart;

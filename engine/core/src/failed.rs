@@ -1,6 +1,6 @@
 //! A script that failed while it ran, in words: what of it is in the database now, and the command that goes on.
 
-use tollgate_database::{DatabaseState, ExecuteError, LockHolder, Problem, ServerError};
+use tollgate_database::{DatabaseState, ExecuteError, Problem, ServerError, way_out};
 
 use crate::error::count;
 use crate::shell::quoted;
@@ -101,18 +101,9 @@ pub(crate) fn why(failed: &ExecuteError) -> Option<String> {
     if error.connection_lost {
         return Some("wait until the server answers".to_owned());
     }
-    if let Some((first, others)) = failed.problem.blockers().split_first() {
-        let ending: Vec<String> = failed.problem.blockers().iter().map(LockHolder::ending).collect();
-        let (more, are, them) = match others.len() {
-            0 => (String::new(), "is", "it"),
-            1 => (" and one more".to_owned(), "are", "them"),
-            number => (format!(" and {number} more"), "are", "them"),
-        };
-        return Some(format!(
-            "wait until {}{more} {are} done, or end {them} with {}",
-            first.as_blocker(),
-            ending.join("; ")
-        ));
+    let blockers = failed.problem.blockers();
+    if !blockers.is_empty() {
+        return Some(way_out(blockers));
     }
     match error.sqlstate.as_deref() {
         Some("55P03") => Some("wait until the session that holds the lock is done".to_owned()),

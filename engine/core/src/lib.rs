@@ -85,7 +85,7 @@ pub use tollgate_database::{
 };
 pub use tollgate_database::{
     Lease, LockError, LockHolder, LockPass, LockToken, Lockable, PgConnection, Released, Start, connect_postgres,
-    connect_sqlite,
+    connect_sqlite, named_in_short,
 };
 pub use tollgate_host as host;
 pub use tollgate_schema::Context;

@@ -24,8 +24,14 @@ pub enum WithLockError<E> {
 /// and when it panics. After an error or a panic, what a transaction of the connection has done so far is rolled back
 /// first. It is not a transaction: work that should be done whole or not at all begins one, and ends it.
 ///
-/// On PostgreSQL it belongs to the connection's session. The connection must not go through a transaction pooler and must
-/// not be in a transaction yet. It can be taken again inside `work`.
+/// On PostgreSQL it belongs to the connection's session. The connection must not be in a transaction yet. The lock can be
+/// taken again inside `work`.
+///
+/// Nor may the connection go through a transaction pooler (PgBouncer with `pool_mode = transaction`), behind which a lock
+/// protects nothing: **give the URL of the server itself.** That is for the caller to see to. A deploy asks on a second
+/// connection of its own whether there is a pooler; from a single one it shows only when the pooler happens to lend it
+/// another process of the server in the middle, which is an error then ([`LockError::Pooler`], or [`LockError::Lost`] at the
+/// end). A pooler that nobody else uses at the moment lends the same one every time.
 ///
 /// On `SQLite` it is the lock on a file beside the database; a database in memory has nobody to be locked against. Inside
 /// `work` it cannot be taken again: that waits for itself until the time is over.

@@ -1,11 +1,15 @@
 //! One connection of either backend, and the few things that are asked of both.
 
+use std::sync::Arc;
+
 use diesel::QueryableByName;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::Bool;
 
 use crate::error::{DatabaseError, ServerError};
+use crate::postgres::client::Driver;
 use crate::postgres::connection::{Notice, PgConnection};
+use crate::postgres::patience::Patience;
 use crate::postgres::{self, connect::SessionOptions};
 use crate::sqlite::connect::{Access, SqliteFile, sqlite_error};
 use crate::target::{Target, TargetKind};
@@ -51,17 +55,29 @@ pub(crate) struct OpenOptions {
 impl Connection {
     /// Opens a connection to `target`.
     pub(crate) fn open(target: &Target, options: &OpenOptions) -> Result<Self, DatabaseError> {
+        Self::open_on(None, target, options)
+    }
+
+    /// The same with PostgreSQL's driver, where there is one that others share.
+    pub(crate) fn open_on(
+        driver: Option<&Arc<Driver>>,
+        target: &Target,
+        options: &OpenOptions,
+    ) -> Result<Self, DatabaseError> {
         match &target.kind {
             TargetKind::Postgres(target) => {
+                let own = || postgres::connect::driver(target);
+                let driver = driver.cloned().map_or_else(own, Ok)?;
                 let session = SessionOptions {
                     application_name: options.application_name.clone(),
                     read_only: options.read_only,
                 };
-                let connection = if options.create_missing {
-                    postgres::connect::open_or_create(target, &session)?
+                let mut connection = if options.create_missing {
+                    postgres::connect::open_or_create(&driver, target, &session)?
                 } else {
-                    postgres::connect::open(target, &session)?
+                    postgres::connect::open_on(&driver, target, &session)?
                 };
+                connection.lose_patience(Patience::new(target, session));
                 Ok(Self::Postgres(Box::new(connection)))
             }
             TargetKind::Sqlite(target) => {
@@ -82,6 +98,14 @@ impl Connection {
             Self::Sqlite(connection) => connection
                 .batch_execute(sql)
                 .map_err(|error| connection.explain(&error)),
+        }
+    }
+
+    /// The same, and tells meanwhile what the server says on the side: when it does, and every so often.
+    pub(crate) fn run_telling(&mut self, sql: &str, tell: &mut dyn FnMut(Vec<Notice>)) -> Result<(), ServerError> {
+        match self {
+            Self::Postgres(connection) => connection.execute_script_telling(sql, tell),
+            Self::Sqlite(_) => self.run(sql),
         }
     }
 

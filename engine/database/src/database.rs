@@ -21,6 +21,7 @@ use crate::ledger::store::Place;
 use crate::ledger::{LedgerRow, TABLE, store};
 use crate::lock::LockOptions;
 use crate::postgres::cancel::CancelRequest;
+use crate::postgres::client::Driver;
 use crate::postgres::connect::{SessionOptions, open_client};
 use crate::postgres::lock::Ahead;
 use crate::postgres::target::PostgresTarget;
@@ -100,12 +101,21 @@ struct Count {
 impl Database {
     /// Connects.
     pub fn connect(target: &Target, options: &ConnectOptions) -> Result<Self, DatabaseError> {
+        Self::connect_on(None, target, options)
+    }
+
+    /// The same with PostgreSQL's driver, where there is one that others share.
+    fn connect_on(
+        driver: Option<&Arc<Driver>>,
+        target: &Target,
+        options: &ConnectOptions,
+    ) -> Result<Self, DatabaseError> {
         let mut options = OpenOptions {
             create_missing: options.create_missing,
             application_name: options.application_name.clone(),
             read_only: options.read_only,
         };
-        let mut connection = Connection::open(target, &options)?;
+        let mut connection = Connection::open_on(driver, target, &options)?;
         // From now on it exists; should it vanish in the middle of a run, nobody wants an empty one instead.
         options.create_missing = false;
         let Greeting { server, role, session } = greet(&mut connection, target)?;
@@ -148,7 +158,8 @@ impl Database {
             TargetKind::Postgres(place) if lock.pass.is_none() => Ahead::start(place, &options.application_name),
             _ => None,
         };
-        let database = match Self::connect(target, options) {
+        let driver = ahead.as_ref().map(Ahead::driver).cloned();
+        let database = match Self::connect_on(driver.as_ref(), target, options) {
             // It may be this one that there was no room beside.
             Err(error @ DatabaseError::Unavailable { .. }) => match ahead.take() {
                 Some(ahead) => {

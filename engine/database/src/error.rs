@@ -211,6 +211,8 @@ impl DatabaseError {
                 "the lock file is made beside the database: this user has to be able to write the folder, and the file"
                     .to_owned(),
             ),
+            // Who stands in the way, where that is known.
+            Self::Server { error, .. } if error.is("55P03") && error.more.hint.is_some() => error.more.hint.clone(),
             Self::Server { error, .. } => error.cure().map(str::to_owned).or_else(|| error.more.hint.clone()),
             Self::Ledger(error) => Some(error.help()),
             Self::Unsupported { .. } => None,

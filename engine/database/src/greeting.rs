@@ -78,6 +78,9 @@ pub(crate) fn greet(connection: &mut Connection, target: &Target) -> Result<Gree
                  pg_catalog.current_setting('role') AS role, {SESSION}"
             ))
             .get_result(&mut **inner);
+            if let Ok(greeting) = &greeting {
+                inner.is_process(greeting.pid);
+            }
             let greeting = greeting.map_err(|error| connection.explain(doing, &error))?;
             let number: u32 = greeting.version.parse().unwrap_or(0);
             let version = (number / 10_000, number % 10_000, 0);

@@ -67,7 +67,9 @@ pub(crate) fn session(connection: &mut Connection) -> Option<Session> {
         return None;
     };
     let rows: Vec<Session> = sql_query(format!("SELECT {SESSION}")).load(&mut **connection).ok()?;
-    rows.into_iter().next()
+    let session = rows.into_iter().next()?;
+    connection.is_process(session.pid);
+    Some(session)
 }
 
 /// Takes part in the run: in what tells the next run that this one's transactions are over, which must work, and in the

@@ -39,7 +39,8 @@ pub use error::{DatabaseError, ServerDetails, ServerError};
 pub use execute::seed::Seed;
 pub use execute::{
     Applied, Circumstances, DatabaseState, Durability, ExecuteError, ExecuteEvent, ExecuteOptions, Leftovers,
-    LockHolder, Migration, Obstacle, Pragmas, Problem, RollbackRequest, RolledBack, Transactions, obstacle,
+    LockHolder, Migration, Obstacle, Pragmas, Problem, RollbackRequest, RolledBack, Transactions, named_in_short,
+    obstacle, way_out,
 };
 pub use greeting::ServerInfo;
 pub use hold::{Held, Lockable, connect_postgres, connect_sqlite, hold};

@@ -111,6 +111,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How often waiting is reported when nothing changes.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// Whoever holds the lock can be seen, so one who cannot has let go of it since; or there is something that hides everybody.
+const UNSEEN: Duration = Duration::from_secs(1);
 
 impl Database {
     /// Takes the lock, waiting for whoever has it. Somebody else's lease is respected: nobody waits for its end.
@@ -227,20 +229,27 @@ pub(crate) fn poll(
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut reported: Option<(Option<i32>, Instant)> = None;
+    // Who was seen at the attempts before, and since when.
+    let mut seen: Option<(Option<i32>, Instant)> = None;
     loop {
         let Attempt::Held(holder) = attempt()? else {
             return Ok(());
         };
         let waited = start.elapsed();
-        if waited >= options.timeout {
+        let who = holder.as_ref().map(|holder| holder.pid);
+        let since = seen.filter(|(last, _)| *last == who).map(|(_, since)| since);
+        seen = Some((who, since.unwrap_or_else(Instant::now)));
+        // Who is gone between the attempt and the look does not keep anybody out.
+        let gone = who.is_none() && since.is_none();
+        if waited >= options.timeout && !gone {
             let holder = holder.map(Box::new);
             return Err(LockError::Held { holder, waited });
         }
-        let who = holder.as_ref().map(|holder| holder.pid);
+        let settled = since.is_some_and(|since| who.is_some() || since.elapsed() >= UNSEEN);
         let due = reported
             .as_ref()
             .is_none_or(|(last, when)| *last != who || when.elapsed() >= REPORT_EVERY);
-        if due {
+        if due && settled {
             events(LockEvent::Waiting {
                 holder,
                 waited,
@@ -255,5 +264,68 @@ pub(crate) fn poll(
             return Err(LockError::Interrupted);
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn held_by(pid: i32) -> Attempt {
+        Attempt::Held(Some(LockHolder {
+            pid,
+            ..LockHolder::default()
+        }))
+    }
+
+    /// Whom a wait names, for these answers to its attempts, and how it ends.
+    fn wait(timeout: Duration, answers: Vec<Attempt>) -> (Vec<Option<i32>>, Result<(), LockError>) {
+        let options = LockOptions {
+            timeout,
+            ..LockOptions::default()
+        };
+        let mut named = Vec::new();
+        let mut events = |event| {
+            if let LockEvent::Waiting { holder, .. } = event {
+                named.push(holder.map(|holder: LockHolder| holder.pid));
+            }
+        };
+        let mut answers = answers.into_iter();
+        let ended = poll(&options, &mut events, || Ok(answers.next().unwrap()));
+        (named, ended)
+    }
+
+    #[test]
+    fn only_who_still_holds_it_is_worth_a_word() {
+        use Attempt::{Held, Taken};
+        let minute = Duration::from_mins(1);
+        for (answers, expected) in [
+            (vec![held_by(7), Taken], vec![]),
+            (vec![Held(None), Taken], vec![]),
+            (vec![Held(None), Held(None), Taken], vec![]),
+            (vec![held_by(7), held_by(7), Taken], vec![Some(7)]),
+            (vec![held_by(7), Held(None), held_by(8), Taken], vec![]),
+            (
+                vec![held_by(7), held_by(7), Held(None), held_by(8), held_by(8), Taken],
+                vec![Some(7), Some(8)],
+            ),
+        ] {
+            assert_eq!(wait(minute, answers), (expected, Ok(())));
+        }
+    }
+
+    #[test]
+    fn who_has_just_let_go_is_no_reason_to_give_up() {
+        let (named, ended) = wait(Duration::ZERO, vec![Attempt::Held(None), Attempt::Taken]);
+        assert_eq!((named, ended), (vec![], Ok(())));
+        let (_, ended) = wait(Duration::ZERO, vec![Attempt::Held(None), held_by(7)]);
+        assert!(
+            matches!(ended, Err(LockError::Held { holder: Some(_), .. })),
+            "{ended:?}"
+        );
+        let (_, ended) = wait(Duration::ZERO, vec![Attempt::Held(None), Attempt::Held(None)]);
+        assert!(matches!(ended, Err(LockError::Held { holder: None, .. })), "{ended:?}");
     }
 }

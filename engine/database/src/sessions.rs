@@ -24,7 +24,9 @@ pub struct LockHolder {
     /// Identifier of a transaction that was prepared (`PREPARE TRANSACTION`): it keeps its locks until somebody commits it
     /// or rolls it back.
     pub prepared: Option<String>,
-    /// Role.
+    /// What kind of process it is, where it is none that works for a client: `autovacuum worker`, `walsender`, …
+    pub kind: Option<String>,
+    /// Role. A process of the server's own has none.
     pub user: Option<String>,
     /// `application_name`. Prisma's commands have none unless their URL says one.
     pub application: Option<String>,
@@ -48,14 +50,15 @@ pub(crate) const COLUMNS: &str = "a.pid, a.usename::text AS username, NULLIF(a.a
     pg_catalog.host(a.client_addr) AS client, a.state, \
     (extract(epoch FROM a.query_start) * 1000000)::int8 AS query_start, \
     (extract(epoch FROM pg_catalog.statement_timestamp() - a.query_start) * 1000000)::int8 AS query_age, \
-    pg_catalog.left(NULLIF(NULLIF(a.query, ''), '<insufficient privilege>'), 1000) AS query, NULL::text AS prepared";
+    pg_catalog.left(NULLIF(NULLIF(a.query, ''), '<insufficient privilege>'), 1000) AS query, NULL::text AS prepared, \
+    NULLIF(a.backend_type, 'client backend') AS kind";
 
 /// Prepared transactions `p` and the locks `l` that they hold. The server says of such a lock only that it has the virtual
 /// transaction of another one: that on the transaction itself.
 const PREPARED: &str = "SELECT 0 AS pid, p.owner::text AS username, NULL::text AS application, \
     (extract(epoch FROM p.prepared) * 1000000)::int8 AS since, NULL::text AS client, \
     'prepared as ' || p.gid AS state, NULL::int8 AS query_start, NULL::int8 AS query_age, NULL::text AS query, \
-    p.gid AS prepared \
+    p.gid AS prepared, NULL::text AS kind \
     FROM pg_catalog.pg_prepared_xacts p WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_locks x JOIN pg_catalog.pg_locks l \
     ON l.virtualtransaction = x.virtualtransaction AND l.pid IS NULL \
     WHERE x.locktype = 'transactionid' AND x.pid IS NULL AND x.transactionid = p.transaction AND ";
@@ -92,6 +95,8 @@ pub(crate) struct SessionRow {
     query: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     prepared: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    kind: Option<String>,
 }
 
 impl SessionRow {
@@ -100,6 +105,7 @@ impl SessionRow {
         LockHolder {
             pid: self.pid,
             prepared: self.prepared,
+            kind: self.kind,
             user: self.username,
             application: self.application,
             since: time(self.since),
@@ -115,15 +121,15 @@ impl SessionRow {
 }
 
 impl LockHolder {
+    /// Its process: none where a prepared transaction holds the lock.
+    pub fn process(&self) -> Option<i32> {
+        Some(self.pid).filter(|pid| *pid != 0)
+    }
+
     /// The beginning of its statement in one line of at most `width` characters, without values: they are nobody's
     /// business.
     pub fn excerpt(&self, width: usize) -> Option<String> {
         Some(excerpt(self.query.as_deref()?, width))
-    }
-
-    /// Its process: none where a prepared transaction holds the lock.
-    pub fn process(&self) -> Option<i32> {
-        Some(self.pid).filter(|pid| *pid != 0)
     }
 
     /// What ends it, as a statement.
@@ -135,6 +141,12 @@ impl LockHolder {
             }
             None => format!("SELECT pg_terminate_backend({})", self.pid),
         }
+    }
+
+    /// Whether ending it lets go of what it holds and harms only whoever it works for. A process of the server's own, and one
+    /// of replication, only begins anew, with more to do.
+    pub fn may_be_ended(&self) -> bool {
+        self.prepared.is_some() || self.kind.is_none() && self.user.is_some()
     }
 
     /// Who it is, in brackets: `PID 123 (user app, application tollgate, since 2026-01-01T00:00:00Z)`.

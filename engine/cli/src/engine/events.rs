@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use tollgate_engine::{Delivery, Event, ExecuteEvent};
+use tollgate_engine::{Delivery, Event, ExecuteEvent, named_in_short};
 
 use super::findings::count;
 use super::locking;
@@ -78,15 +78,21 @@ impl<'a> Show<'a> {
                     _ => self.above(|ui| ui.detail(text)),
                 }
             }
+            ExecuteEvent::Waiting { blockers, .. } => {
+                for blocker in blockers {
+                    self.line(format!("{migration}: waits for {}", blocker.as_blocker()));
+                }
+            }
             ExecuteEvent::Retrying {
                 attempt,
                 delay,
                 reason,
                 blockers,
             } => {
-                let why = match blockers.first() {
-                    Some(blocker) => format!("waits for {}{}", blocker.as_blocker(), others(blockers.len() - 1)),
-                    None => reason,
+                let why = if blockers.is_empty() {
+                    reason
+                } else {
+                    format!("waits for {}", named_in_short(&blockers))
                 };
                 let wait = delay.as_millis();
                 self.line(format!("{migration}: {why}; attempt {attempt} in {wait} ms"));
@@ -136,15 +142,6 @@ impl<'a> Show<'a> {
             Some(bar) => bar.suspend(|| print(self.ui)),
             None => print(self.ui),
         }
-    }
-}
-
-/// How many more there are than the one that is named.
-fn others(number: usize) -> String {
-    match number {
-        0 => String::new(),
-        1 => " and one more".to_owned(),
-        _ => format!(" and {number} more"),
     }
 }
 

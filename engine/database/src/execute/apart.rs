@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use crate::database::Database;
 use crate::error::{DatabaseError, ServerError};
 use crate::execute::detaching::{self, Stage};
 use crate::execute::indexes::{self, Remains};
 use crate::execute::rebuilds::{self, Remnant};
 use crate::execute::run::Run;
+use crate::execute::watch::Waiting;
 use crate::execute::{ExecuteEvent, Problem, outside, session};
 
 impl Run<'_> {
@@ -97,12 +99,23 @@ impl Run<'_> {
         match indexes::remains_after_builds(&mut self.database.connection, create)? {
             Remains::Valid => Ok(self.in_doubt == Some(index)),
             Remains::Invalid { sql, name } => {
-                indexes::drop_invalid(&mut self.database.connection, &sql, None)?;
+                self.drop_invalid(index, &sql, None)?;
                 (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
                 Ok(false)
             }
             Remains::Nothing | Remains::Building => Ok(false),
         }
+    }
+
+    /// Drops an invalid index without blocking anybody. It waits for those who work on its table, at most as long as `limit`
+    /// says; with one, the session has to be put back afterwards.
+    fn drop_invalid(&mut self, index: usize, sql: &str, limit: Option<Duration>) -> Result<(), DatabaseError> {
+        let doing = "drop an invalid index";
+        if let Some(limit) = limit {
+            let set = format!("SET lock_timeout = {}", limit.as_millis());
+            self.database.connection.run_own(doing, &set)?;
+        }
+        self.run_own_waiting(index, doing, &format!("DROP INDEX CONCURRENTLY IF EXISTS {sql}"))
     }
 
     /// Drops what a concurrent REINDEX that did not come to its end has left. Says whether the statement is one.
@@ -111,7 +124,7 @@ impl Run<'_> {
             return Ok(false);
         };
         for Remnant { sql, name } in rebuilds::remnants(&mut self.database.connection, rebuild)? {
-            indexes::drop_invalid(&mut self.database.connection, &sql, limit)?;
+            self.drop_invalid(index, &sql, limit)?;
             (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
         }
         Ok(true)
@@ -126,12 +139,14 @@ impl Run<'_> {
             Stage::Attached => Ok(false),
             Stage::Pending => {
                 let sql = detach.finalize();
-                let interrupt = &self.options.interrupt;
-                self.database.cancelled_by(interrupt, None, |database| {
-                    database.connection.run_own(
-                        "finish detaching a partition that an earlier attempt began to detach",
-                        &sql,
-                    )
+                let mut waiting = Waiting::start(self.database, None);
+                let events = &mut *self.events;
+                let mut tell = |_| waiting.look(Some(index), events);
+                let finish = |database: &mut Database| database.connection.run_telling(&sql, &mut tell);
+                let finished = self.database.cancelled_by(&self.options.interrupt, None, finish);
+                finished.map_err(|error| {
+                    let doing = "finish detaching a partition that an earlier attempt began to detach";
+                    DatabaseError::server(doing, error)
                 })?;
                 Ok(true)
             }
@@ -155,7 +170,7 @@ impl Run<'_> {
         if let Some(create) = indexes::built_concurrently(statement) {
             return match indexes::remains(&mut self.database.connection, create) {
                 Ok(Remains::Invalid { sql, name }) => {
-                    let dropped = indexes::drop_invalid(&mut self.database.connection, &sql, limit).is_ok();
+                    let dropped = self.drop_invalid(index, &sql, limit).is_ok();
                     if dropped {
                         (self.events)(ExecuteEvent::InvalidIndexDropped { index: name });
                     }

@@ -122,6 +122,7 @@ fn of_locks(named: &str, statement: &Statement) -> String {
            FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND {} AND ({conflicts} OR {may_conflict}) \
            GROUP BY l.pid\
          ) l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         AND a.backend_type IS DISTINCT FROM 'parallel worker' \
          ORDER BY l.conflicts DESC, l.holds DESC, a.xact_start NULLS LAST LIMIT {MOST}",
         on(named)
     )
@@ -198,7 +199,17 @@ impl LockHolder {
         Some(age + Duration::from_millis(before_query))
     }
 
-    /// Who stands in the way and what it does: `session 4711 (user app, application psql, idle in transaction, open for
+    /// Its name alone.
+    pub(crate) fn name(&self) -> String {
+        match (&self.prepared, &self.kind) {
+            (Some(gid), _) => format!("the prepared transaction \"{gid}\""),
+            (None, Some(kind)) => format!("{kind} {}", self.pid),
+            (None, None) if self.user.is_none() => format!("the server's process {}", self.pid),
+            (None, None) => format!("session {}", self.pid),
+        }
+    }
+
+    /// Who stands in the way and what it does, `autovacuum worker 7` or `session 4711 (user app, application psql, idle in transaction, open for
     /// 3 min, last query 2 min ago: "UPDATE t SET …")`.
     pub fn as_blocker(&self) -> String {
         if self.prepared.is_some() {
@@ -217,7 +228,7 @@ impl LockHolder {
             Some("active") => format!("query for {}", rough(age)),
             _ => format!("last query {} ago", rough(age)),
         }));
-        let mut text = format!("session {}", self.pid);
+        let mut text = self.name();
         if !about.is_empty() {
             let query = self
                 .excerpt(SHOWN)
@@ -227,6 +238,49 @@ impl LockHolder {
             let _ = write!(text, " ({}{query})", about.join(", "));
         }
         text
+    }
+}
+
+/// Who they are: the first, with what it does, and how many more.
+pub fn named_in_short(blockers: &[LockHolder]) -> String {
+    in_short(blockers, LockHolder::as_blocker)
+}
+
+/// The same without what they do.
+pub(crate) fn names_in_short(blockers: &[LockHolder]) -> String {
+    in_short(blockers, LockHolder::name)
+}
+
+fn in_short(blockers: &[LockHolder], name: fn(&LockHolder) -> String) -> String {
+    let first = blockers.first().map(name).unwrap_or_default();
+    match blockers.len() {
+        0 | 1 => first,
+        2 => format!("{first} and one more"),
+        number => format!("{first} and {} more", number - 1),
+    }
+}
+
+/// What to do about them: wait, and end those whom it harms to nobody but themselves.
+pub fn way_out(blockers: &[LockHolder]) -> String {
+    let (are, them) = if blockers.len() == 1 {
+        ("is", "it")
+    } else {
+        ("are", "them")
+    };
+    let wait = format!("wait until {} {are} done", named_in_short(blockers));
+    let ending: Vec<String> = blockers
+        .iter()
+        .filter(|blocker| blocker.may_be_ended())
+        .map(LockHolder::ending)
+        .collect();
+    let which = if ending.len() == blockers.len() {
+        them
+    } else {
+        "those that are not the server's own"
+    };
+    match ending.as_slice() {
+        [] => format!("{wait}; ending {them} helps nobody: the server begins that work anew"),
+        _ => format!("{wait}, or end {which} with {}", ending.join("; ")),
     }
 }
 
@@ -279,9 +333,67 @@ mod tests {
                 active,
                 "session 4711 (user app, active, open for 60 s, query for 20 ms: \"UPDATE t SET a = ?\")",
             ),
-            (hidden, "session 7"),
+            (hidden.clone(), "the server's process 7"),
+            (
+                LockHolder {
+                    kind: Some("autovacuum worker".to_owned()),
+                    state: Some("active".to_owned()),
+                    query: Some("autovacuum: VACUUM public.a (to prevent wraparound)".to_owned()),
+                    ..hidden
+                },
+                "autovacuum worker 7 (active: \"autovacuum: VACUUM public.a (to prevent wraparound)\")",
+            ),
         ] {
             assert_eq!(holder.as_blocker(), expected);
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_end_what_the_server_begins_anew() {
+        let person = LockHolder {
+            pid: 1,
+            user: Some("app".to_owned()),
+            ..LockHolder::default()
+        };
+        let prepared = LockHolder {
+            prepared: Some("two".to_owned()),
+            ..LockHolder::default()
+        };
+        let of_kind = |pid, kind: &str, user: Option<&str>| LockHolder {
+            pid,
+            kind: Some(kind.to_owned()),
+            user: user.map(str::to_owned),
+            ..LockHolder::default()
+        };
+        let vacuum = of_kind(2, "autovacuum worker", None);
+        let walsender = of_kind(3, "walsender", Some("replica"));
+        let subscriber = of_kind(4, "logical replication worker", Some("owner"));
+        for (blockers, expected) in [
+            (
+                vec![person.clone()],
+                "wait until session 1 (user app) is done, or end it with SELECT pg_terminate_backend(1)",
+            ),
+            (
+                vec![prepared],
+                "wait until the prepared transaction \"two\" is done, or end it with COMMIT PREPARED 'two' or ROLLBACK \
+                 PREPARED 'two'",
+            ),
+            (
+                vec![vacuum.clone()],
+                "wait until autovacuum worker 2 is done; ending it helps nobody: the server begins that work anew",
+            ),
+            (
+                vec![walsender, subscriber],
+                "wait until walsender 3 (user replica) and one more are done; ending them helps nobody: the server begins \
+                 that work anew",
+            ),
+            (
+                vec![vacuum, person],
+                "wait until autovacuum worker 2 and one more are done, or end those that are not the server's own with \
+                 SELECT pg_terminate_backend(1)",
+            ),
+        ] {
+            assert_eq!(way_out(&blockers), expected);
         }
     }
 

@@ -91,17 +91,3 @@ pub(crate) fn remains_after_builds(connection: &mut Connection, index: &CreateIn
 /// How long a run that was asked to stop waits for those who work on the table of an invalid index. What is left of the
 /// index is dropped by the next run.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Drops an invalid index without blocking anybody. It waits for those who work on its table, at most as long as `limit`
-/// says; with one, the session has to be put back afterwards.
-pub(crate) fn drop_invalid(
-    connection: &mut Connection,
-    sql: &str,
-    limit: Option<Duration>,
-) -> Result<(), DatabaseError> {
-    let doing = "drop an invalid index";
-    if let Some(limit) = limit {
-        connection.run_own(doing, &format!("SET lock_timeout = {}", limit.as_millis()))?;
-    }
-    connection.run_own(doing, &format!("DROP INDEX CONCURRENTLY IF EXISTS {sql}"))
-}

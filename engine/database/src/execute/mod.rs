@@ -3,7 +3,7 @@
 
 mod apart;
 pub(crate) mod applied;
-mod blockers;
+pub(crate) mod blockers;
 mod detaching;
 mod elsewhere;
 pub(crate) mod error;
@@ -27,6 +27,7 @@ use std::time::Duration;
 use tollgate_sql::Script;
 
 pub use crate::sessions::LockHolder;
+pub use blockers::{named_in_short, way_out};
 pub use error::{Circumstances, DatabaseState, ExecuteError, Problem};
 pub use groups::{Obstacle, obstacle};
 pub use leftovers::Leftovers;
@@ -146,6 +147,13 @@ pub enum ExecuteEvent {
         statement: Option<usize>,
         /// What.
         notice: Notice,
+    },
+    /// A statement has been waiting for a while. Each of those that it waits for is named once.
+    Waiting {
+        /// Which. `None`: something of ours behind the last one.
+        statement: Option<usize>,
+        /// Who stands in the way and was not named yet.
+        blockers: Vec<LockHolder>,
     },
     /// An attempt was rolled back and will be made again.
     Retrying {

@@ -14,8 +14,10 @@ use crate::connection::Connection;
 use crate::error::ServerError;
 use crate::execute::groups::{Group, GroupKind};
 use crate::execute::run::Run;
+use crate::execute::watch::Waiting;
 use crate::execute::{Durability, ExecuteEvent, Problem, session};
 use crate::postgres::client::Answer;
+use crate::postgres::connection::Heard;
 use crate::query_text::FROM_HERE;
 
 /// Outside a transaction the server refuses this; inside it does nothing.
@@ -85,18 +87,19 @@ fn statements_in(sql: &str) -> usize {
     let mut quote = None;
     let mut count = 0;
     let mut empty = true;
-    for c in sql.chars() {
+    // What counts is ASCII, of which no other character has a byte.
+    for byte in sql.bytes() {
         match quote {
-            Some(open) if c == open => quote = None,
-            None if matches!(c, '\'' | '"') => quote = Some(c),
-            None if c == ';' => {
+            Some(open) if byte == open => quote = None,
+            None if matches!(byte, b'\'' | b'"') => quote = Some(byte),
+            None if byte == b';' => {
                 count += usize::from(!empty);
                 empty = true;
                 continue;
             }
             _ => {}
         }
-        empty &= c.is_whitespace();
+        empty &= byte.is_ascii_whitespace();
     }
     count
 }
@@ -188,6 +191,7 @@ impl Run<'_> {
     /// Sends everything and follows the answers. What failed first.
     fn exchange(&mut self, group: &Group, messages: &[Message]) -> Option<Failure> {
         let canceller = self.database.canceller();
+        let mut waiting = Waiting::start(self.database, self.options.lock_timeout);
         let (events, ran, interrupt) = (&mut *self.events, &mut self.ran, &self.options.interrupt);
         let statements = &group.statements;
         let mut failure = None;
@@ -200,12 +204,19 @@ impl Run<'_> {
         events(ExecuteEvent::Statement { index: statements[0] });
         interrupt.running(canceller);
         let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
-        connection.run_together(&texts, &mut |at, answer, error, notices| {
+        connection.run_together(&texts, &mut |Heard { at, said, answered }| {
             let statement = statements.get(at).copied();
-            for (completed, notice) in notices.into_iter().filter(|_| failure.is_none()) {
+            for (completed, notice) in said.into_iter().filter(|_| failure.is_none()) {
                 let statement = statement.filter(|_| messages[at].part(completed) != Part::After);
                 events(ExecuteEvent::Notice { statement, notice });
             }
+            let Some((answer, error)) = answered else {
+                if failure.is_none() {
+                    waiting.look(statement, events);
+                }
+                return;
+            };
+            waiting.begin();
             match (error, statement) {
                 _ if failure.is_some() => {}
                 (Some(error), _) => failure = Some(messages[at].locate(at, answer, error)),

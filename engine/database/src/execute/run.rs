@@ -1,7 +1,7 @@
 //! The one way in which scripts are run: groups of statements, each committed together with the record of it.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tollgate_sql::operation::{Operation, TransactionControl};
 use tollgate_sql::{Position, Script};
@@ -12,10 +12,11 @@ use crate::execute::applied::applied_part;
 use crate::execute::groups::{Group, GroupKind, control, only_settings, plan};
 use crate::execute::opening::Opening;
 use crate::execute::pointing::{named, token};
-use crate::execute::watch::Watch;
+use crate::execute::watch::{Waiting, Watch};
 use crate::execute::{
     Circumstances, Durability, ExecuteEvent, ExecuteOptions, Pragmas, Problem, Transactions, blockers, outside, session,
 };
+use crate::postgres::connection::Notice;
 use crate::state::progress::{Direction, Progress};
 
 /// A script on its way into the database.
@@ -350,7 +351,8 @@ impl<'a> Run<'a> {
         // What was recorded before has asked for the lock already.
         let guard = self.database.guard_if(self.opening.is_some());
         let sql = format!("BEGIN; {guard} {} COMMIT", self.database.as_ourselves(&record));
-        if let Err(error) = self.database.connection.run_own("record the migration", &sql) {
+        // What it records is in: it is waited for, however long that takes.
+        if let Err(error) = self.run_own_waiting(end.saturating_sub(1), "record the migration", &sql) {
             let _ = self.database.connection.run("ROLLBACK");
             return Err(error);
         }
@@ -445,14 +447,7 @@ impl<'a> Run<'a> {
     pub(super) fn statement(&mut self, index: usize) -> Result<(), ServerError> {
         (self.events)(ExecuteEvent::Statement { index });
         let start = Instant::now();
-        let result = self.send(index);
-        for notice in self.database.connection.take_notices() {
-            (self.events)(ExecuteEvent::Notice {
-                statement: Some(index),
-                notice,
-            });
-        }
-        result?;
+        self.send(index)?;
         self.ran += 1;
         (self.events)(ExecuteEvent::StatementDone {
             index,
@@ -469,9 +464,35 @@ impl<'a> Run<'a> {
         } else {
             self.options.statement_timeout
         };
+        let mut waiting = Waiting::start(self.database, self.waits_at_most(index));
+        let events = &mut *self.events;
+        let mut tell = |said: Vec<Notice>| {
+            for notice in said {
+                let statement = Some(index);
+                events(ExecuteEvent::Notice { statement, notice });
+            }
+            waiting.look(Some(index), events);
+        };
         // Only the statements of the file are cancelled, not what records them.
-        let run = |database: &mut Database| database.connection.run(text);
+        let run = |database: &mut Database| database.connection.run_telling(text, &mut tell);
         self.database.cancelled_by(&self.options.interrupt, limit, run)
+    }
+
+    /// How long the server lets a statement wait for a lock, as far as that is ours to say.
+    fn waits_at_most(&self, index: usize) -> Option<Duration> {
+        let queues = !self.outside.contains(&index) || outside::holds_up_others(self.script, index);
+        self.pragmas
+            .lock_timeout
+            .or(self.options.lock_timeout.filter(|_| queues))
+    }
+
+    /// Runs a statement of ours that may have to wait for others, and says for whom.
+    pub(super) fn run_own_waiting(&mut self, index: usize, doing: &str, sql: &str) -> Result<(), DatabaseError> {
+        let mut waiting = Waiting::start(self.database, None);
+        let events = &mut *self.events;
+        let mut tell = |_| waiting.look(Some(index), events);
+        let ran = self.database.connection.run_telling(sql, &mut tell);
+        ran.map_err(|error| DatabaseError::server(doing, error))
     }
 
     pub(super) fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {

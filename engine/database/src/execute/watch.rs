@@ -1,14 +1,16 @@
 //! Looking who keeps a statement waiting while it waits, which cannot be seen for certain afterwards: from another session,
 //! as the one that waits cannot ask.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, OpenOptions};
 use crate::database::Database;
-use crate::execute::blockers;
+use crate::execute::{ExecuteEvent, blockers};
 use crate::sessions::LockHolder;
+use crate::target::Target;
 
 /// When to look, at the latest: whoever still waits then is kept waiting by somebody.
 const LATEST: Duration = Duration::from_secs(1);
@@ -60,5 +62,75 @@ impl Watch {
     pub(crate) fn end(self) -> Vec<LockHolder> {
         drop(self.stop);
         self.looking.join().unwrap_or_default()
+    }
+}
+
+/// How long a statement may take before anybody looks whether it waits.
+const A_WHILE: Duration = Duration::from_secs(3);
+
+/// How long after that before somebody looks again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Whoever waits no longer than this is told soon enough who stood in the way.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Says whom a statement waits for, as long as it does. CREATE INDEX CONCURRENTLY may wait for hours.
+pub(crate) struct Waiting {
+    /// Who waits. `None`: nobody looks.
+    pid: Option<i32>,
+    target: Target,
+    options: OpenOptions,
+    /// When to look.
+    next: Instant,
+    eye: Option<Connection>,
+    named: BTreeSet<(i32, Option<String>)>,
+}
+
+impl Waiting {
+    /// Begins. `limit` is how long the server lets it wait for a lock.
+    pub(crate) fn start(database: &Database, limit: Option<Duration>) -> Self {
+        let ends_soon = limit.is_some_and(|limit| !limit.is_zero() && limit <= SOON);
+        let session = database
+            .session
+            .as_ref()
+            .filter(|_| !ends_soon && !database.is_pooled());
+        Self {
+            pid: session.map(|session| session.pid),
+            target: database.target.clone(),
+            options: OpenOptions {
+                read_only: true,
+                ..database.options.clone()
+            },
+            next: Instant::now() + A_WHILE,
+            eye: None,
+            named: BTreeSet::new(),
+        }
+    }
+
+    /// The next statement begins.
+    pub(crate) fn begin(&mut self) {
+        self.next = Instant::now() + A_WHILE;
+    }
+
+    /// Looks, when it is time to.
+    pub(crate) fn look(&mut self, statement: Option<usize>, events: &mut dyn FnMut(ExecuteEvent)) {
+        let Some(pid) = self.pid else { return };
+        if Instant::now() < self.next {
+            return;
+        }
+        if self.eye.is_none() {
+            self.eye = Connection::open(&self.target, &self.options).ok();
+        }
+        let Some(eye) = &mut self.eye else {
+            // A courtesy: that nobody can look must not keep the statement from going on.
+            self.pid = None;
+            return;
+        };
+        let mut blockers = blockers::of_waiting(eye, pid);
+        blockers.retain(|blocker| self.named.insert((blocker.pid, blocker.prepared.clone())));
+        if !blockers.is_empty() {
+            events(ExecuteEvent::Waiting { statement, blockers });
+        }
+        self.next = Instant::now() + AGAIN;
     }
 }

@@ -10,7 +10,7 @@ use crate::state::Lease;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockEvent {
-    /// Somebody else has it. Comes when the waiting begins, when the holder changes, and every few seconds.
+    /// Somebody else has it. Comes when the second attempt finds it so, when the holder changes, and every few seconds.
     Waiting {
         /// Who, when that can be seen.
         holder: Option<LockHolder>,

@@ -3,22 +3,79 @@
 //! The driver has a synchronous client too; this one can do what that cannot: run many statements as one message and
 //! learn of each when it is done, with what the server said while it ran.
 
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, CancelToken, Config, Error, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::postgres::dial;
+use crate::postgres::dial::{self, Open};
 
 /// Reads what the server sends; the second half of the driver's client.
 type Poller = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> + Send>;
+
+/// What moves connections on, whenever one of them is waited for.
+pub(crate) struct Driver {
+    /// Taken only when the driver is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Driver {
+    /// Starts one.
+    pub(crate) fn start() -> Result<Arc<Self>, OpenError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(OpenError::Runtime)?;
+        Ok(Arc::new(Self { runtime: Some(runtime) }))
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is taken only by drop")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Looking a host's name up cannot be broken off; it must not be waited for, either.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A connection that is being opened while its driver waits for another one: a thread of its own would have to be waited
+/// for until a busy machine gives it a processor.
+pub(crate) struct Opening {
+    driver: Arc<Driver>,
+    task: JoinHandle<Result<Open, OpenError>>,
+}
+
+impl Opening {
+    /// Begins.
+    pub(crate) fn start(driver: &Arc<Driver>, config: Config, tls: MakeRustlsConnect) -> Self {
+        let connecting = async move { dial::connect(&config, &tls).await };
+        Self {
+            driver: Arc::clone(driver),
+            task: driver.runtime().spawn(connecting),
+        }
+    }
+
+    /// Waits until it is open. `None`: it did not come about. `hear` is as in [`Client::open`].
+    pub(crate) fn finish(self, hear: impl FnMut(DbError) + Send + 'static) -> Option<Client> {
+        let open = self.driver.runtime().block_on(self.task).ok()?.ok()?;
+        Some(Client::new(self.driver, open, hear))
+    }
+}
 
 /// An open connection.
 pub(crate) struct Client {
@@ -29,7 +86,7 @@ pub(crate) struct Client {
 
 /// What is below the client.
 struct Wire {
-    runtime: Runtime,
+    driver: Arc<Driver>,
     /// Gone once nothing more will come: then whoever still waits for an answer is told.
     poller: Option<Poller>,
     /// Hears notices.
@@ -53,9 +110,15 @@ pub(crate) struct Answer {
 pub(crate) enum Told {
     /// A statement of the message that is being answered is done.
     Completed(Answer),
+    /// In the middle of a message the server has said something on the side, or nothing at all for a while: which message,
+    /// and how far it has come.
+    Meanwhile(usize, Answer),
     /// A message is answered: which one, how far it came, and what ended it.
     Answered(usize, Answer, Option<Error>),
 }
+
+/// How often whoever waits for an answer is told that there is none yet.
+const WHILE: Duration = Duration::from_secs(1);
 
 /// How long saying goodbye to the server may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -80,33 +143,28 @@ pub(crate) enum OpenError {
 impl Client {
     /// Connects. `hear` gets what the server says without refusing anything.
     pub(crate) fn open(
+        driver: &Arc<Driver>,
         config: &Config,
         tls: &MakeRustlsConnect,
         hear: impl FnMut(DbError) + Send + 'static,
     ) -> Result<Self, OpenError> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(OpenError::Runtime)?;
-        let (client, mut connection) = match runtime.block_on(dial::connect(config, tls)) {
-            Ok(open) => open,
-            Err(error) => {
-                // Looking a name up cannot be broken off; it must not be waited for, either.
-                runtime.shutdown_background();
-                return Err(error);
-            }
-        };
-        Ok(Self {
+        let open = driver.runtime().block_on(dial::connect(config, tls))?;
+        Ok(Self::new(Arc::clone(driver), open, hear))
+    }
+
+    fn new(driver: Arc<Driver>, open: Open, hear: impl FnMut(DbError) + Send + 'static) -> Self {
+        let (client, mut connection) = open;
+        Self {
             client: Some(client),
             wire: Wire {
-                runtime,
+                driver,
                 poller: Some(Box::new(move |context| connection.poll_message(context))),
                 hear: Box::new(hear),
                 held: None,
                 limit: None,
                 silent: false,
             },
-        })
+        }
     }
 
     fn halves(&mut self) -> (&tokio_postgres::Client, &mut Wire) {
@@ -129,21 +187,25 @@ impl Client {
     /// of each. Notices are heard in order: those of a message before its answer is told.
     pub(crate) fn run_together(&mut self, messages: &[&str], tell: &mut dyn FnMut(Told)) {
         let (client, wire) = self.halves();
+        let tell = RefCell::new(tell);
         // Sending only queues; answers come in the same order.
         let sent: Vec<_> = messages
             .iter()
-            .map(|sql| wire.runtime.block_on(client.simple_query_raw(sql)))
+            .map(|sql| wire.driver.runtime().block_on(client.simple_query_raw(sql)))
             .collect();
         for (at, answers) in sent.into_iter().enumerate() {
-            let mut answer = Answer::default();
+            let completed = Cell::new(0);
+            let so_far = || Answer {
+                completed: completed.get(),
+            };
             let end = answers.and_then(|answers| {
                 let mut answers = pin!(answers);
-                wire.wait(&mut |context| {
+                let mut poll = |context: &mut Context<'_>| {
                     loop {
                         match answers.as_mut().poll_next(context) {
                             Poll::Ready(Some(Ok(SimpleQueryMessage::CommandComplete(_)))) => {
-                                answer.completed += 1;
-                                tell(Told::Completed(answer));
+                                completed.set(completed.get() + 1);
+                                tell.borrow_mut()(Told::Completed(so_far()));
                             }
                             Poll::Ready(Some(Ok(_))) => {}
                             Poll::Ready(Some(Err(error))) if is_of_copy(&error) => {}
@@ -152,30 +214,36 @@ impl Client {
                             Poll::Pending => return Poll::Pending,
                         }
                     }
+                };
+                wire.wait(&mut poll, &mut || {
+                    tell.borrow_mut()(Told::Meanwhile(at, so_far()));
                 })
             });
-            tell(Told::Answered(at, answer, end.err()));
+            tell.borrow_mut()(Told::Answered(at, so_far(), end.err()));
         }
     }
 
-    /// Runs a query with parameters and counts the rows that it touched.
+    /// Runs a query with parameters and counts the rows that it touched. `meanwhile` is called every so often until it is
+    /// answered.
     pub(crate) fn execute_typed(
         &mut self,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
+        meanwhile: &mut dyn FnMut(),
     ) -> Result<u64, Error> {
         let (client, wire) = self.halves();
-        wire.drive(client.execute_typed(sql, parameters))
+        wire.drive(client.execute_typed(sql, parameters), meanwhile)
     }
 
-    /// Runs a query with parameters.
+    /// Runs a query with parameters. `meanwhile` is called every so often until it is answered.
     pub(crate) fn query_typed(
         &mut self,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
+        meanwhile: &mut dyn FnMut(),
     ) -> Result<Vec<Row>, Error> {
         let (client, wire) = self.halves();
-        wire.drive(client.query_typed(sql, parameters))
+        wire.drive(client.query_typed(sql, parameters), meanwhile)
     }
 
     /// Gives every answer this long from now on: a line that was cut without a word would be listened at for ever. Once one
@@ -203,24 +271,51 @@ fn is_of_copy(error: &Error) -> bool {
 
 impl Wire {
     /// Waits for an answer.
-    fn drive<T>(&mut self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    fn drive<T>(
+        &mut self,
+        answer: impl Future<Output = Result<T, Error>>,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<T, Error> {
         let mut answer = pin!(answer);
-        self.wait(&mut |context| answer.as_mut().poll(context))
+        self.wait(&mut |context| answer.as_mut().poll(context), meanwhile)
     }
 
-    fn wait<T>(&mut self, answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>) -> Result<T, Error> {
+    /// The same. `meanwhile` is called when something was heard before it, and every so often; not from within the runtime,
+    /// so that it may open connections of its own.
+    fn wait<T>(
+        &mut self,
+        answer: &mut dyn FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<T, Error> {
         let Self {
-            runtime,
+            driver,
             poller,
             hear,
             held,
             limit,
             silent,
         } = self;
-        let reading = poll_fn(|context| read(context, poller, hear, held, answer));
+        let runtime = driver.runtime();
         let Some(limit) = *limit else {
-            return runtime.block_on(reading);
+            loop {
+                let mut heard = false;
+                let reading = poll_fn(|context| {
+                    let mut hear = |notice| {
+                        heard = true;
+                        hear(notice);
+                    };
+                    match read(context, poller, &mut hear, held, answer) {
+                        Poll::Pending if heard => Poll::Ready(None),
+                        other => other.map(Some),
+                    }
+                });
+                match runtime.block_on(async { tokio::time::timeout(WHILE, reading).await }) {
+                    Ok(Some(answered)) => return answered,
+                    Ok(None) | Err(_) => meanwhile(),
+                }
+            }
         };
+        let reading = poll_fn(|context| read(context, poller, hear, held, answer));
         if let Ok(answered) = runtime.block_on(async { tokio::time::timeout(limit, reading).await }) {
             return answered;
         }
@@ -279,7 +374,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         // Without its client the connection says goodbye, so that the server need not find out by itself.
         drop(self.client.take());
-        let Wire { runtime, poller, .. } = &mut self.wire;
+        let Wire { driver, poller, .. } = &mut self.wire;
         let farewell = poll_fn(|context| {
             while let Some(poll) = poller {
                 match poll(context) {
@@ -290,6 +385,8 @@ impl Drop for Client {
             }
             Poll::Ready(())
         });
-        let _ = runtime.block_on(async { tokio::time::timeout(FAREWELL, farewell).await });
+        let _ = driver
+            .runtime()
+            .block_on(async { tokio::time::timeout(FAREWELL, farewell).await });
     }
 }

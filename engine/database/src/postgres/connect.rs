@@ -9,7 +9,7 @@ use tokio_postgres::config::{ChannelBinding, SslMode};
 
 use crate::connection::Found;
 use crate::error::DatabaseError;
-use crate::postgres::client::Client;
+use crate::postgres::client::{Client, Driver, Opening};
 use crate::postgres::connection::{Notice, Notices, PgConnection};
 use crate::postgres::refusal::{refusal, refused};
 use crate::postgres::target::{Binding, Encryption, PostgresTarget};
@@ -25,20 +25,57 @@ pub(crate) struct SessionOptions {
 
 /// Opens a connection. Its unqualified names mean the target's schema once it is settled.
 pub(crate) fn open(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
+    open_on(&driver(target)?, target, options)
+}
+
+/// The same with a driver that others may share.
+pub(crate) fn open_on(
+    driver: &Arc<Driver>,
+    target: &PostgresTarget,
+    options: &SessionOptions,
+) -> Result<PgConnection, DatabaseError> {
     let notices = Notices::default();
-    let client = client(target, options, &notices)?;
-    Ok(PgConnection::new(
-        client,
-        notices,
-        preamble(target, options),
-        options.read_only,
+    let client = client(driver, target, options, &notices)?;
+    Ok(ours(client, notices, target, options))
+}
+
+fn ours(client: Client, notices: Notices, target: &PostgresTarget, options: &SessionOptions) -> PgConnection {
+    PgConnection::new(client, notices, preamble(target, options), options.read_only)
+}
+
+/// What is to move connections to `target` on.
+pub(crate) fn driver(target: &PostgresTarget) -> Result<Arc<Driver>, DatabaseError> {
+    Driver::start().map_err(|error| refusal(target, &error))
+}
+
+/// Begins to open a connection, which goes on while the driver waits for another one.
+pub(crate) fn begin_to_open(
+    driver: &Arc<Driver>,
+    target: &PostgresTarget,
+    options: &SessionOptions,
+) -> Result<Opening, DatabaseError> {
+    Ok(Opening::start(
+        driver,
+        configuration(target, options),
+        tls::connector(target)?,
     ))
+}
+
+/// Waits until that is open. `None`: it did not come about.
+pub(crate) fn finish_opening(
+    opening: Opening,
+    target: &PostgresTarget,
+    options: &SessionOptions,
+) -> Option<PgConnection> {
+    let notices = Notices::default();
+    let client = opening.finish(into(&notices))?;
+    Some(ours(client, notices, target, options))
 }
 
 /// Opens a connection that leaves its session as the server has set it up: behind a pooler, what is set stays for others.
 pub(crate) fn open_untouched(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
     let notices = Notices::default();
-    let client = client(target, options, &notices)?;
+    let client = client(&driver(target)?, target, options, &notices)?;
     Ok(PgConnection::new(client, notices, String::new(), false))
 }
 
@@ -54,11 +91,15 @@ pub(crate) fn open_client(
 }
 
 /// Creates the database when it is missing, as Prisma does, then opens it and creates the schema.
-pub(crate) fn open_or_create(target: &PostgresTarget, options: &SessionOptions) -> Result<PgConnection, DatabaseError> {
-    let mut connection = match open(target, options) {
+pub(crate) fn open_or_create(
+    driver: &Arc<Driver>,
+    target: &PostgresTarget,
+    options: &SessionOptions,
+) -> Result<PgConnection, DatabaseError> {
+    let mut connection = match open_on(driver, target, options) {
         Err(DatabaseError::Missing { .. }) => {
             create_database(target, options)?;
-            open(target, options)?
+            open_on(driver, target, options)?
         }
         other => other?,
     };
@@ -128,11 +169,20 @@ fn preamble(target: &PostgresTarget, options: &SessionOptions) -> String {
     sql
 }
 
-fn client(target: &PostgresTarget, options: &SessionOptions, notices: &Notices) -> Result<Client, DatabaseError> {
+fn client(
+    driver: &Arc<Driver>,
+    target: &PostgresTarget,
+    options: &SessionOptions,
+    notices: &Notices,
+) -> Result<Client, DatabaseError> {
+    let (config, tls) = (configuration(target, options), tls::connector(target)?);
+    Client::open(driver, &config, &tls, into(notices)).map_err(|error| refusal(target, &error))
+}
+
+/// Keeps what the server says.
+fn into(notices: &Notices) -> impl FnMut(postgres::error::DbError) + Send + 'static {
     let sink = Arc::clone(notices);
-    let hear = move |notice| hear(&sink, &notice);
-    Client::open(&configuration(target, options), &tls::connector(target)?, hear)
-        .map_err(|error| refusal(target, &error))
+    move |notice| hear(&sink, &notice)
 }
 
 fn configuration(target: &PostgresTarget, options: &SessionOptions) -> tokio_postgres::Config {

@@ -23,6 +23,7 @@ use tokio_postgres::types::{IsNull, Kind, ToSql, Type, private::BytesMut};
 use crate::error::ServerError;
 use crate::postgres::client::{Answer, Client, Told};
 use crate::postgres::errors::{diesel_error, server_error};
+use crate::postgres::patience::{Patience, Wait};
 use crate::postgres::row::PgRow;
 
 /// Something the server said without refusing the statement.
@@ -43,9 +44,15 @@ pub struct Notice {
 /// Where the driver's callback puts what it hears.
 pub(crate) type Notices = Arc<Mutex<Vec<Notice>>>;
 
-/// Hears of each message which it is, how far it came, what ended it, and what the server said behind how many of its
-/// statements.
-pub(crate) type Tell<'a> = dyn FnMut(usize, Answer, Option<ServerError>, Vec<(usize, Notice)>) + 'a;
+/// What is heard of messages that were sent together.
+pub(crate) struct Heard {
+    /// Which message it is about.
+    pub at: usize,
+    /// What the server said since the last time, and behind how many of the message's statements.
+    pub said: Vec<(usize, Notice)>,
+    /// How far the message came, and what ended it. `None`: it is not answered yet.
+    pub answered: Option<(Answer, Option<ServerError>)>,
+}
 
 /// Before the statements of one message that must not write.
 const READ_ONLY: &str = "SET LOCAL transaction_read_only = on; ";
@@ -63,6 +70,8 @@ pub struct PgConnection {
     instrumentation: Option<Box<dyn Instrumentation>>,
     /// diesel's error has no room for all of it.
     last_error: Option<ServerError>,
+    /// How long its queries are kept waiting by others. `None`: as long as it takes.
+    patience: Option<Patience>,
 }
 
 impl PgConnection {
@@ -78,6 +87,19 @@ impl PgConnection {
             metadata: PgMetadataCache::new(),
             instrumentation: None,
             last_error: None,
+            patience: None,
+        }
+    }
+
+    /// Has its queries, which are ours, not be kept waiting by others without end.
+    pub(crate) fn lose_patience(&mut self, patience: Patience) {
+        self.patience = Some(patience);
+    }
+
+    /// Says which process of the server this is, where that was asked.
+    pub(crate) fn is_process(&mut self, pid: i32) {
+        if let Some(patience) = &mut self.patience {
+            patience.is_for(pid);
         }
     }
 
@@ -114,23 +136,47 @@ impl PgConnection {
             .map_err(|error| self.problem(&error, &sql))
     }
 
+    /// The same, and tells meanwhile what the server says: when it does, and every so often.
+    pub(crate) fn execute_script_telling(
+        &mut self,
+        sql: &str,
+        tell: &mut dyn FnMut(Vec<Notice>),
+    ) -> Result<(), ServerError> {
+        let sql = self.guarded(sql).into_owned();
+        let mut end = None;
+        self.run_together(&[&sql], &mut |heard| {
+            tell(heard.said.into_iter().map(|(_, notice)| notice).collect());
+            end = heard.answered.and_then(|(_, error)| error);
+        });
+        end.map_or(Ok(()), Err)
+    }
+
     /// Sends several texts, each as one message, without waiting for answers, and tells of each answer with what the
-    /// server said until then, and behind how many statements of the text it said that.
-    pub(crate) fn run_together(&mut self, texts: &[&str], tell: &mut Tell<'_>) {
+    /// server said until then, and behind how many statements of the text it said that; and of what it says before it
+    /// answers.
+    pub(crate) fn run_together(&mut self, texts: &[&str], tell: &mut dyn FnMut(Heard)) {
         let notices = Arc::clone(&self.notices);
         let mut heard = Vec::new();
         self.client.run_together(texts, &mut |told| {
             let completed = match &told {
                 // What is there now was said before this one was done.
                 Told::Completed(answer) => answer.completed.saturating_sub(1),
-                Told::Answered(_, answer, _) => answer.completed,
+                Told::Meanwhile(_, answer) | Told::Answered(_, answer, _) => answer.completed,
             };
             let said = std::mem::take(&mut *notices.lock().unwrap_or_else(PoisonError::into_inner));
             heard.extend(said.into_iter().map(|notice| (completed, notice)));
-            if let Told::Answered(at, answer, error) = told {
-                let error = error.map(|error| server_error(&error, texts[at]));
-                tell(at, answer, error, std::mem::take(&mut heard));
-            }
+            let (at, answered) = match told {
+                Told::Completed(_) => return,
+                Told::Meanwhile(at, _) => (at, None),
+                Told::Answered(at, answer, error) => {
+                    (at, Some((answer, error.map(|error| server_error(&error, texts[at])))))
+                }
+            };
+            tell(Heard {
+                at,
+                said: std::mem::take(&mut heard),
+                answered,
+            });
         });
     }
 
@@ -183,8 +229,7 @@ impl PgConnection {
         }
     }
 
-    fn fail(&mut self, error: &postgres::Error, sent: &str) -> DieselError {
-        let error = self.problem(error, sent);
+    fn fail(&mut self, error: ServerError) -> DieselError {
         let for_diesel = diesel_error(&error);
         self.last_error = Some(error);
         for_diesel
@@ -251,7 +296,8 @@ impl SimpleConnection for PgConnection {
         let query = self.guarded(query);
         self.client
             .batch_execute(&query)
-            .map_err(|error| self.fail(&error, &query))
+            .map_err(|error| self.problem(&error, &query))
+            .map_err(|error| self.fail(error))
     }
 }
 
@@ -281,10 +327,12 @@ impl Connection for PgConnection {
             self.last_error = Some(refused);
             return Err(for_diesel);
         }
+        let mut wait = Wait::begin(self.patience.as_ref(), &mut self.client);
         let count = self
             .client
-            .execute_typed(&sql, &borrow(&parameters))
-            .map_err(|error| self.fail(&error, &sql))?;
+            .execute_typed(&sql, &borrow(&parameters), &mut || wait.look())
+            .map_err(|error| wait.end(self.problem(&error, &sql)));
+        let count = count.map_err(|error| self.fail(error))?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
@@ -315,10 +363,12 @@ impl LoadConnection for PgConnection {
         Self::Backend: QueryMetadata<T::SqlType>,
     {
         let (sql, parameters) = self.prepare(&source)?;
+        let mut wait = Wait::begin(self.patience.as_ref(), &mut self.client);
         let rows = self
             .client
-            .query_typed(&sql, &borrow(&parameters))
-            .map_err(|error| self.fail(&error, &sql))?;
+            .query_typed(&sql, &borrow(&parameters), &mut || wait.look())
+            .map_err(|error| wait.end(self.problem(&error, &sql)));
+        let rows = rows.map_err(|error| self.fail(error))?;
         let wrap: fn(PgRow) -> QueryResult<PgRow> = Ok;
         Ok(PgRow::all(rows).into_iter().map(wrap))
     }

@@ -1,6 +1,6 @@
 //! Prisma's advisory lock on a session of its own.
 
-use std::thread::{Builder, JoinHandle};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sql_types::{Bool, Integer};
@@ -9,7 +9,8 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use crate::connection::Connection;
 use crate::error::{DatabaseError, ServerError};
 use crate::lock::{Attempt, LockError, LockPass};
-use crate::postgres::connect::{SessionOptions, open};
+use crate::postgres::client::{Driver, Opening};
+use crate::postgres::connect::{SessionOptions, begin_to_open, driver, finish_opening, open};
 use crate::postgres::connection::PgConnection;
 use crate::postgres::target::PostgresTarget;
 use crate::sessions::advisory_holder;
@@ -112,10 +113,12 @@ fn session_of(application_name: &str) -> SessionOptions {
     }
 }
 
-/// A connection for the lock that is being opened on another thread.
+/// A connection for the lock that is being opened while the run's other one is.
 pub(crate) struct Ahead {
     target: PostgresTarget,
-    opening: JoinHandle<Option<PgConnection>>,
+    session: SessionOptions,
+    driver: Arc<Driver>,
+    opening: Opening,
 }
 
 impl Ahead {
@@ -124,23 +127,30 @@ impl Ahead {
         if target.pooler {
             return None;
         }
-        let (place, session) = (target.clone(), session_of(application_name));
+        let session = session_of(application_name);
         // Why it does not open is said by whoever tries again, when the lock is to be taken.
-        let open = move || open(&place, &session).ok();
+        let driver = driver(target).ok()?;
         Some(Self {
+            opening: begin_to_open(&driver, target, &session).ok()?,
             target: target.clone(),
-            opening: Builder::new().name("lock".to_owned()).spawn(open).ok()?,
+            session,
+            driver,
         })
+    }
+
+    /// What moves it on, while it waits for the other one.
+    pub(crate) fn driver(&self) -> &Arc<Driver> {
+        &self.driver
     }
 
     /// Gives it up.
     pub(crate) fn end(self) {
-        drop(self.opening.join());
+        drop(finish_opening(self.opening, &self.target, &self.session));
     }
 
     /// The connection, if it leads to this address.
     pub(crate) fn into_connection(self, target: &PostgresTarget) -> Option<PgConnection> {
-        let connection = self.opening.join().ok().flatten();
+        let connection = finish_opening(self.opening, &self.target, &self.session);
         connection.filter(|_| self.target == *target)
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod connection;
 mod dial;
 pub(crate) mod errors;
 pub(crate) mod lock;
+pub(crate) mod patience;
 pub(crate) mod refusal;
 pub(crate) mod row;
 pub(crate) mod target;

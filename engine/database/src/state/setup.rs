@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -18,6 +18,7 @@ use crate::connection::{Connection, Found};
 use crate::error::{DatabaseError, ServerError};
 use crate::execute::session::WITHOUT_WAITING;
 use crate::postgres::connect::{SessionOptions, open};
+use crate::postgres::connection::PgConnection;
 use crate::postgres::target::PostgresTarget;
 use crate::sqlite::connect::{Access, SqliteFile, open_file};
 
@@ -271,6 +272,7 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
              SET LOCAL search_path = {SCHEMA}"
         );
         connection.execute_script(&schema).map_err(refused)?;
+        may_change(connection).map_err(|error| SetUp::Refused(Box::new(error)))?;
         connection
             .run_pending_migrations(POSTGRES)
             .map(drop)
@@ -283,6 +285,49 @@ pub(crate) fn set_up_postgres(target: &PostgresTarget, session: &SessionOptions)
             state_error(other.to_string(), Some(help.to_owned()))
         }
     })
+}
+
+#[derive(QueryableByName)]
+struct Rights {
+    /// Who owns tables that the role may only use.
+    #[diesel(sql_type = Nullable<Text>)]
+    owners: Option<String>,
+    #[diesel(sql_type = Text)]
+    role: String,
+    /// It may make tables beside them.
+    #[diesel(sql_type = Bool)]
+    creates: bool,
+}
+
+/// Whether the role may change what the tables are like. The server would only say which table it refuses first.
+fn may_change(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let rights: Result<Rights, _> = sql_query(format!(
+        "SELECT string_agg(DISTINCT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)), ', ') \
+         FILTER (WHERE NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')) AS owners, \
+         pg_catalog.quote_ident(current_user) AS role, \
+         pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS creates \
+         FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r' \
+         WHERE n.nspname = '{SCHEMA}' GROUP BY n.oid"
+    ))
+    .get_result(connection);
+    let rights = rights.map_err(|error| DatabaseError::server(LOOKING, connection.explain(&error)))?;
+    let older = "they are of an earlier version and have to be brought up to date first, which";
+    let role = &rights.role;
+    match rights.owners {
+        Some(owners) => Err(state_error(
+            format!("{older} only their owner may do: {owners}, and not {role}"),
+            Some(format!(
+                "run `tollgate deploy` once as {owners}, or let an administrator run: GRANT {owners} TO {role}"
+            )),
+        )),
+        None if !rights.creates => Err(state_error(
+            format!("{older} the role {role} may not do: it may not make tables there"),
+            Some(format!(
+                "let an administrator run: GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {role}"
+            )),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Opens the sidecar file, made and brought up to date.
