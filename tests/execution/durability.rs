@@ -47,6 +47,28 @@ fn the_last_migration_of_a_deploy_takes_the_others_along() {
 }
 
 #[test]
+fn the_record_of_a_run_that_begins_goes_to_the_disk_with_what_the_run_does() {
+    let database = cluster().database();
+    let mut project = Project::new();
+    let url = format!("{}?options=-c%20synchronous_commit%3Don", database.url());
+    project
+        .set("DATABASE_URL", &url)
+        .file("tollgate.toml", ALONE)
+        .migration("1_a", "CREATE TABLE noted (name text, level text);\n");
+    project.succeed(&["deploy"]);
+    database.psql(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO public.noted VALUES (TG_OP, current_setting('synchronous_commit')); RETURN NEW; END $$; \
+         CREATE TRIGGER note BEFORE INSERT OR UPDATE ON tollgate.runs FOR EACH ROW EXECUTE FUNCTION note()",
+    );
+    project.migration("2_b", &note("2_b")).succeed(&["deploy"]);
+    assert_eq!(
+        database.psql("SELECT name, level FROM noted ORDER BY name"),
+        "2_b|on\nINSERT|off\nUPDATE|on\n"
+    );
+}
+
+#[test]
 fn nobody_is_told_of_a_migration_that_a_crash_could_take_back() {
     let receiver = Receiver::start();
     let notifier = format!(

@@ -170,23 +170,29 @@ impl Deploy<'_> {
     /// find its plan even when this process dies in the middle.
     fn begin(&mut self, plan: &[PlannedMigration]) -> Result<wire::Run, Error> {
         let project = self.project;
-        let run = self.database.state()?.together(|state| {
-            let run = project.begin("deploy", state)?;
-            state.add_findings(&run.id, &records(plan))?;
-            state.add_approvals(&run.id, &approvals(plan))?;
-            // Without a generator there is nothing that could be read from them.
-            let generated = plan.iter().filter(|_| !project.generators.is_empty());
-            let ways_back = generated.filter_map(|migration| migration.rollback.as_ref());
-            let kept: Vec<_> = ways_back
-                .map(|plan| KeptPlan {
-                    migration: &plan.migration,
-                    checksum: &plan.checksum,
-                    document: plan.document(),
-                })
-                .collect();
-            state.keep_plans(&kept)?;
-            Ok(run)
-        })?;
+        let (findings, approvals) = (records(plan), approvals(plan));
+        // Without a generator there is nothing that could be read from them.
+        let generated = plan.iter().filter(|_| !project.generators.is_empty());
+        let ways_back = generated.filter_map(|migration| migration.rollback.as_ref());
+        let kept: Vec<_> = ways_back
+            .map(|plan| KeptPlan {
+                migration: &plan.migration,
+                checksum: &plan.checksum,
+                document: plan.document(),
+            })
+            .collect();
+        let mut state = self.database.state()?;
+        let run = if findings.is_empty() && approvals.is_empty() && kept.is_empty() {
+            project.begin("deploy", &mut state)?
+        } else {
+            state.together(|state| {
+                let run = project.begin("deploy", state)?;
+                state.add_findings(&run.id, &findings)?;
+                state.add_approvals(&run.id, &approvals)?;
+                state.keep_plans(&kept)?;
+                Ok(run)
+            })?
+        };
         self.database.work_for(&run.id);
         Ok(run)
     }

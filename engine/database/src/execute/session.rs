@@ -76,8 +76,10 @@ pub(crate) fn sets_transaction(script: &Script, statements: &[usize]) -> bool {
     script.dialect == Dialect::Postgres
         && statements.iter().any(|index| {
             let text = script.statements[*index].span.of(&script.text);
-            let start: String = text.chars().take(80).collect::<String>().to_ascii_lowercase();
-            start.starts_with("set") && start.contains("transaction")
+            // Most statements are told by their first letters, and every one is asked.
+            let sets = text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("set"));
+            let start = || text.chars().take(80).collect::<String>().to_ascii_lowercase();
+            sets && start().contains("transaction")
         })
 }
 

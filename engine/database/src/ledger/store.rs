@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::DatabaseError;
+use crate::execute::session::WITHOUT_WAITING;
 use crate::ledger::row::{LedgerError, LedgerRow, sqlite_time};
 use crate::ledger::{TABLE, shape};
 use crate::sql_text::{identifier, literal};
@@ -274,7 +275,9 @@ pub(crate) fn create(connection: &mut Connection, place: &Place, missing: bool) 
     if !missing && shape::check(connection, place)? {
         return Ok(());
     }
-    match connection.run(&place.create()) {
+    // Nobody waits for the disk here: what is written into it comes later, and takes it along.
+    let at_once = if connection.is_postgres() { WITHOUT_WAITING } else { "" };
+    match connection.run(&format!("{at_once}{}", place.create())) {
         // Another process was faster: 42P07 is "exists", 23505 is the race inside the server's catalog.
         Err(error) if error.is("42P07") || error.is("23505") || error.message.contains("already exists") => Ok(()),
         other => other.map_err(|error| DatabaseError::server("create the migration ledger", error)),

@@ -97,10 +97,16 @@ impl State<'_> {
     pub fn begin_run(&mut self, run: &NewRun<'_>) -> Result<String, DatabaseError> {
         self.make("runs")?;
         let id = new_run_id();
+        // What the run does comes later, and takes this along to PostgreSQL's disk.
+        let values = if self.connection.is_postgres() {
+            "SELECT $1, $2, $3, $4, $5, $6 FROM pg_catalog.set_config('synchronous_commit', 'off', true)"
+        } else {
+            "VALUES ($1, $2, $3, $4, $5, $6)"
+        };
         query!(
             self,
             "record the run",
-            "INSERT INTO {}runs (id, ledger, command, started_at, actor, environment) VALUES ($1, $2, $3, $4, $5, $6)",
+            format!("INSERT INTO {{}}runs (id, ledger, command, started_at, actor, environment) {values}"),
             [
                 Text => &id,
                 Text => &self.ledger,
