@@ -171,12 +171,15 @@ fn the_command_is_ended_when_the_lock_is_lost() {
 }
 
 /// Whether a process is at work, and not just still known.
+#[cfg(target_os = "linux")]
 fn runs(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
+/// As far as the system tells who has started whom.
 #[test]
+#[cfg(target_os = "linux")]
 fn what_the_command_has_started_ends_with_it_when_the_lock_is_lost() {
     let stage = Stage::new();
     let holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 72707369 AND database = \
