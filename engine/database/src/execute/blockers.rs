@@ -279,7 +279,7 @@ pub fn way_out(blockers: &[LockHolder]) -> String {
         "those that are not the server's own"
     };
     match ending.as_slice() {
-        [] => format!("{wait}; ending {them} helps nobody: the server begins that work anew"),
+        [] => format!("{wait} (ending {them} helps nobody: the server begins that work anew)"),
         _ => format!("{wait}, or end {which} with {}", ending.join("; ")),
     }
 }
@@ -380,12 +380,12 @@ mod tests {
             ),
             (
                 vec![vacuum.clone()],
-                "wait until autovacuum worker 2 is done; ending it helps nobody: the server begins that work anew",
+                "wait until autovacuum worker 2 is done (ending it helps nobody: the server begins that work anew)",
             ),
             (
                 vec![walsender, subscriber],
-                "wait until walsender 3 (user replica) and one more are done; ending them helps nobody: the server begins \
-                 that work anew",
+                "wait until walsender 3 (user replica) and one more are done (ending them helps nobody: the server begins \
+                 that work anew)",
             ),
             (
                 vec![vacuum, person],
