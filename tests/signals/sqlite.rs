@@ -171,7 +171,9 @@ fn a_deploy_stops_waiting_for_the_lock() {
     let (file, project) = stage("SELECT 1 AS id");
     let path = file.path().with_extension("db.tollgate.lock");
     let mut other = File::create(&path).unwrap();
-    other.write_all(b"4711\t2026-01-01T00:00:00Z\tanother deploy\t\t\n").unwrap();
+    other
+        .write_all(b"4711\t2026-01-01T00:00:00Z\tanother deploy\t\t\n")
+        .unwrap();
     other.lock().unwrap();
     let deploy = Running::start(&project, &["deploy"]);
     deploy.says("lock already held");
@@ -276,6 +278,26 @@ fn a_first_deploy_stops_waiting_for_another_program() {
     drop(writer.stdin.take());
     writer.wait().unwrap();
     project.succeed(&["deploy"]);
+}
+
+#[test]
+fn a_reset_stops_waiting_for_another_program() {
+    let (file, mut project) = stage("SELECT 1 AS id");
+    project.set("DATABASE_URL", &format!("{}?socket_timeout=3600", file.url()));
+    project.file("tollgate.toml", "[environments.here]\ndevelopment = true\n");
+    let mut writer = writer(&file);
+    let reset = Running::start(&project, &["-e", "here", "reset", "--force"]);
+    reset.prints("drops everything");
+    reset.ask(Signal::INT);
+    let outcome = reset.end(&project);
+    assert_eq!(outcome.status, Some(130), "{outcome}");
+    assert!(
+        outcome.stderr.contains("interrupted before anything was done"),
+        "{outcome}"
+    );
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    assert_eq!(tables(&file), "a");
 }
 
 #[test]
