@@ -9,6 +9,7 @@ use crate::state::Lease;
 /// What happens on the way to the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum LockEvent {
     /// Somebody else has it. Comes when the second attempt finds it so, when the holder changes, and every few seconds.
     Waiting {
