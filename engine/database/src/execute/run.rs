@@ -1,7 +1,7 @@
 //! The one way in which scripts are run: groups of statements, each committed together with the record of it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tollgate_sql::operation::{Operation, TransactionControl};
 use tollgate_sql::{Position, Script};
@@ -476,23 +476,6 @@ impl<'a> Run<'a> {
         // Only the statements of the file are cancelled, not what records them.
         let run = |database: &mut Database| database.connection.run_telling(text, &mut tell);
         self.database.cancelled_by(&self.options.interrupt, limit, run)
-    }
-
-    /// How long the server lets a statement wait for a lock, as far as that is ours to say.
-    fn waits_at_most(&self, index: usize) -> Option<Duration> {
-        let queues = !self.outside.contains(&index) || outside::holds_up_others(self.script, index);
-        self.pragmas
-            .lock_timeout
-            .or(self.options.lock_timeout.filter(|_| queues))
-    }
-
-    /// Runs a statement of ours that may have to wait for others, and says for whom.
-    pub(super) fn run_own_waiting(&mut self, index: usize, doing: &str, sql: &str) -> Result<(), DatabaseError> {
-        let mut waiting = Waiting::start(self.database, None);
-        let events = &mut *self.events;
-        let mut tell = |_| waiting.look(Some(index), events);
-        let ran = self.database.connection.run_telling(sql, &mut tell);
-        ran.map_err(|error| DatabaseError::server(doing, error))
     }
 
     pub(super) fn refused(&self, index: usize, error: ServerError, attempts: u32) -> Problem {

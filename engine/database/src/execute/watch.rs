@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, OpenOptions};
 use crate::database::Database;
-use crate::execute::{ExecuteEvent, blockers};
+use crate::error::DatabaseError;
+use crate::execute::run::Run;
+use crate::execute::{ExecuteEvent, blockers, outside};
 use crate::sessions::LockHolder;
 use crate::target::Target;
 
@@ -132,5 +134,24 @@ impl Waiting {
             events(ExecuteEvent::Waiting { statement, blockers });
         }
         self.next = Instant::now() + AGAIN;
+    }
+}
+
+impl Run<'_> {
+    /// How long the server lets a statement wait for a lock, as far as that is ours to say.
+    pub(super) fn waits_at_most(&self, index: usize) -> Option<Duration> {
+        let queues = !self.outside.contains(&index) || outside::holds_up_others(self.script, index);
+        self.pragmas
+            .lock_timeout
+            .or(self.options.lock_timeout.filter(|_| queues))
+    }
+
+    /// Runs a statement of ours that may have to wait for others, and says for whom.
+    pub(super) fn run_own_waiting(&mut self, index: usize, doing: &str, sql: &str) -> Result<(), DatabaseError> {
+        let mut waiting = Waiting::start(self.database, None);
+        let events = &mut *self.events;
+        let mut tell = |_| waiting.look(Some(index), events);
+        let ran = self.database.connection.run_telling(sql, &mut tell);
+        ran.map_err(|error| DatabaseError::server(doing, error))
     }
 }
