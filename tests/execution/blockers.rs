@@ -86,7 +86,15 @@ fn a_deadlock_is_tried_again_and_names_the_other() {
     );
     project.migration("1_a", "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n");
     project.succeed(&["deploy"]);
-    project.migration("2_b", "LOCK TABLE a;\nSELECT pg_sleep(0.5);\nLOCK TABLE b;\n");
+    // It asks for the second table once the other waits for the first: the server looks for a deadlock once in each wait.
+    project.migration(
+        "2_b",
+        "LOCK TABLE a;\n\
+         DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_locks WHERE relation = 'b'::regclass AND granted) AND NOT EXISTS \
+         (SELECT FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END \
+         $$;\n\
+         LOCK TABLE b;\n",
+    );
     let mut other = database.session("other");
     other.run("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE b;");
     let outcome = std::thread::scope(|scope| {

@@ -266,12 +266,14 @@ fn a_suspended_deploy_lets_go_of_its_locks() {
 
     let (project, database) = postgres();
     project.file("tollgate.toml", &format!("[deploy]\nidle_timeout_ms = 300\n{ALONE}"));
-    project.migration("1_a", "CREATE TABLE a (id int);\n");
+    project.migration("1_a", "CREATE TABLE a (id int);\nCREATE TABLE go_on (id int);\n");
     project.succeed(&["deploy"]);
     // Its own transaction goes to the server statement by statement.
     project.migration(
         "2_b",
-        "BEGIN;\nLOCK TABLE a;\nSELECT pg_sleep(1);\nINSERT INTO a VALUES (1);\nCOMMIT;\n",
+        "BEGIN;\nLOCK TABLE a;\n\
+         DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM go_on) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;\n\
+         INSERT INTO a VALUES (1);\nCOMMIT;\n",
     );
     let child = project
         .command(&["deploy"])
@@ -284,6 +286,7 @@ fn a_suspended_deploy_lets_go_of_its_locks() {
         "SELECT count(*) FROM pg_locks WHERE relation = 'a'::regclass AND mode = 'AccessExclusiveLock' AND granted";
     until("the table is locked", || database.psql(locked).trim() == "1");
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    database.psql("INSERT INTO go_on VALUES (1)");
     until("the table is free", || database.psql(locked).trim() == "0");
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
     let output = child.wait_with_output().unwrap();

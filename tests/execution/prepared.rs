@@ -12,7 +12,9 @@ const FORGETS: &str = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$;\n";
 const ENDS_THE_LOCK: &str = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
                              WHERE d.datname = current_database() AND l.locktype = 'advisory' \
                              AND l.objid = 72707369 AND l.granted AND l.pid <> pg_backend_pid();\n\
-                             SELECT pg_sleep(0.5);\n";
+                             DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                             WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.pid <> \
+                             pg_backend_pid()) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;\n";
 
 #[test]
 fn scripts_that_forget_prepared_statements_are_applied_once() {

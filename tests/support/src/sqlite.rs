@@ -52,13 +52,13 @@ impl SqliteFile {
         )
     }
 
-    /// As [`Self::try_sqlite3`].
+    /// As [`Self::try_sqlite3`], but waits for others who are at work on the file.
     ///
     /// # Panics
     /// When the shell is not installed or refuses the SQL.
     #[expect(clippy::panic, reason = "tests want to fail here")]
     pub fn sqlite3(&self, sql: &str) -> String {
-        self.try_sqlite3(sql)
+        self.try_sqlite3(&format!(".timeout 30000\n{sql}"))
             .unwrap_or_else(|error| panic!("sqlite3: {error}\nin: {sql}"))
     }
 
