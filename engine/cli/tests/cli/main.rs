@@ -18,6 +18,7 @@ mod report_forms;
 mod reports;
 mod secrets;
 mod support;
+mod variables;
 
 /// A test file that is not listed above would not be run, and nobody would notice.
 #[test]
